@@ -1,0 +1,32 @@
+from typing import Any
+
+from django import forms
+
+from apps.articles.models import Article, Category
+from apps.core.images import clean_image
+
+
+class ArticleForm(forms.ModelForm[Article]):
+    class Meta:
+        model = Article
+        fields = ["title", "summary", "category", "body", "cover"]
+        widgets = {
+            "summary": forms.Textarea(attrs={"rows": 2}),
+            "body": forms.Textarea(attrs={"rows": 16}),
+        }
+
+    def clean_cover(self) -> Any:
+        cover = self.cleaned_data["cover"]
+        return clean_image(cover) if "cover" in self.files and cover else cover
+
+
+class SearchForm(forms.Form):
+    q = forms.CharField(
+        label="Search",
+        max_length=200,
+        required=False,
+        widget=forms.TextInput(attrs={"type": "search", "placeholder": "Search articles"}),
+    )
+    category = forms.ChoiceField(
+        required=False, choices=[("", "All categories"), *Category.choices]
+    )

@@ -1,0 +1,167 @@
+from typing import Any, Self
+
+from django.conf import settings
+from django.contrib.auth.models import AnonymousUser
+from django.contrib.postgres.indexes import GinIndex
+from django.contrib.postgres.search import SearchQuery, SearchRank, SearchVector
+from django.db import models
+from django.db.models import F, Q
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.text import slugify
+
+from apps.core.models import SoftDeleteModel, SoftDeleteQuerySet
+from apps.core.models.soft_delete import AllManager, LiveManager
+from apps.users.models import User
+
+SEARCH_LANGUAGE = "english"
+RESERVED_SLUGS = {"by", "mine", "new", "trash"}  # paths of apps.articles.urls
+
+
+def search_vector() -> Any:
+    """What a search looks at; the index is on this very expression."""
+    return (
+        SearchVector("title", weight="A", config=SEARCH_LANGUAGE)
+        + SearchVector("summary", weight="B", config=SEARCH_LANGUAGE)
+        + SearchVector("body", weight="C", config=SEARCH_LANGUAGE)
+    )
+
+
+class Category(models.TextChoices):
+    ENGINEERING = "engineering", "Engineering"
+    DESIGN = "design", "Design"
+    PRODUCT = "product", "Product"
+    BUSINESS = "business", "Business"
+    CULTURE = "culture", "Culture"
+
+
+class Status(models.TextChoices):
+    DRAFT = "draft", "Draft"
+    PUBLISHED = "published", "Published"
+
+
+class ArticleQuerySet(SoftDeleteQuerySet["Article"]):
+    def published(self) -> Self:
+        return self.filter(status=Status.PUBLISHED)
+
+    def visible_to(self, user: User | AnonymousUser) -> Self:
+        """The published ones, and the drafts that this person may edit."""
+        if user.has_perm("articles.change_article"):
+            return self
+        mine = Q(author=user) if user.is_authenticated else Q(pk__in=[])
+        return self.filter(Q(status=Status.PUBLISHED) | mine)
+
+    def editable_by(self, user: User | AnonymousUser) -> Self:
+        if user.has_perm("articles.change_article"):
+            return self
+        return self.filter(author=user) if user.is_authenticated else self.none()
+
+    def for_cards(self) -> Self:
+        """With what a card shows, and without the long text it does not."""
+        return self.select_related("author").defer("body")
+
+    def newest_first(self) -> Self:
+        return self.order_by(F("published_at").desc(nulls_first=True), "-id")
+
+    def search(self, query: str) -> Self:
+        """Find by words, best first.
+
+        Args:
+            query: as people type it: `word`, `"exact phrase"`, `-not`, `this or that`.
+        """
+        terms = SearchQuery(query, search_type="websearch", config=SEARCH_LANGUAGE)
+        return (
+            self.alias(document=search_vector())
+            .filter(document=terms)
+            .annotate(score=SearchRank(search_vector(), terms))
+            .order_by("-score", "-id")
+        )
+
+
+class Article(SoftDeleteModel):
+    author = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="articles"
+    )
+    title = models.CharField(max_length=140)
+    slug = models.SlugField(max_length=160, allow_unicode=True, editable=False)
+    summary = models.CharField(
+        max_length=300, blank=True, help_text="One or two sentences, shown in lists."
+    )
+    body = models.TextField(help_text="Plain text; an empty line starts a new paragraph.")
+    category = models.CharField(max_length=20, choices=Category, default=Category.ENGINEERING)
+    status = models.CharField(max_length=10, choices=Status, default=Status.DRAFT, editable=False)
+    published_at = models.DateTimeField(null=True, blank=True, editable=False)
+    cover = models.ImageField(
+        upload_to="covers/", blank=True, help_text="JPEG, PNG, WebP or GIF, up to 5 MB."
+    )
+
+    objects = LiveManager.from_queryset(ArticleQuerySet)()
+    all_objects = AllManager.from_queryset(ArticleQuerySet)()
+
+    class Meta:
+        ordering = ["-id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["slug"], condition=Q(deleted_at__isnull=True), name="article_slug_is_unique"
+            ),
+            models.CheckConstraint(
+                condition=Q(status=Status.DRAFT) | Q(published_at__isnull=False),
+                name="article_published_has_a_time",
+            ),
+        ]
+        indexes = [
+            models.Index(
+                F("published_at").desc(nulls_first=True),
+                "-id",
+                condition=Q(deleted_at__isnull=True, status=Status.PUBLISHED),
+                name="article_newest",
+            ),
+            GinIndex(search_vector(), name="article_search"),
+        ]
+
+    def __str__(self) -> str:
+        return self.title
+
+    def get_absolute_url(self) -> str:
+        return reverse("articles:detail", args=[self.slug])
+
+    @property
+    def is_published(self) -> bool:
+        return self.status == Status.PUBLISHED
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        if not self.slug:
+            self.slug = self._free_slug()
+        super().save(*args, **kwargs)
+
+    def can_be_edited_by(self, user: User | AnonymousUser) -> bool:
+        return user.pk == self.author_id or user.has_perm("articles.change_article")
+
+    def publish(self) -> None:
+        """Show the article to everybody; its first publication keeps its time."""
+        self.status = Status.PUBLISHED
+        self.published_at = self.published_at or timezone.now()
+        self.save(update_fields=["status", "published_at", "updated_at"])
+
+    def withdraw(self) -> None:
+        """Make the article a draft again, seen by its author alone."""
+        self.status = Status.DRAFT
+        self.save(update_fields=["status", "updated_at"])
+
+    def restore(self) -> int:
+        """Bring the article back; when its address is taken meanwhile, it gets a free one."""
+        slug = self._free_slug(self.slug)
+        if self.is_deleted and slug != self.slug:
+            self.slug = slug
+            self.save(update_fields=["slug", "updated_at"])
+        return super().restore()
+
+    def _free_slug(self, wanted: str = "") -> str:
+        base = wanted or slugify(self.title, allow_unicode=True)[:140].strip("-") or "article"
+        rivals = Article.objects.exclude(pk=self.pk).filter(slug__startswith=base)
+        taken = RESERVED_SLUGS | set(rivals.values_list("slug", flat=True))
+        if base not in taken:
+            return base
+        return next(
+            slug for number in range(2, len(taken) + 3) if (slug := f"{base}-{number}") not in taken
+        )

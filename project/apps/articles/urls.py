@@ -1,0 +1,18 @@
+from django.urls import path
+
+from apps.articles import views
+
+app_name = "articles"
+urlpatterns = [
+    path("", views.ArticleListView.as_view(), name="list"),
+    path("new/", views.ArticleCreateView.as_view(), name="create"),
+    path("mine/", views.MyArticlesView.as_view(), name="mine"),
+    path("by/<uuid:pk>/", views.AuthorView.as_view(), name="author"),
+    path("trash/", views.TrashView.as_view(), name="trash"),
+    path("trash/<uuid:pk>/restoration/", views.RestorationView.as_view(), name="restoration"),
+    path("<str:slug>/", views.ArticleDetailView.as_view(), name="detail"),
+    path("<str:slug>/edit/", views.ArticleUpdateView.as_view(), name="update"),
+    path("<str:slug>/publication/", views.PublicationView.as_view(), name="publication"),
+    path("<str:slug>/withdrawal/", views.WithdrawalView.as_view(), name="withdrawal"),
+    path("<str:slug>/deletion/", views.DeletionView.as_view(), name="deletion"),
+]

@@ -1,0 +1,164 @@
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.auth.mixins import LoginRequiredMixin
+from django.contrib.messages.views import SuccessMessageMixin
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.views.generic import CreateView, DetailView, ListView, TemplateView, UpdateView, View
+from django.views.generic.detail import SingleObjectMixin
+
+from apps.articles.forms import ArticleForm, SearchForm
+from apps.articles.models import Article
+from apps.users.models import User
+
+PAGE_SIZE = 12
+
+
+class HomeView(TemplateView):
+    template_name = "core/home.html"
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        published = Article.objects.published()
+        return super().get_context_data(
+            articles=published.for_cards().newest_first()[:6],
+            article_count=published.count(),
+            author_count=published.values("author").distinct().count(),
+            **kwargs,
+        )
+
+
+class ArticleListView(ListView[Article]):
+    template_name = "articles/article_list.html"
+    paginate_by = PAGE_SIZE
+
+    def get_queryset(self) -> QuerySet[Article]:
+        self.form = SearchForm(self.request.GET)
+        self.form.is_valid()
+        terms, category = self._terms()
+        articles = Article.objects.published().for_cards().newest_first()
+        if terms:
+            articles = articles.search(terms)
+        return articles.filter(category=category) if category else articles
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        query, category = self._terms()
+        return super().get_context_data(form=self.form, query=query, category=category, **kwargs)
+
+    def _terms(self) -> tuple[str, str]:
+        cleaned = self.form.cleaned_data
+        return cleaned.get("q", ""), cleaned.get("category", "")
+
+
+class AuthorView(SingleObjectMixin[User], ListView[Article]):
+    template_name = "users/profile.html"
+    paginate_by = PAGE_SIZE
+
+    def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        self.object = self.get_object(User.objects.filter(is_active=True))
+        return super().get(request, *args, **kwargs)
+
+    def get_queryset(self) -> QuerySet[Article]:
+        return self.object.articles.published().for_cards().newest_first()
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        return super().get_context_data(profile=self.object, **kwargs)
+
+
+class MyArticlesView(LoginRequiredMixin, ListView[Article]):
+    template_name = "articles/article_mine.html"
+    paginate_by = PAGE_SIZE
+
+    def get_queryset(self) -> QuerySet[Article]:
+        return Article.objects.filter(author=self.request.user.pk).for_cards().newest_first()
+
+
+class TrashView(LoginRequiredMixin, ListView[Article]):
+    template_name = "articles/article_trash.html"
+    paginate_by = PAGE_SIZE
+
+    def get_queryset(self) -> QuerySet[Article]:
+        mine = Article.all_objects.deleted().filter(author=self.request.user.pk)
+        return mine.for_cards().order_by("-deleted_at")
+
+
+class ArticleDetailView(DetailView[Article]):
+    template_name = "articles/article_detail.html"
+
+    def get_queryset(self) -> QuerySet[Article]:
+        return Article.objects.visible_to(self.request.user).select_related("author")
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        can_edit = self.object.can_be_edited_by(self.request.user)
+        return super().get_context_data(can_edit=can_edit, **kwargs)
+
+
+class ArticleCreateView(
+    LoginRequiredMixin, SuccessMessageMixin[ArticleForm], CreateView[Article, ArticleForm]
+):
+    form_class = ArticleForm
+    template_name = "articles/article_form.html"
+    success_message = "The draft is saved. Only you can see it until you publish it."
+
+    def form_valid(self, form: ArticleForm) -> HttpResponse:
+        form.instance.author_id = self.request.user.pk
+        return super().form_valid(form)
+
+
+class EditableArticleMixin(LoginRequiredMixin):
+    """Finds the article by its address; those of others do not exist here."""
+
+    request: HttpRequest
+    kwargs: dict[str, Any]
+
+    def get_queryset(self) -> QuerySet[Article]:
+        return Article.objects.editable_by(self.request.user).select_related("author")
+
+    def get_article(self) -> Article:
+        return get_object_or_404(self.get_queryset(), slug=self.kwargs["slug"])
+
+
+class ArticleUpdateView(
+    EditableArticleMixin, SuccessMessageMixin[ArticleForm], UpdateView[Article, ArticleForm]
+):
+    form_class = ArticleForm
+    template_name = "articles/article_form.html"
+    success_message = "Your changes are saved."
+
+
+class PublicationView(EditableArticleMixin, View):
+    def post(self, request: HttpRequest, slug: str) -> HttpResponse:
+        del slug
+        article = self.get_article()
+        article.publish()
+        messages.success(request, "Published. Everybody can read it now.")
+        return redirect(article)
+
+
+class WithdrawalView(EditableArticleMixin, View):
+    def post(self, request: HttpRequest, slug: str) -> HttpResponse:
+        del slug
+        article = self.get_article()
+        article.withdraw()
+        messages.info(request, "The article is a draft again. Only you can see it.")
+        return redirect(article)
+
+
+class DeletionView(EditableArticleMixin, DetailView[Article]):
+    template_name = "articles/article_deletion.html"
+
+    def post(self, request: HttpRequest, slug: str) -> HttpResponse:
+        del slug
+        self.get_article().delete()
+        messages.success(request, "Deleted. You can restore it from the trash.")
+        return redirect("articles:trash")
+
+
+class RestorationView(LoginRequiredMixin, View):
+    def post(self, request: HttpRequest, pk: str) -> HttpResponse:
+        deleted = Article.all_objects.deleted().filter(author=request.user.pk)
+        article = get_object_or_404(deleted, pk=pk)
+        article.restore()
+        messages.success(request, "Restored.")
+        return redirect(article)

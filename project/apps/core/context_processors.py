@@ -1,0 +1,26 @@
+from typing import Any
+
+from django.apps import apps
+from django.conf import settings
+from django.http import HttpRequest
+
+from apps.core.http.security import nonce
+
+THEMES = {"light", "dark"}
+
+
+def site(_request: HttpRequest) -> dict[str, Any]:
+    return {
+        "site_name": settings.SITE_NAME,
+        "show_mailbox": apps.is_installed("apps.devtools"),
+    }
+
+
+def theme(request: HttpRequest) -> dict[str, str]:
+    """The theme that the visitor chose, or "" to follow the system."""
+    chosen = request.COOKIES.get("theme", "")
+    return {"theme": chosen if chosen in THEMES else ""}
+
+
+def csp(request: HttpRequest) -> dict[str, Any]:
+    return {"csp_nonce": nonce(request)}

@@ -1,0 +1,72 @@
+"""The headers that Django 5.2 does not set: CSP, Permissions-Policy, CORP.
+
+Own code until Django 6, which has `SECURE_CSP` and its middleware; django-csp stands still.
+"""
+
+import secrets
+from collections.abc import Awaitable, Callable
+from typing import cast
+
+from asgiref.sync import iscoroutinefunction
+from django.conf import settings
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from django.utils.decorators import sync_and_async_middleware
+from django.utils.functional import SimpleLazyObject
+
+NONCE = "<CSP_NONCE_SENTINEL>"  # the value of django.utils.csp.CSP.NONCE in Django 6
+
+MaybeAwaitable = HttpResponseBase | Awaitable[HttpResponseBase]
+
+
+def nonce(request: HttpRequest) -> SimpleLazyObject:
+    """Return the request's nonce, made when a template first renders it."""
+    if not hasattr(request, "csp_nonce"):
+        request.csp_nonce = SimpleLazyObject(lambda: secrets.token_urlsafe(16))  # type: ignore[attr-defined]
+    return cast("SimpleLazyObject", request.csp_nonce)  # type: ignore[attr-defined]
+
+
+def build_policy(policy: dict[str, list[str]], request: HttpRequest) -> str:
+    """Return the policy as a header, with the nonce where a page has used it."""
+    used = getattr(request, "csp_nonce", None)
+    made = used is not None and str(used)
+    source = f"'nonce-{made}'" if made else ""
+    directives = []
+    for directive, sources in policy.items():
+        values = [source if value == NONCE else value for value in sources]
+        directives.append(" ".join([directive, *filter(None, values)]))
+    return "; ".join(directives)
+
+
+def set_headers(request: HttpRequest, response: HttpResponseBase) -> None:
+    """Set what a view has not set itself."""
+    headers = response.headers
+    headers.setdefault("Content-Security-Policy", build_policy(settings.SECURE_CSP, request))
+    headers.setdefault(
+        "Permissions-Policy",
+        ", ".join(
+            f"{feature}=({' '.join(who)})" for feature, who in settings.PERMISSIONS_POLICY.items()
+        ),
+    )
+    headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
+
+
+@sync_and_async_middleware
+def SecurityHeadersMiddleware(  # noqa: N802 - named as Django names middleware
+    get_response: Callable[[HttpRequest], MaybeAwaitable],
+) -> Callable[[HttpRequest], MaybeAwaitable]:
+    if iscoroutinefunction(get_response):
+
+        async def asynchronous(request: HttpRequest) -> HttpResponseBase:
+            response = await cast("Awaitable[HttpResponseBase]", get_response(request))
+            set_headers(request, response)
+            return response
+
+        return asynchronous
+
+    def synchronous(request: HttpRequest) -> HttpResponseBase:
+        response = cast("HttpResponseBase", get_response(request))
+        set_headers(request, response)
+        return response
+
+    return synchronous

@@ -1,0 +1,203 @@
+"""Rows that can come back: deleting sets `deleted_at`; what went with a row returns with it.
+
+Own code because a restore must undo exactly one deletion, its cascade included, which the packages
+for soft deletion leave to the user.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any, Self, TypeVar, cast
+
+from django.core.exceptions import ValidationError
+from django.db import models, transaction
+from django.utils import timezone
+
+from apps.core.models.base import BaseModel
+
+ModelT = TypeVar("ModelT", bound="SoftDeleteModel")
+
+
+class SoftDeleteQuerySet(models.QuerySet[ModelT]):
+    def live(self) -> Self:
+        return self.filter(deleted_at__isnull=True)
+
+    def deleted(self) -> Self:
+        return self.filter(deleted_at__isnull=False)
+
+    def delete(self) -> tuple[int, dict[str, int]]:
+        """Soft-delete the rows and their soft-deletable cascade, in one transaction.
+
+        Returns:
+            As Django's `delete()`: how many rows in all, and how many by model label.
+
+        Raises:
+            django.db.models.ProtectedError: a live row refers to one of these by `PROTECT` or
+                `RESTRICT`; then nothing is deleted.
+        """
+        with transaction.atomic():
+            counts = _delete(self, timezone.now())
+        return counts.total(), dict(counts)
+
+    delete.alters_data = True  # type: ignore[attr-defined]
+    delete.queryset_only = True  # type: ignore[attr-defined]
+
+    def restore(self) -> int:
+        """Restore each row as `SoftDeleteModel.restore` does, all or none; return how many."""
+        with transaction.atomic():
+            return sum(row.restore() for row in self.deleted())
+
+    restore.alters_data = True  # type: ignore[attr-defined]
+
+    def hard_delete(self) -> tuple[int, dict[str, int]]:
+        """Remove the rows for good, with all that refers to them by `CASCADE`."""
+        return super().delete()
+
+    hard_delete.alters_data = True  # type: ignore[attr-defined]
+    hard_delete.queryset_only = True  # type: ignore[attr-defined]
+
+
+class AllManager(models.Manager.from_queryset(SoftDeleteQuerySet)):  # type: ignore[misc]
+    """Every row, the deleted too."""
+
+
+class LiveManager(AllManager):
+    """The rows that nobody deleted."""
+
+    def get_queryset(self) -> SoftDeleteQuerySet[Any]:
+        return cast("SoftDeleteQuerySet[Any]", super().get_queryset()).live()
+
+
+class SoftDeleteModel(BaseModel):
+    """A row whose `delete()` can be undone.
+
+    `objects` has the live rows, `all_objects` the deleted too. A unique value is free again once
+    its row is deleted when the constraint says so:
+    `UniqueConstraint(fields=["slug"], condition=Q(deleted_at__isnull=True), name=…)`.
+    """
+
+    deleted_at = models.DateTimeField(null=True, blank=True, editable=False, db_index=True)
+
+    objects = LiveManager()
+    all_objects = AllManager()
+
+    class Meta:
+        abstract = True
+
+    @property
+    def is_deleted(self) -> bool:
+        return self.deleted_at is not None
+
+    def delete(
+        self, using: str | None = None, keep_parents: bool = False
+    ) -> tuple[int, dict[str, int]]:
+        """Soft-delete this row and its cascade; see `SoftDeleteQuerySet.delete`.
+
+        A row that is already deleted stays as it is.
+        """
+        del keep_parents  # multi-table inheritance has no part in this
+        rows = type(self).all_objects.using(using or self._state.db).filter(pk=self.pk)
+        result = rows.delete()
+        self.refresh_from_db(fields=["deleted_at"])
+        return result
+
+    delete.alters_data = True  # type: ignore[attr-defined]
+
+    def restore(self) -> int:
+        """Undo exactly the deletion that took this row, in one transaction.
+
+        What was deleted on its own before stays deleted.
+
+        Returns:
+            How many rows came back, this one included; 0 when it was not deleted.
+
+        Raises:
+            ValidationError: a row that this one belongs to is still deleted, or a live row has
+                taken one of its unique values meanwhile; then nothing is restored.
+        """
+        if self.deleted_at is None:
+            return 0
+        at, self.deleted_at = self.deleted_at, None
+        try:
+            self._require_live_parents()
+            self.validate_constraints()
+            with transaction.atomic(using=self._state.db):
+                rows = type(self).all_objects.using(self._state.db).filter(pk=self.pk)
+                return _restore(rows, at)
+        except Exception:
+            self.deleted_at = at
+            raise
+
+    restore.alters_data = True  # type: ignore[attr-defined]
+
+    def hard_delete(self) -> tuple[int, dict[str, int]]:
+        """Remove this row for good, with all that refers to it by `CASCADE`."""
+        return super().delete()
+
+    hard_delete.alters_data = True  # type: ignore[attr-defined]
+
+    def _require_live_parents(self) -> None:
+        for field in self._meta.concrete_fields:
+            if (
+                not isinstance(field, models.ForeignKey)
+                or field.remote_field.on_delete is not models.CASCADE
+            ):
+                continue
+            parent = getattr(self, field.name)
+            if isinstance(parent, SoftDeleteModel) and parent.is_deleted:
+                raise ValidationError(
+                    f"Restore the {field.verbose_name} “{parent}” first: "
+                    f"this {self._meta.verbose_name} belongs to it."
+                )
+
+
+def _delete(rows: SoftDeleteQuerySet[Any], at: datetime) -> "Counter[str]":
+    # Rows are marked before their dependants are looked for, so a circle of references ends.
+    pks = list(rows.live().select_for_update().order_by().values_list("pk", flat=True))
+    if not pks:
+        return Counter()
+    _refuse_protected(rows.model, pks, rows.db)
+    marked = rows.model.all_objects.using(rows.db).filter(pk__in=pks)
+    counts = Counter({rows.model._meta.label: marked.update(deleted_at=at)})
+    for dependants in _dependants(rows.model, pks, rows.db, models.CASCADE):
+        counts += _delete(dependants, at)
+    return counts
+
+
+def _restore(rows: SoftDeleteQuerySet[Any], at: datetime) -> int:
+    pks = list(rows.filter(deleted_at=at).select_for_update().values_list("pk", flat=True))
+    if not pks:
+        return 0
+    total: int = rows.model.all_objects.using(rows.db).filter(pk__in=pks).update(deleted_at=None)
+    for dependants in _dependants(rows.model, pks, rows.db, models.CASCADE):
+        total += _restore(dependants, at)
+    return total
+
+
+def _refuse_protected(model: type[models.Model], pks: list[Any], using: str) -> None:
+    for on_delete in (models.PROTECT, models.RESTRICT):
+        for dependants in _dependants(model, pks, using, on_delete):
+            if protected := set(dependants.live()[:10]):
+                raise models.ProtectedError(
+                    f"Cannot delete: {model._meta.verbose_name} is referred to by "
+                    f"{dependants.model._meta.verbose_name_plural}.",
+                    protected,
+                )
+
+
+def _dependants(
+    model: type[models.Model], pks: list[Any], using: str, on_delete: Any
+) -> Iterator[SoftDeleteQuerySet[Any]]:
+    """Yield, by relation, the soft-deletable rows that refer to these."""
+    for relation in model._meta.related_objects:
+        related = relation.related_model
+        if (
+            isinstance(relation, models.ManyToOneRel)
+            and relation.on_delete is on_delete
+            and isinstance(related, type)
+            and issubclass(related, SoftDeleteModel)
+        ):
+            referred = model._base_manager.using(using).filter(pk__in=pks)
+            yield related.all_objects.using(using).filter(
+                **{f"{relation.field.name}__in": referred}
+            )

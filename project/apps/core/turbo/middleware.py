@@ -1,0 +1,58 @@
+"""The two status codes by which Turbo knows how a form went."""
+
+from collections.abc import Awaitable, Callable
+from typing import cast
+
+from asgiref.sync import iscoroutinefunction
+from django.forms.forms import BaseForm
+from django.forms.formsets import BaseFormSet
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from django.utils.decorators import sync_and_async_middleware
+
+MaybeAwaitable = HttpResponseBase | Awaitable[HttpResponseBase]
+SAFE_METHODS = {"GET", "HEAD", "OPTIONS", "TRACE"}
+
+
+def set_status(request: HttpRequest, response: HttpResponseBase) -> None:
+    """Answer an invalid form with 422 and redirect a valid one with 303.
+
+    Django answers 200 and 302. Turbo shows a form's errors only from a 4xx, and a 302 after PUT,
+    PATCH or DELETE would be followed with the same method.
+    """
+    if request.method in SAFE_METHODS:
+        return
+    if response.status_code == 302:  # noqa: PLR2004
+        response.status_code = 303
+    elif response.status_code == 200 and _shows_errors(response):  # noqa: PLR2004
+        response.status_code = 422
+
+
+def _shows_errors(response: HttpResponseBase) -> bool:
+    context = getattr(response, "context_data", None) or {}
+    return any(
+        value.is_bound and not value.is_valid()
+        for value in context.values()
+        if isinstance(value, BaseForm | BaseFormSet)
+    )
+
+
+@sync_and_async_middleware
+def TurboMiddleware(  # noqa: N802 - named as Django names middleware
+    get_response: Callable[[HttpRequest], MaybeAwaitable],
+) -> Callable[[HttpRequest], MaybeAwaitable]:
+    if iscoroutinefunction(get_response):
+
+        async def asynchronous(request: HttpRequest) -> HttpResponseBase:
+            response = await cast("Awaitable[HttpResponseBase]", get_response(request))
+            set_status(request, response)
+            return response
+
+        return asynchronous
+
+    def synchronous(request: HttpRequest) -> HttpResponseBase:
+        response = cast("HttpResponseBase", get_response(request))
+        set_status(request, response)
+        return response
+
+    return synchronous

@@ -1,0 +1,16 @@
+import os
+
+from config.startup import refuse_in_one_sentence
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.production")
+
+with refuse_in_one_sentence():
+    from config.settings import env
+
+    env.use_defaults({"DATABASE_POOL_SIZE": "8"})
+
+    from django.core.asgi import get_asgi_application
+
+    from apps.core.http.lifespan import with_lifespan
+
+    application = with_lifespan(get_asgi_application())

@@ -1,0 +1,15 @@
+from config.settings import env
+from config.settings.parts.http import SITE_NAME
+
+EMAIL_BACKEND = "apps.core.mail.QueueBackend"
+if env.text("EMAIL_URL") == "mailbox":
+    # Development: mail is caught and shown at /dev/mailbox/, never sent.
+    MAIL_TRANSPORT = "apps.devtools.mailbox.backend.EmailBackend"
+else:
+    _smtp = env.email("EMAIL_URL")
+    MAIL_TRANSPORT = _smtp.pop("EMAIL_BACKEND")
+    globals().update(_smtp)
+EMAIL_TIMEOUT = 10  # seconds
+DEFAULT_FROM_EMAIL = env.text("DEFAULT_FROM_EMAIL")
+SERVER_EMAIL = DEFAULT_FROM_EMAIL
+EMAIL_SUBJECT_PREFIX = f"[{SITE_NAME}] "

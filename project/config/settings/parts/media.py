@@ -1,0 +1,13 @@
+from config.settings.parts.paths import DATA_DIR
+
+MEDIA_URL = "/media/"
+MEDIA_ROOT = DATA_DIR / "media"
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "apps.core.http.static.StaticFilesStorage"},
+}
+# What a person may upload as a picture; apps.core.images checks it by content.
+IMAGE_MAX_BYTES = 5 * 1024 * 1024
+IMAGE_MAX_PIXELS = 24_000_000
+IMAGE_MAX_SIDE = 2000  # pixels; larger pictures are scaled down
+DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024  # bytes, without files

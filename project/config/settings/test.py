@@ -1,0 +1,20 @@
+"""Tests: development without the Vite server, on services that the test session starts."""
+
+from config.settings import env
+
+env.use_defaults({"VITE_DEV_SERVER": "true"})
+
+from config.settings.dev import *  # noqa: E402
+
+DEBUG = False
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+MAIL_TRANSPORT = "django.core.mail.backends.locmem.EmailBackend"
+CELERY_TASK_ALWAYS_EAGER = True
+CELERY_TASK_EAGER_PROPAGATES = True
+STATICFILES_DIRS = []
+WHITENOISE_AUTOREFRESH = False
+
+# A query in a loop fails the test that ran it.
+INSTALLED_APPS += ["zeal"]
+MIDDLEWARE += ["zeal.middleware.zeal_middleware"]
+ZEAL_RAISE = True

@@ -1,0 +1,22 @@
+from allauth.account.decorators import secure_admin_login
+from django.apps import apps
+from django.conf import settings
+from django.conf.urls.static import static
+from django.contrib import admin
+from django.urls import URLPattern, URLResolver, include, path
+
+from apps.articles.views import HomeView
+
+# Staff log in where everybody does, under the same rate limits.
+admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("", HomeView.as_view(), name="home"),
+    path("accounts/", include("allauth.urls")),
+    path("articles/", include("apps.articles.urls")),
+    path("people/", include("apps.users.urls")),
+    path("admin/", admin.site.urls),
+]
+if apps.is_installed("apps.devtools"):
+    urlpatterns.append(path("dev/", include("apps.devtools.urls")))
+urlpatterns += static(settings.MEDIA_URL, document_root=settings.MEDIA_ROOT)  # only with DEBUG
