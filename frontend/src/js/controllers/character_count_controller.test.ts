@@ -1,0 +1,25 @@
+import { beforeEach, expect, test } from "vitest"
+import { find, mount } from "../testing"
+import CharacterCountController from "./character_count_controller"
+
+beforeEach(async () => {
+  await mount(
+    `<div data-controller="character-count" data-action="input->character-count#update">
+       <textarea maxlength="10">seven..</textarea>
+       <p data-character-count-target="output"></p>
+     </div>`,
+    { "character-count": CharacterCountController },
+  )
+})
+
+test("says at once how much room there is", () => {
+  expect(find("p").textContent).toBe("3 characters left")
+})
+
+test("counts along while someone types", () => {
+  const area = find<HTMLTextAreaElement>("textarea")
+  area.value = "nine....."
+  area.dispatchEvent(new Event("input", { bubbles: true }))
+
+  expect(find("p").textContent).toBe("1 character left")
+})

@@ -1,0 +1,13 @@
+import { expect, test } from "vitest"
+import { find } from "../testing"
+
+test("every controller answers to the name of its file", async () => {
+  document.body.innerHTML = `
+    <p data-controller="element-removal"><button data-action="element-removal#remove"></button></p>`
+
+  await import("./index")
+  await new Promise((resolve) => setTimeout(resolve))
+  find("button").click()
+
+  expect(document.querySelector("p")).toBeNull()
+})

@@ -1,0 +1,54 @@
+import { beforeEach, expect, test } from "vitest"
+import { find, mount } from "../testing"
+import ThemeController from "./theme_controller"
+
+const page = `
+  <div data-controller="theme">
+    <button data-theme-target="choice" data-action="theme#choose" data-theme-name-param="light"></button>
+    <button data-theme-target="choice" data-action="theme#choose" data-theme-name-param="dark"></button>
+    <button data-theme-target="choice" data-action="theme#choose" data-theme-name-param=""></button>
+  </div>`
+
+const choice = (name: string) => find(`[data-theme-name-param="${name}"]`)
+const pressed = () =>
+  Array.from(document.querySelectorAll("button"), (button) => button.getAttribute("aria-pressed"))
+
+beforeEach(() => {
+  delete document.documentElement.dataset.theme
+  // biome-ignore lint/suspicious/noDocumentCookie: as the controller does
+  document.cookie = "theme=; Path=/; Max-Age=0"
+})
+
+test("shows the system's colours as chosen when the server rendered no theme", async () => {
+  await mount(page, { theme: ThemeController })
+
+  expect(pressed()).toEqual(["false", "false", "true"])
+})
+
+test("shows the theme that the server rendered", async () => {
+  document.documentElement.dataset.theme = "dark"
+  await mount(page, { theme: ThemeController })
+
+  expect(pressed()).toEqual(["false", "true", "false"])
+})
+
+test("a choice changes the page at once and is remembered for the next one", async () => {
+  await mount(page, { theme: ThemeController })
+
+  choice("dark").click()
+
+  expect(document.documentElement.dataset.theme).toBe("dark")
+  expect(document.cookie).toContain("theme=dark")
+  expect(pressed()).toEqual(["false", "true", "false"])
+})
+
+test("going back to the system's colours forgets the choice", async () => {
+  await mount(page, { theme: ThemeController })
+  choice("dark").click()
+
+  choice("").click()
+
+  expect(document.documentElement.hasAttribute("data-theme")).toBe(false)
+  expect(document.cookie).not.toContain("dark")
+  expect(pressed()).toEqual(["false", "false", "true"])
+})

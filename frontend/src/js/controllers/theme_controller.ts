@@ -1,0 +1,41 @@
+import { Controller } from "@hotwired/stimulus"
+
+const YEAR = 365 * 24 * 60 * 60 // seconds
+
+/**
+ * Chooses the colours: "light", "dark", or "" for those of the system.
+ * The server reads the cookie and renders <html data-theme>, so no page flashes in the wrong colours.
+ */
+export default class extends Controller<HTMLElement> {
+  static targets = ["choice"]
+
+  declare readonly choiceTargets: HTMLButtonElement[]
+
+  connect(): void {
+    this.#press(document.documentElement.dataset.theme ?? "")
+  }
+
+  choose({ params: { name } }: { params: { name: string } }): void {
+    const root = document.documentElement
+    if (name === "") {
+      delete root.dataset.theme
+    } else {
+      root.dataset.theme = name
+    }
+    this.#remember(name)
+    this.#press(name)
+  }
+
+  #remember(name: string): void {
+    const secure = location.protocol === "https:" ? "; Secure" : ""
+    const age = name === "" ? 0 : YEAR
+    // biome-ignore lint/suspicious/noDocumentCookie: the Cookie Store API is not in every browser yet
+    document.cookie = `theme=${name}; Path=/; Max-Age=${age}; SameSite=Lax${secure}`
+  }
+
+  #press(name: string): void {
+    for (const choice of this.choiceTargets) {
+      choice.setAttribute("aria-pressed", String(choice.dataset.themeNameParam === name))
+    }
+  }
+}
