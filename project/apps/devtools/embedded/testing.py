@@ -1,0 +1,113 @@
+"""Services for one test session: gone when it ends, also when it is killed.
+
+A guard does the cleaning up in both cases, so there is one way to do it.
+"""
+
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from apps.devtools.embedded import valkey
+from apps.devtools.embedded.account import reachable_home
+from apps.devtools.embedded.postgres import START_TIMEOUT, Cluster, find_binaries
+from apps.devtools.errors import SetupError
+from apps.devtools.supervisor.guard import Guard
+
+ATTEMPTS = 3  # another program may take a free port before the server does
+
+
+@contextmanager
+def throwaway_postgres(data_dir: Path) -> Iterator[str]:
+    """Run an empty PostgreSQL server that is fast and forgets everything.
+
+    Args:
+        data_dir: the checkout's `DATA_DIR`; its embedded PostgreSQL is shared, or installed there.
+
+    Yields:
+        The URL of its database.
+
+    Raises:
+        SetupError: PostgreSQL could not be installed or started.
+    """
+    binaries = find_binaries(reachable_home(data_dir) / "embedded")
+    guard = Guard()
+    servers: list[subprocess.Popen[bytes]] = []
+    try:
+        temporary = reachable_home(Path(tempfile.gettempdir()))
+        directory = Path(tempfile.mkdtemp(prefix="dovetail-", dir=temporary))
+        guard.remove_at_end(directory)
+        directory.chmod(0o711)  # the server may run as another user
+        for _ in range(ATTEMPTS):
+            cluster = Cluster(directory / "postgres", binaries, free_port())
+            cluster.prepare()
+            servers.append(_start(cluster, guard, directory / "log"))
+            if _answers(cluster, servers[-1]):
+                cluster.create_database()
+                yield cluster.url()
+                return
+        output = (directory / "log").read_text(errors="replace").strip()
+        raise SetupError(f"PostgreSQL did not start: {output[-500:]}")
+    finally:
+        guard.close(*servers)
+
+
+@contextmanager
+def throwaway_valkey() -> Iterator[str]:
+    """Run an empty server that speaks Valkey's protocol.
+
+    Yields:
+        Its URL, without a database number.
+    """
+    guard = Guard()
+    server = subprocess.Popen(  # noqa: S603 - our own arguments
+        guard.wrapped(valkey.command(0)),
+        stdin=guard.pipe,
+        stdout=subprocess.PIPE,
+        start_new_session=True,
+        cwd=valkey.PROJECT_DIR,
+        text=True,
+    )
+    assert server.stdout is not None  # noqa: S101 - it is a pipe
+    try:
+        with server.stdout:
+            port = server.stdout.readline().strip()
+        if not port:
+            raise SetupError("The Valkey-protocol server did not start: its reason is above.")
+        yield f"redis://{valkey.HOST}:{port}"
+    finally:
+        guard.close(server)
+
+
+def free_port() -> int:
+    """Return a port of 127.0.0.1 that nothing listens on at this moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
+def _start(cluster: Cluster, guard: Guard, log: Path) -> subprocess.Popen[bytes]:
+    with log.open("wb") as output:
+        return subprocess.Popen(  # noqa: S603 - our own arguments
+            guard.wrapped(cluster.command(durable=False), last_signal="QUIT"),
+            stdin=guard.pipe,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            cwd="/",
+            env=cluster.environment(),
+            **cluster.switch,
+        )
+
+
+def _answers(cluster: Cluster, server: subprocess.Popen[bytes]) -> bool:
+    deadline = time.monotonic() + START_TIMEOUT
+    while server.poll() is None and time.monotonic() < deadline:
+        if cluster.answers():
+            return True
+        time.sleep(0.02)
+    return False
