@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.text import slugify
 
 from apps.core.models import SoftDeleteModel, SoftDeleteQuerySet
-from apps.core.models.soft_delete import AllManager, LiveManager
+from apps.core.models.soft_delete import LiveManager
 from apps.users.models import User
 
 SEARCH_LANGUAGE = "english"
@@ -95,8 +95,9 @@ class Article(SoftDeleteModel):
         upload_to="covers/", blank=True, help_text="JPEG, PNG, WebP or GIF, up to 5 MB."
     )
 
-    objects = LiveManager.from_queryset(ArticleQuerySet)()
-    all_objects = AllManager.from_queryset(ArticleQuerySet)()
+    # mypy knows the managers of the abstract model as class variables of another type.
+    objects = LiveManager.from_queryset(ArticleQuerySet)()  # type: ignore[misc,assignment]
+    all_objects = models.Manager.from_queryset(ArticleQuerySet)()  # type: ignore[misc]
 
     class Meta:
         ordering = ["-id"]
@@ -112,7 +113,7 @@ class Article(SoftDeleteModel):
         indexes = [
             models.Index(
                 F("published_at").desc(nulls_first=True),
-                "-id",
+                F("id").desc(),
                 condition=Q(deleted_at__isnull=True, status=Status.PUBLISHED),
                 name="article_newest",
             ),

@@ -1,4 +1,4 @@
-from typing import Any
+from typing import Any, cast
 
 from django.contrib import messages
 from django.contrib.auth.mixins import LoginRequiredMixin
@@ -7,7 +7,6 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.views.generic import CreateView, DetailView, ListView, TemplateView, UpdateView, View
-from django.views.generic.detail import SingleObjectMixin
 
 from apps.articles.forms import ArticleForm, SearchForm
 from apps.articles.models import Article
@@ -51,19 +50,16 @@ class ArticleListView(ListView[Article]):
         return cleaned.get("q", ""), cleaned.get("category", "")
 
 
-class AuthorView(SingleObjectMixin[User], ListView[Article]):
+class AuthorView(ListView[Article]):
     template_name = "users/profile.html"
     paginate_by = PAGE_SIZE
 
-    def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        self.object = self.get_object(User.objects.filter(is_active=True))
-        return super().get(request, *args, **kwargs)
-
     def get_queryset(self) -> QuerySet[Article]:
-        return self.object.articles.published().for_cards().newest_first()
+        self.profile = get_object_or_404(User, pk=self.kwargs["pk"], is_active=True)
+        return self.profile.articles.published().for_cards().newest_first()
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        return super().get_context_data(profile=self.object, **kwargs)
+        return super().get_context_data(profile=self.profile, **kwargs)
 
 
 class MyArticlesView(LoginRequiredMixin, ListView[Article]):
@@ -102,7 +98,7 @@ class ArticleCreateView(
     success_message = "The draft is saved. Only you can see it until you publish it."
 
     def form_valid(self, form: ArticleForm) -> HttpResponse:
-        form.instance.author_id = self.request.user.pk
+        form.instance.author = cast("User", self.request.user)
         return super().form_valid(form)
 
 

@@ -1,5 +1,5 @@
 from collections.abc import Iterable, Iterator
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from django.contrib import admin, messages
 from django.contrib.admin.views.main import ChangeList
@@ -42,7 +42,7 @@ class SoftDeleteAdmin(admin.ModelAdmin[ModelT]):
     actions = ["restore_selected"]
 
     def get_queryset(self, request: HttpRequest) -> SoftDeleteQuerySet[ModelT]:
-        rows: SoftDeleteQuerySet[ModelT] = self.model.all_objects.all()
+        rows = cast("SoftDeleteQuerySet[ModelT]", self.model.all_objects.all())
         return rows.order_by(*self.get_ordering(request))
 
     def get_list_filter(self, request: HttpRequest) -> Any:

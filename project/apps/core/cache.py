@@ -25,9 +25,9 @@ def _client(url: str, options: tuple[tuple[str, Any], ...]) -> redis.Redis:
 
 class ValkeyCacheClient(RedisCacheClient):
     def get_client(self, key: Any = None, *, write: bool = False) -> redis.Redis:
-        del key  # one server has them all
-        url = self._servers[self._get_connection_pool_index(write)]
-        return _client(url, tuple(sorted(self._pool_options.items())))
+        del key, write  # one server for all keys, to read and to write
+        url, options = self._servers[0], self._pool_options  # type: ignore[attr-defined]
+        return _client(url, tuple(sorted(options.items())))
 
 
 def _or_else(name: str, fallback: Any) -> Callable[..., Any]:

@@ -13,7 +13,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF")
 
 
-def clean_image(upload: UploadedFile) -> ContentFile[bytes]:
+def clean_image(upload: UploadedFile[bytes]) -> ContentFile[bytes]:
     """Return an uploaded picture as a new WebP file.
 
     The result has no metadata (place, camera, author), stands upright and has sides of at most

@@ -7,7 +7,7 @@ from django.db.models.functions import Lower
 from apps.core.models import BaseModel
 
 
-class LowercaseEmailField(models.EmailField):
+class LowercaseEmailField(models.EmailField[Any, Any]):
     """An address in lower case: a plain unique index then refuses `Ada@x.org` and `ada@x.org`.
 
     Both the value that is stored and the one that is looked for are lowered.
@@ -66,7 +66,7 @@ class User(AbstractUser, BaseModel):
     USERNAME_FIELD = "email"
     REQUIRED_FIELDS: ClassVar[list[str]] = []
 
-    objects = UserManager()
+    objects = UserManager()  # type: ignore[misc] # a class variable in AbstractUser
 
     class Meta:
         ordering = ["-created_at"]

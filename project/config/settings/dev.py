@@ -38,6 +38,7 @@ TEMPLATES[0]["OPTIONS"]["loaders"] = [
 ]
 
 STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
+STATIC_ROOT = None  # nothing is collected: files are served from where they are
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = True
 if VITE_DEV_SERVER:

@@ -19,11 +19,11 @@ NONCE = "<CSP_NONCE_SENTINEL>"  # the value of django.utils.csp.CSP.NONCE in Dja
 MaybeAwaitable = HttpResponseBase | Awaitable[HttpResponseBase]
 
 
-def nonce(request: HttpRequest) -> SimpleLazyObject:
+def nonce(request: HttpRequest) -> SimpleLazyObject[str]:
     """Return the request's nonce, made when a template first renders it."""
     if not hasattr(request, "csp_nonce"):
         request.csp_nonce = SimpleLazyObject(lambda: secrets.token_urlsafe(16))  # type: ignore[attr-defined]
-    return cast("SimpleLazyObject", request.csp_nonce)  # type: ignore[attr-defined]
+    return cast("SimpleLazyObject[str]", request.csp_nonce)  # type: ignore[attr-defined]
 
 
 def build_policy(policy: dict[str, list[str]], request: HttpRequest) -> str:

@@ -7,7 +7,7 @@ for soft deletion leave to the user.
 from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Any, Self, TypeVar, cast
+from typing import Any, Self, TypeVar
 
 from django.core.exceptions import ValidationError
 from django.db import models, transaction
@@ -57,15 +57,11 @@ class SoftDeleteQuerySet(models.QuerySet[ModelT]):
     hard_delete.queryset_only = True  # type: ignore[attr-defined]
 
 
-class AllManager(models.Manager.from_queryset(SoftDeleteQuerySet)):  # type: ignore[misc]
-    """Every row, the deleted too."""
+class LiveManager(models.Manager[ModelT]):
+    """The rows that nobody deleted: `objects = LiveManager.from_queryset(YourQuerySet)()`."""
 
-
-class LiveManager(AllManager):
-    """The rows that nobody deleted."""
-
-    def get_queryset(self) -> SoftDeleteQuerySet[Any]:
-        return cast("SoftDeleteQuerySet[Any]", super().get_queryset()).live()
+    def get_queryset(self) -> models.QuerySet[ModelT]:
+        return super().get_queryset().filter(deleted_at__isnull=True)
 
 
 class SoftDeleteModel(BaseModel):
@@ -78,8 +74,8 @@ class SoftDeleteModel(BaseModel):
 
     deleted_at = models.DateTimeField(null=True, blank=True, editable=False, db_index=True)
 
-    objects = LiveManager()
-    all_objects = AllManager()
+    objects = LiveManager.from_queryset(SoftDeleteQuerySet)()
+    all_objects = models.Manager.from_queryset(SoftDeleteQuerySet)()
 
     class Meta:
         abstract = True
@@ -97,7 +93,7 @@ class SoftDeleteModel(BaseModel):
         """
         del keep_parents  # multi-table inheritance has no part in this
         rows = type(self).all_objects.using(using or self._state.db).filter(pk=self.pk)
-        result = rows.delete()
+        result: tuple[int, dict[str, int]] = rows.delete()
         self.refresh_from_db(fields=["deleted_at"])
         return result
 

@@ -2,8 +2,8 @@ from config.settings import env
 from config.settings.parts.http import SITE_NAME
 
 EMAIL_BACKEND = "apps.core.mail.QueueBackend"
-if env.text("EMAIL_URL") == "mailbox":
-    # Development: mail is caught and shown at /dev/mailbox/, never sent.
+if env.flag("DEBUG") and env.text("EMAIL_URL") == "mailbox":
+    # Mail is caught and shown at /dev/mailbox/, never sent.
     MAIL_TRANSPORT = "apps.devtools.mailbox.backend.EmailBackend"
 else:
     _smtp = env.email("EMAIL_URL")

@@ -25,7 +25,7 @@ SECURE_CSP: dict[str, list[str]] = {
     "script-src": ["'self'"],
     "style-src": ["'self'", "<CSP_NONCE_SENTINEL>"],
 }
-PERMISSIONS_POLICY = {
+PERMISSIONS_POLICY: dict[str, list[str]] = {
     feature: []
     for feature in ("camera", "display-capture", "geolocation", "microphone", "payment", "usb")
 }

@@ -1,6 +1,8 @@
+from typing import Any
+
 from config.settings.parts.paths import PROJECT_DIR
 
-TEMPLATES = [
+TEMPLATES: list[dict[str, Any]] = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
         "DIRS": [PROJECT_DIR / "templates"],

@@ -1,0 +1,159 @@
+from pathlib import Path
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+
+from config.settings import env
+
+
+@pytest.fixture(autouse=True)
+def clean(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("THING", raising=False)
+    monkeypatch.delenv("THING_FILE", raising=False)
+    monkeypatch.setattr(env, "names_read", set())
+
+
+def test_the_environment_comes_before_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert env.text("THING", "default") == "default"
+    monkeypatch.setenv("THING", "set")
+    assert env.text("THING", "default") == "set"
+    assert env.names_read == {"THING"}
+
+
+@pytest.mark.parametrize("value", [None, ""])
+def test_what_has_no_default_must_be_set(
+    monkeypatch: pytest.MonkeyPatch, value: str | None
+) -> None:
+    if value is not None:
+        monkeypatch.setenv("THING", value)
+    with pytest.raises(ImproperlyConfigured, match=r"THING is not set\. Set it \(or THING_FILE\)"):
+        env.text("THING")
+
+
+def test_a_secret_comes_from_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("s3cret\n")
+    monkeypatch.setenv("THING_FILE", str(tmp_path / "secret"))
+
+    assert env.is_set("THING")
+    assert env.text("THING") == "s3cret"
+
+
+@pytest.mark.parametrize("content", [None, b"\xff\xfe\xff"])
+def test_an_unreadable_secret_is_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content: bytes | None
+) -> None:
+    if content:
+        (tmp_path / "secret").write_bytes(content)
+    monkeypatch.setenv("THING_FILE", str(tmp_path / "secret"))
+
+    with pytest.raises(ImproperlyConfigured, match=r"THING_FILE names .*secret, not readable: "):
+        env.text("THING")
+
+
+@pytest.mark.parametrize(("value", "expected"), [("True", True), ("1", True), ("off", False)])
+def test_a_flag(monkeypatch: pytest.MonkeyPatch, value: str, expected: bool) -> None:
+    monkeypatch.setenv("THING", value)
+
+    assert env.flag("THING") is expected
+
+
+@pytest.mark.parametrize("value", ["yess", "2", "truefalse"])
+def test_a_flag_is_never_guessed(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    monkeypatch.setenv("THING", value)
+
+    with pytest.raises(ImproperlyConfigured, match=f"THING must be true or false, not '{value}'"):
+        env.flag("THING")
+
+
+@pytest.mark.parametrize("value", ["-1", "1.5", "abc", "0", "9" * 20, "1_0"])
+def test_a_number_out_of_bounds_is_refused(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    monkeypatch.setenv("THING", value)
+
+    with pytest.raises(ImproperlyConfigured, match="THING must be a whole number of at least 1"):
+        env.number("THING", 5, least=1)
+
+
+def test_a_list(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("THING", "a.org, b.org ,,")
+
+    assert env.words("THING") == ["a.org", "b.org"]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "postgres",
+        "mysql://u:hidden@host/db",
+        "postgres:///db",
+        "postgres://u:hidden@host:port/db",
+        "postgres://u:hidden@host:99999/db",
+        "postgres://u:hidden@[::1/db",
+        "postgres://u:hidden@host/",
+    ],
+)
+def test_a_malformed_database_is_named_without_its_password(
+    monkeypatch: pytest.MonkeyPatch, value: str
+) -> None:
+    monkeypatch.setenv("THING", value)
+
+    with pytest.raises(ImproperlyConfigured, match="THING") as raised:
+        env.database("THING")
+    assert "hidden" not in str(raised.value)
+
+
+def test_a_database(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("THING", "postgres://ada:p%40ss@db.example:5433/kit")
+
+    config = env.database("THING")
+
+    assert config["ENGINE"] == "django.db.backends.postgresql"
+    assert (config["USER"], config["PASSWORD"]) == ("ada", "p@ss")
+    assert (config["HOST"], config["PORT"], config["NAME"]) == ("db.example", 5433, "kit")
+
+
+def test_mail_over_smtp(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("THING", "smtp+tls://ada:pass@mail.example:587")
+
+    config = env.email("THING")
+
+    assert config["EMAIL_HOST"] == "mail.example"
+    assert config["EMAIL_PORT"] == 587
+    assert config["EMAIL_USE_TLS"]
+    assert config["EMAIL_BACKEND"].endswith("smtp.EmailBackend")
+
+
+class TestDotenv:
+    @pytest.fixture
+    def example(self, tmp_path: Path) -> Path:
+        path = tmp_path / ".env.example"
+        path.write_text("# Text in capitals=not a name\n# THING=1\nOTHER=2\n")
+        return path
+
+    def load(self, content: str, example: Path) -> None:
+        path = example.parent / ".env"
+        path.write_text(content)
+        env.load_dotenv(path, example=example)
+
+    def test_its_values_are_read(self, example: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("OTHER", "mine")
+        self.load("THING='a b'\nOTHER=theirs\n", example)
+
+        assert env.text("THING") == "a b"
+        assert env.text("OTHER") == "mine"
+
+    def test_a_misspelt_name_is_refused_with_the_right_one(self, example: Path) -> None:
+        with pytest.raises(
+            ImproperlyConfigured,
+            match=r"\.env line 2 sets THNIG, no such setting\. Did you mean THING\?",
+        ):
+            self.load("OTHER=1\nTHNIG=2\n", example)
+
+    def test_an_unknown_name_is_refused(self, example: Path) -> None:
+        with pytest.raises(ImproperlyConfigured, match=r"All settings are in \.env\.example"):
+            self.load("ZZZ=1\n", example)
+
+    def test_a_file_may_hold_the_value(self, example: Path) -> None:
+        self.load("THING_FILE=/run/secret\n", example)
+
+    def test_no_file_is_fine(self, tmp_path: Path) -> None:
+        env.load_dotenv(tmp_path / ".env")

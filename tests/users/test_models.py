@@ -1,0 +1,59 @@
+import pytest
+from django.core.exceptions import ValidationError
+from django.core.management import call_command
+from django.db import IntegrityError, connection, transaction
+
+from apps.users.models import User
+from tests.factories import make_user
+
+pytestmark = pytest.mark.django_db
+
+
+def test_an_address_is_kept_in_lower_case() -> None:
+    user = make_user("Ada@Example.ORG")
+
+    assert user.email == "ada@example.org"
+    assert User.objects.get().email == "ada@example.org"
+
+
+def test_an_address_is_unique_whatever_its_case() -> None:
+    make_user("ada@example.org")
+
+    with pytest.raises(IntegrityError), transaction.atomic():
+        make_user("ADA@example.org")
+    with pytest.raises(ValidationError, match="already exists"):
+        User(email="Ada@example.org", password="x").full_clean()
+
+
+def test_an_address_is_found_whatever_its_case() -> None:
+    user = make_user("ada@example.org")
+
+    assert User.objects.get(email="ADA@example.org") == user
+    assert User.objects.get_by_natural_key("ADA@example.org") == user
+
+
+def test_the_database_itself_refuses_capitals() -> None:
+    user = make_user()
+
+    with pytest.raises(IntegrityError), transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("UPDATE users_user SET email = 'A@b.org' WHERE id = %s", [user.pk])
+
+
+def test_the_name_shown_is_never_the_whole_address() -> None:
+    assert str(make_user("ada@example.org")) == "ada"
+    assert str(make_user(display_name="Ada Lovelace")) == "Ada Lovelace"
+
+
+def test_nobody_is_created_without_an_address() -> None:
+    with pytest.raises(ValueError, match="e-mail address"):
+        User.objects.create_user("")
+
+
+def test_createsuperuser(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DJANGO_SUPERUSER_PASSWORD", "correct horse")
+    call_command("createsuperuser", email="root@example.org", interactive=False, verbosity=0)
+
+    root = User.objects.get()
+    assert root.is_superuser
+    assert root.is_staff
+    assert root.check_password("correct horse")
