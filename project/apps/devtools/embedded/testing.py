@@ -33,17 +33,17 @@ def throwaway_postgres(data_dir: Path) -> Iterator[str]:
     Raises:
         SetupError: PostgreSQL could not be installed or started.
     """
-    binaries = find_binaries(reachable_home(data_dir) / "embedded")
     guard = Guard()
     servers: list[subprocess.Popen[bytes]] = []
     try:
+        binaries = find_binaries(reachable_home(data_dir) / "embedded", guard)
         temporary = reachable_home(Path(tempfile.gettempdir()))
         directory = Path(tempfile.mkdtemp(prefix="dovetail-", dir=temporary))
         guard.remove_at_end(directory)
         directory.chmod(0o711)  # the server may run as another user
         for _ in range(ATTEMPTS):
             cluster = Cluster(directory / "postgres", binaries, free_port())
-            cluster.prepare()
+            cluster.prepare(guard)
             servers.append(_start(cluster, guard, directory / "log"))
             if _answers(cluster, servers[-1]):
                 cluster.create_database()

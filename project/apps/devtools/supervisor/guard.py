@@ -14,13 +14,21 @@ import contextlib
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 from apps.devtools.supervisor import watchman
 
 REGISTER = 'echo "start $$ $1" >&0; shift; exec "$@" </dev/null'
+
+
+class Switch(TypedDict, total=False):
+    """The arguments of `Popen` that start a program as another user."""
+
+    user: int
+    group: int
+    extra_groups: list[int]
 
 
 class Guard:
@@ -55,6 +63,41 @@ class Guard:
                 a `KILL` of their parent for a while.
         """
         return ["/bin/sh", "-c", REGISTER, "sh", last_signal, *command]
+
+    def run(
+        self,
+        command: Sequence[str],
+        *,
+        cwd: Path | None = None,
+        environment: Mapping[str, str] | None = None,
+        umask: int = -1,
+        **switch: Unpack[Switch],
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a program to its end and return its output, both streams as `stdout`.
+
+        Args:
+            command: the program and its arguments.
+            cwd: its working directory; by default ours.
+            environment: its environment; by default ours.
+            umask: the mode bits that its files lack; by default ours.
+            switch: the user to run as; by default ours.
+        """
+        process = subprocess.Popen(  # noqa: S603 - our own arguments
+            self.wrapped(command),
+            stdin=self.pipe,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            start_new_session=True,
+            cwd=cwd,
+            env=environment,
+            umask=umask,
+            **switch,
+        )
+        output, _ = process.communicate()
+        self.forget(process.pid)
+        return subprocess.CompletedProcess(command, process.returncode, output)
 
     def forget(self, pid: int) -> None:
         """Take a program that has ended, with all of its group, off the list."""
