@@ -14,6 +14,7 @@ from django.db import connection
 from pytest_django import DjangoDbBlocker
 
 from apps.devtools.embedded.testing import throwaway_postgres, throwaway_valkey
+from apps.devtools.errors import SetupError
 from config.settings import env
 
 SERVICES = pytest.StashKey[ExitStack]()
@@ -24,12 +25,16 @@ def pytest_configure(config: pytest.Config) -> None:
     if hasattr(config, "workerinput") or config.option.collectonly or config.option.help:
         return
     services = config.stash[SERVICES] = ExitStack()
-    if not env.is_set("DATABASE_URL"):
-        os.environ["DATABASE_URL"] = services.enter_context(throwaway_postgres(settings.DATA_DIR))
-    if not env.is_set("VALKEY_URL"):
-        url = services.enter_context(throwaway_valkey())
-        os.environ["VALKEY_URL"] = url
-        os.environ.setdefault("CELERY_BROKER_URL", url.removesuffix("/0") + "/15")
+    try:
+        if not env.is_set("DATABASE_URL"):
+            url = services.enter_context(throwaway_postgres(settings.DATA_DIR))
+            os.environ["DATABASE_URL"] = url
+        if not env.is_set("VALKEY_URL"):
+            url = services.enter_context(throwaway_valkey())
+            os.environ["VALKEY_URL"] = f"{url}/0"
+            os.environ.setdefault("CELERY_BROKER_URL", f"{url}/15")
+    except SetupError as error:
+        raise pytest.UsageError(str(error)) from error
     # Without workers the settings are those of this process, read before it came here.
     connection.settings_dict.update(env.database("DATABASE_URL"))
     settings.CACHES["default"]["LOCATION"] = os.environ["VALKEY_URL"]

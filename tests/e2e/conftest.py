@@ -1,0 +1,161 @@
+"""The whole stack, as `manage.py up` starts it, and a browser that looks at it.
+
+Playwright is started by module: while its loop runs, no asynchronous test can.
+"""
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.error import URLError
+from urllib.request import urlopen
+
+import pytest
+from django.conf import settings
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, Response, sync_playwright
+
+from apps.devtools.embedded.testing import free_port
+
+CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+ARGUMENTS = ["--disable-background-networking", "--disable-component-update", "--no-first-run"]
+START_TIMEOUT = 180  # seconds; the first start also builds the front end
+SCREENSHOTS = settings.BASE_DIR / "test-results"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep what needs the stack in one worker: it is started once."""
+    here = Path(__file__).parent
+    for item in items:
+        if here in item.path.parents:
+            item.add_marker(pytest.mark.e2e)
+            item.add_marker(pytest.mark.xdist_group("stack"))
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Start the stack on built assets, with state of its own, and return its address."""
+    data = tmp_path_factory.mktemp("data")
+    (settings.DATA_DIR / "embedded").mkdir(parents=True, exist_ok=True)
+    (data / "embedded").symlink_to(settings.DATA_DIR / "embedded")
+    services = {"DATABASE_URL", "VALKEY_URL", "CELERY_BROKER_URL", "DJANGO_SETTINGS_MODULE"}
+    environment = {name: value for name, value in os.environ.items() if name not in services}
+    log = data / "up.log"
+    with log.open("w") as output:
+        up = subprocess.Popen(
+            [sys.executable, "project/manage.py", "up", "--build", "--port", str(_free_ports(4))],
+            cwd=settings.BASE_DIR,
+            env=environment | {"DATA_DIR": str(data)},
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        yield _address(up, data, log)
+    finally:
+        up.send_signal(signal.SIGTERM)
+        up.wait(30)
+
+
+def _free_ports(count: int) -> int:
+    """Return the first of so many ports in a row that nothing listens on."""
+    while True:
+        first = free_port()
+        with ExitStack() as probes:
+            try:
+                for port in range(first, first + count):
+                    probe = probes.enter_context(socket.socket())
+                    probe.bind(("127.0.0.1", port))
+            except (OSError, OverflowError):
+                continue
+            return first
+
+
+def _address(up: "subprocess.Popen[bytes]", data: Path, log: Path) -> str:
+    deadline = time.monotonic() + START_TIMEOUT
+    while up.poll() is None and time.monotonic() < deadline:
+        try:
+            url: str = json.loads((data / "up.json").read_text())["url"]
+            with urlopen(f"{url}/livez", timeout=5):  # noqa: S310 - our own server
+                return url
+        except (FileNotFoundError, URLError, ConnectionError, json.JSONDecodeError):
+            time.sleep(0.1)
+    raise AssertionError(f"the stack did not start:\n{log.read_text()[-3000:]}")
+
+
+def _chromium() -> str:
+    found = next((path for name in CHROMIUM if (path := shutil.which(name))), None)
+    if not found:
+        pytest.skip(f"no Chromium on PATH (looked for {', '.join(CHROMIUM)})")
+    return found
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    path = _chromium()
+    arguments = [*ARGUMENTS, "--no-sandbox"] if os.geteuid() == 0 else ARGUMENTS
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=arguments)
+        yield browser
+        browser.close()
+
+
+@dataclass
+class Watch:
+    """What went wrong on a page: console errors, failed requests, unexpected statuses.
+
+    Attributes:
+        expected: statuses that the test provokes on purpose.
+    """
+
+    problems: list[str] = field(default_factory=list)
+    expected: set[int] = field(default_factory=set)
+
+    def on(self, page: Page) -> None:
+        page.on("console", self._console)
+        page.on("pageerror", lambda error: self.problems.append(f"page error: {error}"))
+        page.on("requestfailed", self._failed)
+        page.on("response", self._response)
+
+    def _console(self, message: ConsoleMessage) -> None:
+        # A status is judged by _response, which knows which ones are meant.
+        if message.type in {"error", "warning"} and "status of" not in message.text:
+            self.problems.append(f"console: {message.text}")
+
+    def _failed(self, request: Request) -> None:
+        # A navigation away from a page ends what it still loads; that is no fault.
+        if request.failure != "net::ERR_ABORTED":
+            self.problems.append(f"request: {request.url} {request.failure}")
+
+    def _response(self, response: Response) -> None:
+        if response.status >= 400 and response.status not in self.expected:
+            self.problems.append(f"response: {response.status} {response.url}")
+
+
+@pytest.fixture
+def watch() -> Watch:
+    return Watch()
+
+
+@pytest.fixture
+def page(
+    browser: Browser, site: str, watch: Watch, request: pytest.FixtureRequest
+) -> Iterator[Page]:
+    """Return a page of a fresh visitor; the test fails when anything went wrong on it."""
+    context = browser.new_context(base_url=site, viewport={"width": 1280, "height": 900})
+    context.set_default_timeout(15_000)
+    page = context.new_page()
+    watch.on(page)
+    failed = request.session.testsfailed
+    yield page
+    if request.session.testsfailed > failed:
+        SCREENSHOTS.mkdir(exist_ok=True)
+        page.screenshot(path=SCREENSHOTS / f"{request.node.name}.png", full_page=True)
+    context.close()
+    assert not watch.problems
