@@ -17,12 +17,16 @@ from apps.devtools.embedded.testing import throwaway_postgres, throwaway_valkey
 from apps.devtools.errors import SetupError
 from config.settings import env
 
+BROKER_DATABASE = 15  # the last one of a Valkey server's
 SERVICES = pytest.StashKey[ExitStack]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Start what the environment does not name, once a session; workers inherit the addresses."""
-    if hasattr(config, "workerinput") or config.option.collectonly or config.option.help:
+    if hasattr(config, "workerinput"):
+        _use_a_cache_of_its_own(config.workerinput["workerid"])
+        return
+    if config.option.collectonly or config.option.help:
         return
     services = config.stash[SERVICES] = ExitStack()
     try:
@@ -32,7 +36,7 @@ def pytest_configure(config: pytest.Config) -> None:
         if not env.is_set("VALKEY_URL"):
             url = services.enter_context(throwaway_valkey())
             os.environ["VALKEY_URL"] = f"{url}/0"
-            os.environ.setdefault("CELERY_BROKER_URL", f"{url}/15")
+            os.environ.setdefault("CELERY_BROKER_URL", f"{url}/{BROKER_DATABASE}")
     except SetupError as error:
         raise pytest.UsageError(str(error)) from error
     # Without workers the settings are those of this process, read before it came here.
@@ -43,6 +47,13 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_unconfigure(config: pytest.Config) -> None:
     if services := config.stash.get(SERVICES, None):
         services.close()
+
+
+def _use_a_cache_of_its_own(worker: str) -> None:
+    """Move a worker to a database of the server where no other one clears what it counts."""
+    server = str(settings.CACHES["default"]["LOCATION"]).rpartition("/")[0]
+    number = int(worker.removeprefix("gw")) % BROKER_DATABASE
+    settings.CACHES["default"]["LOCATION"] = f"{server}/{number}"
 
 
 @contextmanager

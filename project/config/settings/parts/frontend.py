@@ -1,10 +1,12 @@
 """Static files: built by Vite, served by Whitenoise."""
 
+from pathlib import Path
+
 from config.settings import env
 from config.settings.parts.paths import BASE_DIR
 
 STATIC_URL = "/static/"
-STATIC_ROOT = BASE_DIR / "staticfiles"
+STATIC_ROOT: Path | None = BASE_DIR / "staticfiles"
 FRONTEND_DIST = BASE_DIR / "frontend" / "dist"
 # A missing folder is only a warning until the front end is built; the manifest check names it.
 STATICFILES_DIRS = [FRONTEND_DIST] if FRONTEND_DIST.is_dir() else []
