@@ -113,9 +113,8 @@ def main() -> None:
     print(f"stop                  {first_stop:6.1f} s and {second_stop:.1f} s")
     for name, size in sorted(usage.items(), key=lambda item: -item[1]):
         print(f"  {size:6.0f} MiB  {name}")
-    print(
-        f"memory without Vite   {sum(usage.values()) - sum(vite.values()):6.0f} MiB (goal: under 700)"
-    )
+    total = sum(usage.values()) - sum(vite.values())
+    print(f"memory without Vite   {total:6.0f} MiB (goal: under 700)")
 
 
 if __name__ == "__main__":
