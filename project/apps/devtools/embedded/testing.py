@@ -3,6 +3,7 @@
 A guard does the cleaning up in both cases, so there is one way to do it.
 """
 
+import signal
 import socket
 import subprocess
 import tempfile
@@ -93,7 +94,7 @@ def free_port() -> int:
 def _start(cluster: Cluster, guard: Guard, log: Path) -> subprocess.Popen[bytes]:
     with log.open("wb") as output:
         return subprocess.Popen(  # noqa: S603 - our own arguments
-            guard.wrapped(cluster.command(durable=False), last_signal="QUIT"),
+            guard.wrapped(cluster.command(durable=False), last_signal=signal.SIGQUIT),
             stdin=guard.pipe,
             stdout=output,
             stderr=subprocess.STDOUT,

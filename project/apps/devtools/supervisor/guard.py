@@ -12,6 +12,7 @@ that shell has written.
 
 import contextlib
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -52,17 +53,19 @@ class Guard:
         )
         os.close(reading)
 
-    def wrapped(self, command: Sequence[str], *, last_signal: str = "KILL") -> list[str]:
+    def wrapped(
+        self, command: Sequence[str], *, last_signal: signal.Signals = signal.SIGKILL
+    ) -> list[str]:
         """Return a command that registers itself.
 
         It must be started with `stdin=guard.pipe` and `start_new_session=True`.
 
         Args:
             command: the program and its arguments.
-            last_signal: what ends it for good: `QUIT` for PostgreSQL, whose children may outlive
-                a `KILL` of their parent for a while.
+            last_signal: what ends it for good: SIGQUIT for PostgreSQL, whose children may outlive
+                a SIGKILL of their parent for a while.
         """
-        return ["/bin/sh", "-c", REGISTER, "sh", last_signal, *command]
+        return ["/bin/sh", "-c", REGISTER, "sh", str(last_signal.value), *command]
 
     def run(
         self,

@@ -21,13 +21,13 @@ def watch() -> None:
     """Read to the end of the input, then clean up."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
-    groups: dict[int, str] = {}
+    groups: dict[int, int] = {}
     directories: list[str] = []
     for line in sys.stdin:
         verb, subject = line.rstrip("\n").split(" ", maxsplit=1)
         if verb == "start":
             group, last_signal = subject.split(" ")
-            groups[int(group)] = last_signal
+            groups[int(group)] = int(last_signal)
         elif verb == "end":
             groups.pop(int(subject), None)
         else:
@@ -37,15 +37,15 @@ def watch() -> None:
         remove(directory)
 
 
-def stop(groups: dict[int, str]) -> None:
+def stop(groups: dict[int, int]) -> None:
     """Stop process groups: politely, then with the signal given for each, then by force."""
-    for name in ("INT", None, "KILL"):
+    for number in (signal.SIGINT, None, signal.SIGKILL):
         for group, last_signal in groups.items():
-            _send(group, name or last_signal)
+            _send(group, number or last_signal)
         deadline = time.monotonic() + PATIENCE
         while groups and time.monotonic() < deadline:
             time.sleep(0.02)
-            groups = {group: last for group, last in groups.items() if _send(group, None)}
+            groups = {group: last for group, last in groups.items() if _send(group, 0)}
 
 
 def remove(directory: str) -> None:
@@ -54,10 +54,10 @@ def remove(directory: str) -> None:
     shutil.rmtree(directory, ignore_errors=True)
 
 
-def _send(group: int, name: str | None) -> bool:
-    """Signal a process group, or only look; tell whether it is there."""
+def _send(group: int, number: int) -> bool:
+    """Signal a process group (0 only looks) and tell whether it is there."""
     try:
-        os.killpg(group, signal.Signals[f"SIG{name}"] if name else 0)
+        os.killpg(group, number)
     except (ProcessLookupError, PermissionError):
         return False
     return True
