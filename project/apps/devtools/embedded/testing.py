@@ -75,7 +75,7 @@ def throwaway_valkey() -> Iterator[str]:
     assert server.stdout is not None  # noqa: S101 - it is a pipe
     try:
         with server.stdout:
-            port = server.stdout.readline().strip()
+            port = server.stdout.readline().strip().rpartition(" ")[2]
         if not port:
             raise SetupError("The Valkey-protocol server did not start: its reason is above.")
         yield f"redis://{valkey.HOST}:{port}"

@@ -20,8 +20,8 @@ from apps.devtools.supervisor.threads import in_thread
 CRASHES = 3  # in a row, after which it is no use to start a process again
 CALM = 20.0  # seconds that a process runs before its earlier crashes are forgotten
 PAUSE = 0.5  # seconds before the first restart; doubles with each crash
-PATIENCE = 2.0  # seconds that a wave of processes has to stop; two waves fit in 5 s
-LAST_PATIENCE = 0.25  # seconds for the signals after that
+PATIENCE = 1.8  # seconds that a wave of processes has to stop; two waves fit in 5 s
+LAST_PATIENCE = 0.2  # seconds for the signals after that
 READY_TIMEOUT = 90  # seconds; the first start on a small machine
 
 
@@ -47,6 +47,11 @@ class Supervisor:
         self.stopping = asyncio.Event()
         self._waves: list[list[Keeper]] = []
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether there is anything to stop."""
+        return bool(self._waves)
+
     async def start(self, *programs: Program) -> None:
         """Start programs side by side, and wait until all are ready.
 
@@ -63,7 +68,8 @@ class Supervisor:
         try:
             return await asyncio.shield(child.ended), child.output
         finally:
-            child.send_to_all(signal.SIGKILL)  # when this is cancelled
+            if not child.ended.done():  # this was cancelled
+                child.send_to_all(signal.SIGKILL)
 
     async def stop(self) -> None:
         """Stop everything, the last wave first. Takes less than 5 seconds."""
