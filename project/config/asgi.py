@@ -11,6 +11,10 @@ with refuse_in_one_sentence():
 
     from django.core.asgi import get_asgi_application
 
+    django = get_asgi_application()  # first: what follows needs the applications loaded
+
+    from apps.core.cable.asgi import with_cable
+    from apps.core.cable.drain import say_goodbye_on_stop
     from apps.core.http.lifespan import with_lifespan
 
-    application = with_lifespan(get_asgi_application())
+    application = with_lifespan(with_cable(django), on_startup=say_goodbye_on_stop)

@@ -6,6 +6,7 @@ from config.settings.parts.apps import *
 from config.settings.parts.auth import *
 from config.settings.parts.cache import *
 from config.settings.parts.celery import *
+from config.settings.parts.channels import *
 from config.settings.parts.database import *
 from config.settings.parts.frontend import *
 from config.settings.parts.http import *

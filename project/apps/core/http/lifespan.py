@@ -15,21 +15,30 @@ Send = Callable[[Mapping[str, Any]], Awaitable[None]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
-def with_lifespan(application: Application) -> Application:
-    """Return an ASGI application that starts and stops with its server."""
+def with_lifespan(
+    application: Application, *, on_startup: Callable[[], None] | None = None
+) -> Application:
+    """Return an ASGI application that starts and stops with its server.
+
+    Args:
+        application: what answers everything else.
+        on_startup: called in each worker, once its loop runs.
+    """
 
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
-            await _live(receive, send)
+            await _live(receive, send, on_startup)
         else:
             await application(scope, receive, send)
 
     return answer
 
 
-async def _live(receive: Receive, send: Send) -> None:
+async def _live(receive: Receive, send: Send, on_startup: Callable[[], None] | None) -> None:
     while True:
         message = await receive()
+        if on_startup and message["type"] == "lifespan.startup":
+            on_startup()
         await send({"type": f"{message['type']}.complete"})
         if message["type"] == "lifespan.shutdown":
             _close_pools()

@@ -1,0 +1,81 @@
+"""Saying something to everybody who follows a stream: from a request, a task or a shell.
+
+What is said inside a transaction goes out when it commits, and not at all when it fails. A layer
+that is away is logged; it never breaks the request that spoke.
+"""
+
+import logging
+from collections.abc import Iterable
+from typing import Any
+
+from asgiref.sync import async_to_sync
+from channels.layers import get_channel_layer
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.db import transaction
+
+from apps.core.cable import protocol
+from apps.core.cable.handshake import session_digest
+from apps.core.cable.hub import CONTROL
+from apps.core.cable.streams import Streamable, group_name, stream_name
+
+logger = logging.getLogger(__name__)
+
+
+def broadcast(*streamables: Streamable, message: Any) -> None:
+    """Send JSON to a stream on commit.
+
+    Args:
+        streamables: what names the stream, as for `stream_name`.
+        message: what each follower receives, encoded once for all.
+    """
+    name = stream_name(*streamables)
+    payload = protocol.encode(message)
+    # Not a functools.partial: Django could not log the error of one.
+    transaction.on_commit(lambda: send_now(name, payload), robust=True)
+
+
+async def abroadcast(*streamables: Streamable, message: Any) -> None:
+    """Send JSON to a stream at once, from asynchronous code."""
+    name = stream_name(*streamables)
+    await _send(group_name(name), _message(name, protocol.encode(message)))
+
+
+def send_now(name: str, payload: str) -> None:
+    """Send encoded JSON to a stream at once; a layer that is away is logged."""
+    _publish(group_name(name), _message(name, payload), name)
+
+
+def disconnect(users: Iterable[AbstractBaseUser] = (), *, session_keys: Iterable[str] = ()) -> None:
+    """Close the sockets of these people and sessions, on commit.
+
+    Their browsers connect anew as who they are then, and are refused what they may no longer see.
+    """
+    message = {
+        "type": "cable.disconnect",
+        "users": [str(user.pk) for user in users],
+        "sessions": [session_digest(key) for key in session_keys],
+    }
+    transaction.on_commit(lambda: _publish(CONTROL, message, "disconnect"), robust=True)
+
+
+def reauthorize(*streamables: Streamable) -> None:
+    """Ask everybody's channel anew whether they may follow a stream, on commit."""
+    name = stream_name(*streamables)
+    message = {"type": "cable.reauthorize", "stream": name}
+    transaction.on_commit(lambda: _publish(CONTROL, message, name), robust=True)
+
+
+def _message(name: str, payload: str) -> dict[str, Any]:
+    return {"type": "cable.message", "stream": name, "payload": payload}
+
+
+def _publish(group: str, message: dict[str, Any], what: str) -> None:
+    try:
+        async_to_sync(_send)(group, message)
+    except Exception as error:  # noqa: BLE001 - each layer has its own for a server that is away
+        logger.warning("a broadcast to %s is lost, the layer does not answer (%s)", what, error)
+
+
+async def _send(group: str, message: dict[str, Any]) -> None:
+    layer: Any = get_channel_layer()
+    await layer.group_send(group, message)

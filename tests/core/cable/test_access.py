@@ -1,0 +1,239 @@
+"""Who may follow what, and how fast that ends."""
+
+import json
+
+import pytest
+from asgiref.sync import sync_to_async
+from django.contrib.auth.models import AnonymousUser, Group, Permission
+from django.contrib.sessions.backends.cached_db import SessionStore
+from django.core.signing import Signer
+from django.test import AsyncClient
+
+from apps.core.cable import streams
+from apps.core.cable.broadcasting import abroadcast, reauthorize
+from apps.core.cable.channel import Person
+from apps.core.cable.streams import sign, verify
+from apps.core.cable_channels import TurboStreamsChannel
+from apps.users.models import User
+from tests.core.cable.conftest import Connect, log_in, turbo_identifier
+from tests.factories import make_user
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+REMOTE = {"type": "disconnect", "reason": "remote", "reconnect": True}
+
+
+class StaffChannel(TurboStreamsChannel):
+    async def is_allowed(self) -> bool:
+        return await self.ask(is_staff)
+
+
+def is_staff(person: Person) -> bool:
+    return not isinstance(person, AnonymousUser) and bool(getattr(person, "is_staff", False))
+
+
+@pytest.fixture
+async def ada() -> User:
+    return await sync_to_async(make_user)(is_staff=True)
+
+
+@pytest.fixture
+async def bob() -> User:
+    return await sync_to_async(make_user)()
+
+
+async def session_of(user: User) -> str:
+    return await sync_to_async(log_in)(user)
+
+
+async def answer(connect: Connect, identifier: str, user: User | None = None) -> str:
+    browser = await connect(await session_of(user) if user else None)
+    kind: str = (await browser.subscribe(identifier))["type"]
+    return kind
+
+
+class TestNames:
+    async def test_everybody_may_use_a_public_name(self, connect: Connect, bob: User) -> None:
+        assert await answer(connect, turbo_identifier("news")) == "confirm_subscription"
+        assert await answer(connect, turbo_identifier("news"), bob) == "confirm_subscription"
+
+    async def test_only_its_owner_may_use_a_personal_name(
+        self, connect: Connect, ada: User, bob: User
+    ) -> None:
+        identifier = turbo_identifier("news", ada)
+
+        assert await answer(connect, identifier, ada) == "confirm_subscription"
+        assert await answer(connect, identifier, bob) == "reject_subscription"
+        assert await answer(connect, identifier) == "reject_subscription"
+
+    @pytest.mark.parametrize(
+        "signed",
+        [
+            None,
+            "",
+            "news",
+            5,
+            "news:forged",
+            sign("TurboStreamsChannel", "news", None)[:-1],
+            Signer(salt="other").sign_object(["TurboStreamsChannel", "news", None, 1]),
+        ],
+    )
+    async def test_a_forged_name_is_rejected(self, connect: Connect, signed: object) -> None:
+        identifier = json.dumps({"channel": "TurboStreamsChannel", "signed_stream_name": signed})
+
+        assert await answer(connect, identifier) == "reject_subscription"
+
+    async def test_a_name_is_rejected_on_another_channel(self, connect: Connect, ada: User) -> None:
+        signed = sign("StaffChannel", "secrets", str(ada.pk))
+        replayed = json.dumps({"channel": "TurboStreamsChannel", "signed_stream_name": signed})
+
+        assert await answer(connect, replayed, ada) == "reject_subscription"
+
+    async def test_an_expired_name_is_rejected(
+        self, connect: Connect, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        identifier = turbo_identifier("news")
+        today = streams.today()
+
+        monkeypatch.setattr(streams, "today", lambda: today + streams.VALID_DAYS)
+        assert await answer(connect, identifier) == "confirm_subscription"
+        monkeypatch.setattr(streams, "today", lambda: today + streams.VALID_DAYS + 1)
+        assert await answer(connect, identifier) == "reject_subscription"
+
+    def test_a_name_is_the_same_all_day(self) -> None:
+        assert sign("C", "news", "1") == sign("C", "news", "1")
+
+    def test_a_retired_key_ends_all_names(self, settings: pytest.FixtureRequest) -> None:
+        signed = sign("C", "news", None)
+        settings.SECRET_KEY = "another"  # type: ignore[attr-defined]
+
+        assert verify("C", signed, None) is None
+
+    @pytest.mark.parametrize("nothing", [(), ("",), (User(pk=None),)])
+    def test_a_stream_needs_a_name(self, nothing: tuple[str, ...]) -> None:
+        with pytest.raises(ValueError, match=r"stream|name"):
+            streams.stream_name(*nothing)
+
+    def test_models_and_words_make_a_name(self) -> None:
+        user = User()
+
+        assert streams.stream_name(user, "inbox") == f"users.user:{user.pk}:inbox"
+
+
+class TestIdentity:
+    async def test_a_session_without_a_user_is_anonymous(self, connect: Connect) -> None:
+        browser = await connect("no-such-session")
+
+        assert (await browser.subscribe(turbo_identifier("news")))["type"] == "confirm_subscription"
+
+    async def test_a_session_from_before_a_new_password_is_anonymous(
+        self, connect: Connect, ada: User
+    ) -> None:
+        session = await session_of(ada)
+        ada.set_password("another")
+        await ada.asave()
+
+        browser = await connect(session)
+        identifier = turbo_identifier("news", ada)
+
+        assert (await browser.subscribe(identifier))["type"] == "reject_subscription"
+
+
+class TestRevocation:
+    async def test_a_logout_closes_the_sockets_of_its_session_only(
+        self, connect: Connect, ada: User
+    ) -> None:
+        client = AsyncClient()
+        await client.aforce_login(ada)
+        here = await connect(client.cookies["sessionid"].value)
+        elsewhere = await connect(await session_of(ada))
+
+        await client.post("/accounts/logout/")
+
+        assert await here.receive() == REMOTE
+        assert await here.is_closed()
+        assert await elsewhere.receives_nothing()
+
+    async def test_a_session_ended_from_elsewhere_closes_its_sockets(
+        self, connect: Connect, ada: User
+    ) -> None:
+        session = await session_of(ada)
+        browser = await connect(session)
+
+        await sync_to_async(SessionStore(session).delete)()
+
+        assert await browser.receive() == REMOTE
+
+    async def test_deactivation_closes_the_sockets_of_all_sessions(
+        self, connect: Connect, ada: User
+    ) -> None:
+        sessions = [await session_of(ada), await session_of(ada)]
+        browsers = [await connect(session) for session in sessions]
+
+        ada.is_active = False
+        await ada.asave()
+
+        assert [await browser.receive() for browser in browsers] == [REMOTE, REMOTE]
+        again = await connect(sessions[0])
+        answered = await again.subscribe(turbo_identifier("news", ada))
+        assert answered["type"] == "reject_subscription"
+
+    async def test_a_deleted_user_is_gone(self, connect: Connect, ada: User) -> None:
+        browser = await connect(await session_of(ada))
+
+        await ada.adelete()
+
+        assert await browser.receive() == REMOTE
+
+    async def test_a_login_elsewhere_closes_nothing(self, connect: Connect, ada: User) -> None:
+        browser = await connect(await session_of(ada))
+
+        await ada.asave(update_fields=["last_login"])
+
+        assert await browser.receives_nothing()
+
+    async def test_a_changed_group_closes_the_sockets_of_its_members(
+        self, connect: Connect, ada: User
+    ) -> None:
+        browser = await connect(await session_of(ada))
+        group = await Group.objects.acreate(name="editors")
+
+        await sync_to_async(ada.groups.add)(group)
+        assert await browser.receive() == REMOTE
+
+        browser = await connect(await session_of(ada))
+        permission = await Permission.objects.aget(codename="change_article")
+        await sync_to_async(group.permissions.add)(permission)
+        assert await browser.receive() == REMOTE
+
+    async def test_a_lost_right_ends_the_subscriptions_that_need_it(
+        self, connect: Connect, ada: User
+    ) -> None:
+        browser = await connect(await session_of(ada))
+        secret = turbo_identifier("secrets", ada, "StaffChannel")
+        public = turbo_identifier("secrets")
+        assert (await browser.subscribe(secret))["type"] == "confirm_subscription"
+        assert (await browser.subscribe(public))["type"] == "confirm_subscription"
+
+        await User.objects.filter(pk=ada.pk).aupdate(is_staff=False)  # no signal
+        await sync_to_async(reauthorize)("secrets")
+
+        assert await browser.receive() == {"identifier": secret, "type": "reject_subscription"}
+        await abroadcast("secrets", message="for the public")
+        assert (await browser.receive())["identifier"] == public
+        assert await browser.receives_nothing()
+
+    async def test_who_still_may_notices_nothing(self, connect: Connect, ada: User) -> None:
+        browser = await connect(await session_of(ada))
+        await browser.subscribe(turbo_identifier("secrets", ada, "StaffChannel"))
+
+        await sync_to_async(reauthorize)("secrets")
+
+        assert await browser.receives_nothing()
+
+    async def test_without_the_right_a_signed_name_is_not_enough(
+        self, connect: Connect, bob: User
+    ) -> None:
+        identifier = turbo_identifier("secrets", bob, "StaffChannel")
+
+        assert await answer(connect, identifier, bob) == "reject_subscription"
