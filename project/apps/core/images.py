@@ -13,7 +13,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF")
 
 
-def clean_image(upload: UploadedFile[bytes]) -> ContentFile[bytes]:
+def clean_image(upload: UploadedFile[bytes], *, square: int | None = None) -> ContentFile[bytes]:
     """Return an uploaded picture as a new WebP file.
 
     The result has no metadata (place, camera, author), stands upright and has sides of at most
@@ -21,6 +21,7 @@ def clean_image(upload: UploadedFile[bytes]) -> ContentFile[bytes]:
 
     Args:
         upload: what the form received.
+        square: cut the picture to a square around its middle, with sides of so many pixels.
 
     Raises:
         ValidationError: it is larger than `IMAGE_MAX_BYTES`, has more than `IMAGE_MAX_PIXELS`, or
@@ -39,7 +40,7 @@ def clean_image(upload: UploadedFile[bytes]) -> ContentFile[bytes]:
                 if image.width * image.height > settings.IMAGE_MAX_PIXELS:
                     limit = settings.IMAGE_MAX_PIXELS // 1_000_000
                     raise ValidationError(f"This picture has more than {limit} megapixels.")
-                content = _encode(image)
+                content = _encode(image, square)
     except Image.DecompressionBombError as error:
         raise ValidationError("This picture has too many pixels.") from error
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
@@ -47,10 +48,24 @@ def clean_image(upload: UploadedFile[bytes]) -> ContentFile[bytes]:
     return ContentFile(content, name=f"{PurePath(upload.name or 'picture').stem}.webp")
 
 
-def _encode(image: Image.Image) -> bytes:
+def shrink_square(content: bytes, side: int) -> bytes:
+    """Return a smaller WebP of a picture that `clean_image` made.
+
+    Args:
+        content: the picture.
+        side: of the new one, in pixels.
+    """
+    with Image.open(io.BytesIO(content)) as image:
+        return _encode(image, side)
+
+
+def _encode(image: Image.Image, square: int | None) -> bytes:
     upright = ImageOps.exif_transpose(image)
     flat = upright.convert("RGBA" if upright.has_transparency_data else "RGB")
-    flat.thumbnail((settings.IMAGE_MAX_SIDE, settings.IMAGE_MAX_SIDE))
+    if square:
+        flat = ImageOps.fit(flat, (square, square))
+    else:
+        flat.thumbnail((settings.IMAGE_MAX_SIDE, settings.IMAGE_MAX_SIDE))
     output = io.BytesIO()
     flat.save(output, "WEBP", quality=85, exif=b"", icc_profile=b"")
     return output.getvalue()

@@ -1,5 +1,17 @@
 from django.apps import AppConfig
+from django.contrib.admin import apps as admin
 
 
 class UsersConfig(AppConfig):
     name = "apps.users"
+    default = True
+
+    def ready(self) -> None:
+        from apps.users import signals  # noqa: PLC0415 - it needs the models
+
+        signals.connect()
+
+
+class AdminConfig(admin.AdminConfig):
+    default = False
+    default_site = "apps.users.site.AdminSite"

@@ -1,7 +1,11 @@
 from django import forms
+from django.db import transaction
 
 from apps.core.images import clean_image
 from apps.users.models import User
+from apps.users.tasks import make_small_avatar
+
+AVATAR = 512  # pixels
 
 
 class ProfileForm(forms.ModelForm[User]):
@@ -12,4 +16,15 @@ class ProfileForm(forms.ModelForm[User]):
 
     def clean_avatar(self) -> object:
         avatar = self.cleaned_data["avatar"]
-        return clean_image(avatar) if "avatar" in self.files and avatar else avatar
+        return clean_image(avatar, square=AVATAR) if "avatar" in self.files and avatar else avatar
+
+    def save(self, commit: bool = True) -> User:
+        """Save the profile; a new avatar replaces the old file, its small variant follows."""
+        storage, old = self.instance.avatar.storage, self.initial.get("avatar")
+        user: User = super().save(commit)
+        if "avatar" in self.changed_data:
+            if old:
+                transaction.on_commit(lambda: storage.delete(old.name), robust=True)
+            # Without a broker the large one is shown everywhere.
+            transaction.on_commit(lambda: make_small_avatar.delay(str(user.pk)), robust=True)
+        return user

@@ -1,10 +1,15 @@
+from datetime import datetime
 from typing import Any, ClassVar
 
+from django.conf import settings
 from django.contrib.auth.models import AbstractUser, UserManager as DjangoUserManager
-from django.db import models
+from django.core.exceptions import ValidationError
+from django.db import models, transaction
 from django.db.models.functions import Lower
+from django.utils import timezone
 
 from apps.core.models import BaseModel
+from apps.core.models.soft_delete import delete_dependants, dependants_deleted
 
 
 class LowercaseEmailField(models.EmailField[Any, Any]):
@@ -62,6 +67,8 @@ class User(AbstractUser, BaseModel):
     )
     biography = models.TextField(max_length=600, blank=True, help_text="A few sentences about you.")
     avatar = models.ImageField(upload_to="avatars/", blank=True)
+    avatar_small = models.ImageField(upload_to="avatars/", blank=True, editable=False)
+    deleted_at = models.DateTimeField(null=True, blank=True, editable=False, db_index=True)
 
     USERNAME_FIELD = "email"
     REQUIRED_FIELDS: ClassVar[list[str]] = []
@@ -85,3 +92,59 @@ class User(AbstractUser, BaseModel):
 
     def get_short_name(self) -> str:
         return self.get_full_name()
+
+    @property
+    def is_mfa_enabled(self) -> bool:
+        """Whether a login takes a second factor, or a passkey."""
+        factors = self.authenticator_set  # type: ignore[attr-defined]
+        return bool(factors.exclude(type="recovery_codes").exists())
+
+    @property
+    def removed_on(self) -> datetime | None:
+        """When the account goes for good, unless its owner logs in before."""
+        return self.deleted_at and self.deleted_at + settings.ACCOUNT_DELETION_GRACE
+
+    def request_deletion(self) -> None:
+        """Close the account: nobody sees it or what belongs to it, and only a login restores it."""
+        with transaction.atomic():
+            self.deleted_at = timezone.now()
+            self.is_active = False
+            self.save(update_fields=["deleted_at", "is_active", "updated_at"])
+            delete_dependants(self, self.deleted_at)
+
+    request_deletion.alters_data = True  # type: ignore[attr-defined]
+
+    def restore(self) -> None:
+        """Undo `request_deletion`.
+
+        What cannot come back, because something took its place meanwhile, stays in the trash.
+        """
+        if self.deleted_at is None:
+            return
+        with transaction.atomic():
+            at, self.deleted_at, self.is_active = self.deleted_at, None, True
+            self.save(update_fields=["deleted_at", "is_active", "updated_at"])
+            for row in dependants_deleted(self, at):
+                try:
+                    row.restore()
+                except ValidationError:
+                    continue
+
+    restore.alters_data = True  # type: ignore[attr-defined]
+
+
+class DataExport(BaseModel):
+    """What we hold about a person, collected by a task; only they can fetch it."""
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="exports")
+    content = models.JSONField(null=True, editable=False)  # until the task is done
+
+    class Meta:
+        ordering = ["-created_at"]
+
+    def __str__(self) -> str:
+        return f"data of {self.user}"
+
+    @property
+    def expires_at(self) -> datetime:
+        return self.created_at + settings.DATA_EXPORT_LIFETIME

@@ -1,7 +1,85 @@
+import json
+import logging
+
 from celery import shared_task
+from django.conf import settings
+from django.core.files.base import ContentFile
 from django.core.management import call_command
+from django.core.serializers.json import DjangoJSONEncoder
+from django.db import transaction
+from django.urls import reverse
+from django.utils import timezone
+
+from apps.core.images import shrink_square
+from apps.users import mail, personal_data
+from apps.users.models import DataExport, User
+
+logger = logging.getLogger(__name__)
+
+SMALL_AVATAR = 96  # pixels: twice the largest size in lists, for dense screens
 
 
 @shared_task
 def clear_expired_sessions() -> None:
     call_command("clearsessions")
+
+
+@shared_task
+def make_small_avatar(user_id: str) -> None:
+    """Make the small variant of an avatar, and remove that of the one before."""
+    with transaction.atomic():
+        user = User.objects.select_for_update().filter(pk=user_id).first()
+        if user is None:
+            return
+        old = user.avatar_small.name
+        if user.avatar:
+            with user.avatar.open() as file:
+                content = shrink_square(file.read(), SMALL_AVATAR)
+            user.avatar_small.save("small.webp", ContentFile(content), save=False)
+        else:
+            user.avatar_small = ""
+        user.save(update_fields=["avatar_small", "updated_at"])
+        if old:
+            storage = User._meta.get_field("avatar_small").storage
+            transaction.on_commit(lambda: storage.delete(old))
+
+
+@shared_task
+def collect_data(export_id: str) -> None:
+    """Collect a person's data and send them the link to it."""
+    with transaction.atomic():
+        exports = DataExport.objects.select_for_update().select_related("user")
+        export = exports.filter(pk=export_id, content=None).first()
+        if export is None:
+            return  # fetched by an earlier run of this task, or removed
+        data = personal_data.collect(export.user)
+        export.content = json.loads(json.dumps(data, cls=DjangoJSONEncoder))
+        export.save(update_fields=["content", "updated_at"])
+        url = settings.SITE_URL + reverse("users:export", args=[export.pk])
+        mail.send("account/email/data_export", export.user, {"url": url, "export": export})
+
+
+@shared_task
+def remove_old_exports() -> None:
+    limit = timezone.now() - settings.DATA_EXPORT_LIFETIME
+    DataExport.objects.filter(created_at__lt=limit).delete()
+
+
+@shared_task
+def remove_deleted_accounts() -> None:
+    """Remove the accounts whose grace period is over, with their rows and files."""
+    limit = timezone.now() - settings.ACCOUNT_DELETION_GRACE
+    for pk in list(User.objects.filter(deleted_at__lt=limit).values_list("pk", flat=True)):
+        with transaction.atomic():
+            # A login may have restored it since.
+            user = User.objects.select_for_update().filter(pk=pk, deleted_at__lt=limit).first()
+            if user is None:
+                continue
+            files = [(file.storage, file.name) for file in personal_data.files_of(user)]
+            user.delete()
+            for storage, name in files:
+                transaction.on_commit(
+                    lambda storage=storage, name=name: storage.delete(name),  # type: ignore[misc]
+                    robust=True,
+                )
+        logger.info("removed the account %s", pk)

@@ -1,13 +1,35 @@
+from datetime import timedelta
 from typing import Any, cast
 
+from allauth.account.decorators import reauthentication_required
+from allauth.account.internal.flows.logout import logout
+from allauth.usersessions.internal.flows.sessions import end_sessions
+from allauth.usersessions.models import UserSession
+from django.contrib import messages
 from django.contrib.auth.mixins import LoginRequiredMixin
 from django.contrib.messages.views import SuccessMessageMixin
+from django.db import transaction
 from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse_lazy
-from django.views.generic import UpdateView
+from django.utils import timezone
+from django.utils.decorators import method_decorator
+from django.views.decorators.cache import never_cache
+from django.views.generic import TemplateView, UpdateView, View
 
+from apps.users import mail
 from apps.users.forms import ProfileForm
-from apps.users.models import User
+from apps.users.models import DataExport, User
+from apps.users.signals import end_all
+from apps.users.tasks import collect_data
+
+# Who asks has proved in the last minutes who they are: ACCOUNT_REAUTHENTICATION_TIMEOUT.
+sensitive = method_decorator(reauthentication_required(app="apps.users"), name="dispatch")
+
+
+def person(request: HttpRequest) -> User:
+    return cast("User", request.user)
 
 
 class ProfileUpdateView(
@@ -20,4 +42,72 @@ class ProfileUpdateView(
 
     def get_object(self, queryset: QuerySet[Any] | None = None) -> User:
         del queryset
-        return cast("User", self.request.user)
+        return person(self.request)
+
+
+@sensitive
+class SessionEndView(View):
+    """End one session; all others end on allauth's page."""
+
+    http_method_names = ["post"]
+
+    def post(self, request: HttpRequest, pk: int) -> HttpResponse:
+        session = get_object_or_404(UserSession, pk=pk, user=request.user.pk)
+        end_sessions(request, [session])
+        messages.info(request, "The session is ended.")
+        return redirect("usersessions_list")
+
+
+class DataView(LoginRequiredMixin, TemplateView):
+    """What a person can do with their data: get it, or have it removed."""
+
+    template_name = "users/data.html"
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        exports = person(self.request).exports.defer("content")
+        return super().get_context_data(exports=exports.all(), **kwargs)
+
+
+@sensitive
+class ExportCreateView(View):
+    http_method_names = ["post"]
+
+    def post(self, request: HttpRequest) -> HttpResponse:
+        user = person(request)
+        with transaction.atomic():
+            # One at a time: the row of the user is what two requests have in common.
+            User.objects.select_for_update().get(pk=user.pk)
+            recent = timezone.now() - timedelta(hours=1)
+            if user.exports.filter(created_at__gt=recent).exists():
+                messages.info(request, "You asked for your data within the last hour.")
+                return redirect("users:data")
+            export = DataExport.objects.create(user=user)
+            transaction.on_commit(lambda: collect_data.delay(str(export.pk)), robust=True)
+        messages.success(request, "We collect your data and send you a link.")
+        return redirect("users:data")
+
+
+@method_decorator(never_cache, name="dispatch")
+class ExportView(LoginRequiredMixin, View):
+    def get(self, request: HttpRequest, pk: str) -> HttpResponse:
+        export = get_object_or_404(DataExport, pk=pk, user=request.user.pk)
+        if export.content is None or export.expires_at < timezone.now():
+            raise Http404
+        response = JsonResponse(export.content, json_dumps_params={"indent": 2})
+        response["Content-Disposition"] = 'attachment; filename="my-data.json"'
+        return response
+
+
+@sensitive
+class AccountDeletionView(TemplateView):
+    template_name = "users/deletion.html"
+
+    def post(self, request: HttpRequest) -> HttpResponse:
+        user = person(request)
+        with transaction.atomic():
+            user.request_deletion()
+            mail.send("account/email/deletion_requested", user, {"removed_on": user.removed_on})
+        end_all(user)
+        logout(request, show_message=False)
+        messages.info(request, "Your account is deleted. To restore it, sign in within two weeks.")
+        return redirect("home")

@@ -16,6 +16,7 @@ from config.settings.parts.mail import *
 from config.settings.parts.media import *
 from config.settings.parts.paths import *
 from config.settings.parts.security import *
+from config.settings.parts.sso import *
 from config.settings.parts.templates import *
 
 # Lets `ListView[Article]` stand in code that runs, not only in annotations.

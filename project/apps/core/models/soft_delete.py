@@ -147,6 +147,29 @@ class SoftDeleteModel(BaseModel):
                 )
 
 
+def delete_dependants(row: models.Model, at: datetime) -> None:
+    """Soft-delete what refers to a row by `CASCADE`, for a row that is not soft-deletable itself.
+
+    Args:
+        row: the row, of any model; it stays.
+        at: the time by which `dependants_deleted` finds them again.
+
+    Raises:
+        django.db.models.ProtectedError: as `SoftDeleteQuerySet.delete`.
+    """
+    with transaction.atomic(using=row._state.db):
+        for dependants in _dependants(
+            type(row), [row.pk], row._state.db or "default", models.CASCADE
+        ):
+            _delete(dependants, at)
+
+
+def dependants_deleted(row: models.Model, at: datetime) -> Iterator["SoftDeleteModel"]:
+    """Yield what `delete_dependants` soft-deleted for this row at that time."""
+    for dependants in _dependants(type(row), [row.pk], row._state.db or "default", models.CASCADE):
+        yield from dependants.filter(deleted_at=at)
+
+
 def _delete(rows: SoftDeleteQuerySet[Any], at: datetime) -> "Counter[str]":
     # Rows are marked before their dependants are looked for, so a circle of references ends.
     pks = list(rows.live().select_for_update().order_by().values_list("pk", flat=True))

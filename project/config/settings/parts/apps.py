@@ -1,5 +1,5 @@
 INSTALLED_APPS = [
-    "django.contrib.admin",
+    "apps.users.apps.AdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.humanize",
@@ -11,6 +11,10 @@ INSTALLED_APPS = [
     "django.forms",
     "allauth",
     "allauth.account",
+    "allauth.mfa",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.openid_connect",
+    "allauth.usersessions",
     "django_vite",
     "config",
     "apps.core",

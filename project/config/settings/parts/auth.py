@@ -1,4 +1,7 @@
+from datetime import timedelta
+
 from config.settings import env
+from config.settings.parts.http import SITE_NAME
 
 AUTH_USER_MODEL = "users.User"
 AUTHENTICATION_BACKENDS = [
@@ -11,13 +14,16 @@ AUTH_PASSWORD_VALIDATORS = [
         "NAME": "django.contrib.auth.password_validation.MinimumLengthValidator",
         "OPTIONS": {"min_length": 10},
     },
-    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
-    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+    {"NAME": "apps.users.validators.GuessablePasswordValidator"},
 ]
+# Besides the site's name and host: what an outsider would try here, in lower case.
+PASSWORD_WORDS: list[str] = []
+PASSWORD_RESET_TIMEOUT = 3600  # seconds
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "home"
 LOGOUT_REDIRECT_URL = "home"
 
+ACCOUNT_ADAPTER = "apps.users.adapters.AccountAdapter"
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*", "password2*"]
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
@@ -26,8 +32,35 @@ ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
 ACCOUNT_CONFIRM_EMAIL_ON_GET = False
 ACCOUNT_LOGIN_ON_EMAIL_CONFIRMATION = True
 ACCOUNT_UNIQUE_EMAIL = True
+ACCOUNT_CHANGE_EMAIL = False
+ACCOUNT_MAX_EMAIL_ADDRESSES = 5
 ACCOUNT_PREVENT_ENUMERATION = True
 ACCOUNT_EMAIL_NOTIFICATIONS = True
 ACCOUNT_SESSION_REMEMBER = True
+ACCOUNT_REAUTHENTICATION_REQUIRED = True
+ACCOUNT_REAUTHENTICATION_TIMEOUT = 300  # seconds
 # Rate limits count by address: how many proxies of ours stand before the application.
 ALLAUTH_TRUSTED_PROXY_COUNT = env.number("TRUSTED_PROXY_COUNT", 0)
+
+MFA_ADAPTER = "apps.users.adapters.MFAAdapter"
+MFA_SUPPORTED_TYPES = ["recovery_codes", "totp", "webauthn"]
+MFA_TOTP_ISSUER = SITE_NAME
+MFA_RECOVERY_CODES_SHOW_ONCE = True
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_TRUST_ENABLED = True  # "remember this browser"
+MFA_TRUST_COOKIE_AGE = timedelta(days=14)
+MFA_REQUIRED_FOR_STAFF = env.flag("MFA_REQUIRED_FOR_STAFF", default=not env.flag("DEBUG"))
+
+# A session ends two weeks after its last use, and a month after its login. See docs/accounts.md.
+SESSION_COOKIE_AGE = 14 * 24 * 3600  # seconds
+SESSION_LIFETIME = timedelta(days=30)
+USERSESSIONS_ADAPTER = "apps.users.adapters.UserSessionsAdapter"
+USERSESSIONS_TRACK_ACTIVITY = True  # apps.users.middleware does it
+
+# A browser accepts these names only over HTTPS, from this very host and for all of it.
+_prefix = "" if env.flag("DEBUG") else "__Host-"
+MFA_TRUST_COOKIE_NAME = f"{_prefix}mfa_trusted"
+DEVICE_COOKIE_NAME = f"{_prefix}device"
+
+ACCOUNT_DELETION_GRACE = timedelta(days=14)  # an account can be restored, then it is removed
+DATA_EXPORT_LIFETIME = timedelta(days=7)

@@ -30,4 +30,12 @@ CELERY_BEAT_SCHEDULE = {
         "task": "apps.users.tasks.clear_expired_sessions",
         "schedule": crontab(hour="3", minute="0"),
     },
+    "remove-deleted-accounts": {
+        "task": "apps.users.tasks.remove_deleted_accounts",
+        "schedule": crontab(hour="3", minute="10"),
+    },
+    "remove-old-exports": {
+        "task": "apps.users.tasks.remove_old_exports",
+        "schedule": crontab(hour="3", minute="20"),
+    },
 }

@@ -18,5 +18,6 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
+    "apps.users.middleware.SessionUseMiddleware",
     "apps.core.turbo.middleware.TurboMiddleware",
 ]

@@ -1,0 +1,142 @@
+"""Where allauth asks what to do here."""
+
+from typing import Any
+
+from allauth.account.adapter import DefaultAccountAdapter
+from allauth.account.internal.flows import reauthentication, signup
+from allauth.core import context
+from allauth.core.exceptions import ImmediateHttpResponse
+from allauth.mfa.adapter import DefaultMFAAdapter
+from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
+from allauth.socialaccount.models import SocialLogin
+from allauth.usersessions.adapter import DefaultUserSessionsAdapter
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth.hashers import make_password
+from django.db import IntegrityError, transaction
+from django.forms import BaseForm
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+
+from apps.users import devices, secrets
+from apps.users.models import User
+from apps.users.sso.groups import apply_groups
+from apps.users.sso.provider import SESSION_KEY as SSO_KEY, SingleSignOnProvider
+from apps.users.sso.views import LOGOUT_KEY
+
+
+class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
+    def save_user(
+        self, request: HttpRequest, user: User, form: BaseForm, commit: bool = True
+    ) -> User:
+        """Save who signs up; of two at once with one address, the second has an account already."""
+        try:
+            with transaction.atomic():
+                return super().save_user(request, user, form, commit)  # type: ignore[no-any-return]
+        except IntegrityError as error:
+            email = form.cleaned_data["email"]
+            answer = signup.prevent_enumeration(request, email=email)
+            raise ImmediateHttpResponse(answer) from error
+
+    def send_account_already_exists_mail(self, email: str) -> None:
+        # A new account hashes its password: without this, the time of the answer tells them apart.
+        make_password("timing")
+        super().send_account_already_exists_mail(email)
+
+    def pre_login(self, request: HttpRequest, user: User, **kwargs: Any) -> HttpResponse | None:
+        if user.deleted_at:
+            return None  # the login, when it is complete, restores the account
+        return super().pre_login(request, user, **kwargs)  # type: ignore[no-any-return]
+
+    def login(self, request: HttpRequest, user: User) -> None:
+        if user.deleted_at:
+            user.restore()
+            messages.success(request, "Welcome back. Your account is restored.")
+        super().login(request, user)
+
+    def post_login(
+        self, request: HttpRequest, user: User, *, signup: bool, **kwargs: Any
+    ) -> HttpResponse:
+        response: HttpResponse = super().post_login(request, user, signup=signup, **kwargs)
+        if not signup and not devices.is_known(request, user):
+            device = devices.describe(self.get_http_user_agent(request))
+            self.send_notification_mail("account/email/new_device", user, {"device": device})
+        devices.remember(request, response, user)
+        return response
+
+    def logout(self, request: HttpRequest) -> None:
+        came_by = request.session.get(SSO_KEY)
+        super().logout(request)
+        if came_by:
+            request.session[LOGOUT_KEY] = came_by
+
+    def get_logout_redirect_url(self, request: HttpRequest) -> str:
+        if came_by := request.session.get(SSO_KEY):
+            return reverse("openid_connect_logout", args=[came_by["provider"]])
+        return super().get_logout_redirect_url(request)  # type: ignore[no-any-return]
+
+
+class SocialAccountAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
+    def populate_user(
+        self, request: HttpRequest, sociallogin: SocialLogin, data: dict[str, Any]
+    ) -> User:
+        user: User = super().populate_user(request, sociallogin, data)
+        name = data.get("name")
+        length = User._meta.get_field("display_name").max_length
+        user.display_name = name[:length] if isinstance(name, str) else ""
+        return user
+
+    def pre_social_login(self, request: HttpRequest, sociallogin: SocialLogin) -> None:
+        provider = sociallogin.provider
+        if not isinstance(provider, SingleSignOnProvider):
+            return
+        domains = provider.app.settings["email_domains"]
+        email = str(provider.claim(sociallogin.account.extra_data, "email") or "")
+        if domains and email.rpartition("@")[2].lower() not in domains:
+            page = {"provider": provider, "email": email}
+            raise ImmediateHttpResponse(
+                render(request, "socialaccount/domain_refused.html", page, status=403)
+            )
+        if sociallogin.is_existing:
+            self._apply_groups(sociallogin)
+
+    def save_user(
+        self, request: HttpRequest, sociallogin: SocialLogin, form: BaseForm | None = None
+    ) -> User:
+        user: User = super().save_user(request, sociallogin, form)
+        if isinstance(sociallogin.provider, SingleSignOnProvider):
+            self._apply_groups(sociallogin)
+        return user
+
+    def _apply_groups(self, sociallogin: SocialLogin) -> None:
+        options = sociallogin.provider.app.settings
+        claimed = sociallogin.provider.claim(sociallogin.account.extra_data, "groups")
+        apply_groups(
+            sociallogin.user, claimed, groups=options["groups"], staff=options["staff_groups"]
+        )
+
+
+class MFAAdapter(DefaultMFAAdapter):  # type: ignore[misc]
+    def encrypt(self, text: str) -> str:
+        return secrets.encrypt(text)
+
+    def decrypt(self, encrypted_text: str) -> str:
+        return secrets.decrypt(encrypted_text)
+
+    def get_public_key_credential_rp_entity(self) -> dict[str, str]:
+        entity: dict[str, str] = super().get_public_key_credential_rp_entity()
+        return {**entity, "name": settings.SITE_NAME}
+
+
+class UserSessionsAdapter(DefaultUserSessionsAdapter):  # type: ignore[misc]
+    def end_sessions(self, sessions: Any) -> None:
+        """End sessions; who asks for it on allauth's page proves first who they are.
+
+        Raises:
+            ReauthenticationRequired: they have not, lately.
+        """
+        match = getattr(context.request, "resolver_match", None)
+        if match and match.view_name == "usersessions_list":
+            reauthentication.raise_if_reauthentication_required(context.request, app="apps.users")
+        super().end_sessions(sessions)

@@ -1,0 +1,78 @@
+"""All that belongs to a person: to export it, and to remove its files with them.
+
+What refers to a person by a foreign key of a `BaseModel` is found by itself. What allauth keeps is
+named here, without the secrets in it.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from allauth.account.models import EmailAddress
+from allauth.mfa.models import Authenticator
+from allauth.socialaccount.models import SocialAccount
+from allauth.usersessions.models import UserSession
+from django.core.files import File
+from django.db import models
+
+from apps.core.models import BaseModel
+from apps.users.devices import describe
+from apps.users.models import DataExport, User
+
+SECRET = {"password"}
+
+
+def collect(user: User) -> dict[str, Any]:
+    """Return what we hold about a person, in words that JSON knows with Django's encoder."""
+    return {
+        "account": _values(user),
+        "email_addresses": list(
+            EmailAddress.objects.filter(user=user).values("email", "verified", "primary")
+        ),
+        "connected_accounts": list(
+            SocialAccount.objects.filter(user=user).values(
+                "provider", "uid", "date_joined", "last_login", "extra_data"
+            )
+        ),
+        "second_factors": list(
+            Authenticator.objects.filter(user=user).values("type", "created_at", "last_used_at")
+        ),
+        "sessions": [
+            {
+                "browser": describe(session.user_agent),
+                "ip": session.ip,
+                "created_at": session.created_at,
+                "last_seen_at": session.last_seen_at,
+            }
+            for session in UserSession.objects.filter(user=user)
+        ],
+        **{rows.model._meta.label_lower: [_values(row) for row in rows] for rows in _owned(user)},
+    }
+
+
+def files_of(user: User) -> Iterator[models.fields.files.FieldFile]:
+    """Yield the stored files of a person and of what belongs to them."""
+    for row in [user, *(row for rows in _owned(user) for row in rows)]:
+        for field in row._meta.concrete_fields:
+            if isinstance(field, models.FileField) and (file := getattr(row, field.name)):
+                yield file
+
+
+def _owned(user: User) -> Iterator[models.QuerySet[Any]]:
+    for relation in User._meta.related_objects:
+        model: Any = relation.related_model
+        if (
+            isinstance(relation, models.ManyToOneRel)
+            and issubclass(model, BaseModel)
+            and model is not DataExport
+        ):
+            manager = getattr(model, "all_objects", model._base_manager)
+            yield manager.filter(**{relation.field.name: user}).order_by("pk")
+
+
+def _values(row: models.Model) -> dict[str, Any]:
+    fields = [field for field in row._meta.concrete_fields if field.name not in SECRET]
+    values = {field.name: field.value_from_object(row) for field in fields}
+    return {
+        name: value.name or None if isinstance(value, File) else value
+        for name, value in values.items()
+    }

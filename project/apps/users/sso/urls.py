@@ -1,0 +1,18 @@
+"""Included by allauth under /accounts/; the names are allauth's."""
+
+from django.urls import include, path
+
+from apps.users.sso import views
+
+urlpatterns = [
+    path(
+        "oidc/<slug:provider_id>/",
+        include(
+            [
+                path("login/", views.login, name="openid_connect_login"),
+                path("login/callback/", views.callback, name="openid_connect_callback"),
+                path("logout/", views.logout, name="openid_connect_logout"),
+            ]
+        ),
+    ),
+]

@@ -1,0 +1,57 @@
+from allauth.socialaccount.adapter import get_adapter
+from allauth.socialaccount.models import SocialApp
+from allauth.socialaccount.providers.oauth2.client import OAuth2Error
+from allauth.socialaccount.providers.oauth2.views import OAuth2LoginView
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.utils.http import urlencode
+
+from apps.users.sso.leave import leave
+from apps.users.sso.provider import CallbackView, SingleSignOnAdapter
+
+LOGOUT_KEY = "sso_logout"  # what the session that just ended had under provider.SESSION_KEY
+
+
+def login(request: HttpRequest, provider_id: str) -> HttpResponse:
+    return _answer(OAuth2LoginView, request, provider_id)
+
+
+def callback(request: HttpRequest, provider_id: str) -> HttpResponse:
+    return _answer(CallbackView, request, provider_id)
+
+
+def logout(request: HttpRequest, provider_id: str) -> HttpResponse:
+    """End the session at the provider too, after the one here ended.
+
+    Follows OpenID Connect RP-Initiated Logout 1.0. A provider that is away, or that has no such
+    endpoint, keeps nobody logged in here.
+    """
+    ended = request.session.pop(LOGOUT_KEY, None)
+    if not ended or ended["provider"] != provider_id:
+        return redirect("home")
+    adapter = SingleSignOnAdapter(request, provider_id)
+    try:
+        provider = adapter.get_provider()
+        endpoint = adapter.openid_config.get("end_session_endpoint")
+    except (SocialApp.DoesNotExist, OAuth2Error):
+        endpoint = None
+    if not isinstance(endpoint, str):
+        return redirect("home")
+    query = urlencode(
+        {
+            "id_token_hint": ended["id_token"],
+            "client_id": provider.app.client_id,
+            "post_logout_redirect_uri": request.build_absolute_uri("/"),
+        }
+    )
+    return leave(request, f"{endpoint}{'&' if '?' in endpoint else '?'}{query}", provider)
+
+
+def _answer(view: type, request: HttpRequest, provider_id: str) -> HttpResponse:
+    try:
+        get_adapter().get_app(request, provider=provider_id)
+    except SocialApp.DoesNotExist as error:
+        raise Http404 from error
+    adapter = SingleSignOnAdapter(request, provider_id)
+    response: HttpResponse = view.adapter_view(adapter)(request)  # type: ignore[attr-defined]
+    return response

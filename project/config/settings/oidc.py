@@ -1,0 +1,165 @@
+"""OIDC_PROVIDERS: the identity providers of single sign-on, checked field by field.
+
+The fields are described in docs/sso.md. A wrong one stops the start with a sentence that names it.
+"""
+
+import difflib
+import json
+import re
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.core.exceptions import ImproperlyConfigured
+
+NAME = "OIDC_PROVIDERS"
+TAKEN_IDS = {"github", "google"}  # accounts are told apart by provider and subject
+CLAIMS = {
+    "subject": "sub",
+    "email": "email",
+    "email_verified": "email_verified",
+    "name": "name",
+    "groups": "groups",
+}
+DEFAULTS: dict[str, Any] = {
+    "scopes": ["openid", "email", "profile"],
+    "claims": {},
+    "trusted": False,
+    "email_domains": [],
+    "groups": {},
+    "staff_groups": [],
+}
+REQUIRED = ["id", "name", "issuer", "client_id"]
+SECRETS = ["client_secret", "client_secret_file"]
+KINDS = {str: "text", list: "a list of texts", dict: "an object of texts", bool: "true or false"}
+
+
+def parse(text: str, *, insecure: bool) -> list[dict[str, Any]]:
+    """Return the providers as allauth's `APPS`.
+
+    Args:
+        text: a JSON list; "" for none.
+        insecure: whether an issuer on localhost may speak plain HTTP, as in development.
+
+    Raises:
+        ImproperlyConfigured: with one sentence that names the field.
+    """
+    if not text.strip():
+        return []
+    try:
+        entries = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise ImproperlyConfigured(
+            f"{NAME} is not JSON (line {error.lineno}, column {error.colno}): {error.msg}."
+        ) from error
+    if not isinstance(entries, list):
+        raise ImproperlyConfigured(f"{NAME} must be a JSON list of objects, one a provider.")
+    apps = [_app(entry, f"{NAME}[{at}]", insecure=insecure) for at, entry in enumerate(entries)]
+    ids = [app["provider_id"] for app in apps]
+    for at, provider_id in enumerate(ids):
+        if provider_id in ids[:at]:
+            raise ImproperlyConfigured(f"{NAME}[{at}].id: {provider_id!r} is there twice.")
+    return apps
+
+
+def _app(entry: Any, where: str, *, insecure: bool) -> dict[str, Any]:
+    if not isinstance(entry, dict):
+        raise ImproperlyConfigured(f"{where} must be an object.")
+    known = [*REQUIRED, *SECRETS, *DEFAULTS]
+    for field in entry:
+        if field not in known:
+            near = difflib.get_close_matches(field, known, n=1)
+            hint = f"Did you mean {near[0]}?" if near else f"There are: {', '.join(known)}."
+            raise ImproperlyConfigured(f"{where}.{field} is no such field. {hint}")
+    values = DEFAULTS | entry
+    for field in REQUIRED:
+        _check(values, field, str, where)
+    for field, default in DEFAULTS.items():
+        _check(values, field, type(default), where)
+    _check_words(values, where)
+    return {
+        "provider_id": values["id"],
+        "name": values["name"],
+        "client_id": values["client_id"],
+        "secret": _secret(values, where),
+        "settings": {
+            "server_url": _issuer(values["issuer"], where, insecure=insecure),
+            "scope": values["scopes"],
+            "email_authentication": values["trusted"],
+            "claims": CLAIMS | values["claims"],
+            "email_domains": [domain.lower() for domain in values["email_domains"]],
+            "groups": values["groups"],
+            "staff_groups": values["staff_groups"],
+        },
+    }
+
+
+def _check(values: dict[str, Any], field: str, kind: type, where: str) -> None:
+    value = values.get(field)
+    inner = value.values() if isinstance(value, dict) else value
+    plain = kind is bool or (
+        bool(value) if kind is str else all(isinstance(x, str) and x for x in inner or ())
+    )
+    if not isinstance(value, kind) or not plain:
+        missing = field not in values
+        problem = "is missing" if missing else f"must be {KINDS[kind]}, and not empty"
+        if kind is bool and not missing:
+            problem = f"must be {KINDS[kind]}"
+        raise ImproperlyConfigured(f"{where}.{field} {problem}.")
+
+
+def _check_words(values: dict[str, Any], where: str) -> None:
+    if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,39}", values["id"]) or values["id"] in TAKEN_IDS:
+        raise ImproperlyConfigured(
+            f"{where}.id must be a short word of a-z, 0-9 and -, "
+            f"and not {' or '.join(sorted(TAKEN_IDS))}: it stands in addresses."
+        )
+    if len(values["name"]) > 40:  # noqa: PLR2004 - as long as allauth's column
+        raise ImproperlyConfigured(f"{where}.name must have at most 40 characters.")
+    if "openid" not in values["scopes"]:
+        raise ImproperlyConfigured(f"{where}.scopes must contain openid.")
+    for claim in values["claims"]:
+        if claim not in CLAIMS:
+            raise ImproperlyConfigured(
+                f"{where}.claims.{claim} is no such claim. There are: {', '.join(CLAIMS)}."
+            )
+    for domain in values["email_domains"]:
+        if not re.fullmatch(r"(?i)([a-z0-9-]+\.)+[a-z0-9-]+", domain):
+            raise ImproperlyConfigured(
+                f"{where}.email_domains: {domain!r} must read like example.org."
+            )
+
+
+def _issuer(issuer: str, where: str, *, insecure: bool) -> str:
+    try:
+        parts = urlsplit(issuer)
+        local = insecure and parts.hostname in {"localhost", "127.0.0.1"}
+        good = bool(parts.hostname) and parts.port != 0 and not (parts.query or parts.fragment)
+    except ValueError:  # a port that is no number, a broken IPv6 address
+        good, local, parts = False, False, urlsplit("")
+    if not good or not (parts.scheme == "https" or (local and parts.scheme == "http")):
+        raise ImproperlyConfigured(
+            f"{where}.issuer must read like https://login.example.org/realm, "
+            "as the provider's discovery document has it."
+        )
+    return issuer
+
+
+def _secret(values: dict[str, Any], where: str) -> str:
+    given = [field for field in SECRETS if field in values]
+    if len(given) != 1:
+        raise ImproperlyConfigured(f"{where} must have client_secret or client_secret_file.")
+    _check(values, given[0], str, where)
+    value: str = values[given[0]]
+    if given[0] == "client_secret":
+        return value
+    try:
+        secret = Path(value).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise ImproperlyConfigured(
+            f"{where}.client_secret_file names {value}, not readable: {reason}."
+        ) from error
+    if not secret:
+        raise ImproperlyConfigured(f"{where}.client_secret_file names {value}, which is empty.")
+    return secret
