@@ -16,6 +16,7 @@ from apps.core.cable.streams import sign
 from apps.users.models import User
 
 ORIGIN = "http://testserver"
+Communicator: Any = ApplicationCommunicator  # asgiref gives it no types
 
 
 async def _nothing_else(*_: Any) -> None:
@@ -41,7 +42,7 @@ class Browser:
 
     async def open(self) -> bool:
         """Shake hands; tell whether the server let us in."""
-        self.socket: Any = ApplicationCommunicator(application, self.scope)
+        self.socket = Communicator(application, self.scope)
         await self.socket.send_input({"type": "websocket.connect"})
         answer = await self.socket.receive_output(timeout=10)
         accepted = {"type": "websocket.accept", "subprotocol": "actioncable-v1-json"}

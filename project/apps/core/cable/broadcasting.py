@@ -40,9 +40,15 @@ async def abroadcast(*streamables: Streamable, message: Any) -> None:
     await _send(group_name(name), _message(name, protocol.encode(message)))
 
 
-def send_now(name: str, payload: str) -> None:
-    """Send encoded JSON to a stream at once; a layer that is away is logged."""
-    _publish(group_name(name), _message(name, payload), name)
+def send_now(name: str, payload: str, *, merged: str | None = None) -> None:
+    """Send encoded JSON to a stream at once; a layer that is away is logged.
+
+    Args:
+        name: as `stream_name` returns it.
+        payload: what each follower receives.
+        merged: what they receive instead, once, when several such come within a moment.
+    """
+    _publish(group_name(name), _message(name, payload) | {"merged": merged}, name)
 
 
 def disconnect(users: Iterable[AbstractBaseUser] = (), *, session_keys: Iterable[str] = ()) -> None:

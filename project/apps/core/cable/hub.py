@@ -26,6 +26,7 @@ logger = logging.getLogger(__name__)
 
 CONTROL = "cable.control"  # the group of all hubs
 SEND_TIMEOUT = 10.0  # seconds a browser has to take one frame
+MERGE_DELAY = 0.1  # seconds in which several refreshes of one stream become one
 JOIN_TIMEOUT = 5.0  # seconds the layer has to add a stream
 CATCH_UP_SPREAD = 3.0  # seconds over which pages fetch anew what they may have missed
 
@@ -61,6 +62,7 @@ class Hub:
         self.layer: Any = get_channel_layer()
         self._channel: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._tasks = [asyncio.create_task(self._listen()), asyncio.create_task(self._beat())]
+        self._merging: dict[str, str] = {}
         self._tidying: asyncio.Task[None] | None = None
         self._background: set[asyncio.Task[None]] = set()
 
@@ -165,16 +167,30 @@ class Hub:
 
     def _deliver(self, message: dict[str, Any]) -> None:
         match message["type"]:
+            case "cable.message" if message.get("merged"):
+                self._merge(message["stream"], message["payload"], message["merged"])
             case "cable.message":
-                if stream := self.streams.get(message["stream"]):
-                    payload = message["payload"]
-                    for channel in list(stream.channels):
-                        if channel.is_live:
-                            channel.connection.push(protocol.message(channel.prefix, payload))
+                self._fan_out(message["stream"], message["payload"])
             case "cable.disconnect":
                 self._disconnect(message)
             case "cable.reauthorize":
                 self.in_background(self.reauthorize(message["stream"]))
+
+    def _fan_out(self, name: str, payload: str) -> None:
+        stream = self.streams.get(name)
+        for channel in list(stream.channels) if stream else ():
+            if channel.is_live:
+                channel.connection.push(protocol.message(channel.prefix, payload))
+
+    def _merge(self, name: str, payload: str, merged: str) -> None:
+        """Wait a moment for more of the same, and send one for all."""
+        if name in self._merging:
+            if self._merging[name] != payload:
+                self._merging[name] = merged
+            return
+        self._merging[name] = payload
+        loop = asyncio.get_running_loop()
+        loop.call_later(MERGE_DELAY, lambda: self._fan_out(name, self._merging.pop(name)))
 
     def _disconnect(self, message: dict[str, Any]) -> None:
         users, sessions = set(message["users"]), set(message["sessions"])

@@ -36,12 +36,10 @@ class WatchfulPubSub(PubSub):
 
 
 class Shard(RedisSingleShardConnection):  # type: ignore[misc] # channels_redis has no types
-    _redis: Any
-    _pubsub: Any
-
     def _ensure_redis(self) -> None:
-        if self._redis is None:
-            super()._ensure_redis()
+        is_new = self._redis is None
+        super()._ensure_redis()
+        if is_new:
             self._pubsub = WatchfulPubSub(self._redis.connection_pool)
 
     async def _do_receiving(self) -> None:

@@ -1,4 +1,4 @@
-"""The two status codes by which Turbo knows how a form went."""
+"""`request.turbo`, the status codes by which Turbo knows how a form went, and the messages."""
 
 from collections.abc import Awaitable, Callable
 from typing import cast
@@ -8,10 +8,27 @@ from django.forms.forms import BaseForm
 from django.forms.formsets import BaseFormSet
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
+from django.utils.cache import patch_vary_headers
 from django.utils.decorators import sync_and_async_middleware
+
+from apps.core.turbo.messages import add_toasts, hold_back
+from apps.core.turbo.request import TurboRequest, current_request_id, turbo_of
 
 MaybeAwaitable = HttpResponseBase | Awaitable[HttpResponseBase]
 SAFE_METHODS = {"GET", "HEAD", "OPTIONS", "TRACE"}
+
+
+def prepare(request: HttpRequest) -> None:
+    turbo = request.turbo = TurboRequest(request)  # type: ignore[attr-defined]
+    current_request_id.set(turbo.request_id)
+    hold_back(request, turbo)
+
+
+def finish(request: HttpRequest, response: HttpResponseBase) -> None:
+    set_status(request, response)
+    add_toasts(request, response)
+    if vary := turbo_of(request).vary:
+        patch_vary_headers(response, sorted(vary))
 
 
 def set_status(request: HttpRequest, response: HttpResponseBase) -> None:
@@ -44,15 +61,17 @@ def TurboMiddleware(  # noqa: N802 - named as Django names middleware
     if iscoroutinefunction(get_response):
 
         async def asynchronous(request: HttpRequest) -> HttpResponseBase:
+            prepare(request)
             response = await cast("Awaitable[HttpResponseBase]", get_response(request))
-            set_status(request, response)
+            finish(request, response)
             return response
 
         return asynchronous
 
     def synchronous(request: HttpRequest) -> HttpResponseBase:
+        prepare(request)
         response = cast("HttpResponseBase", get_response(request))
-        set_status(request, response)
+        finish(request, response)
         return response
 
     return synchronous
