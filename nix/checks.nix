@@ -1,0 +1,90 @@
+# What `nix flake check` builds, besides the packages.
+{
+  lib,
+  pkgs,
+  services,
+  nodejs,
+  developmentEnvironment,
+  interpreter,
+  frontend,
+}:
+let
+  tree = lib.fileset.toSource {
+    root = ../.;
+    fileset = lib.fileset.unions [
+      ../.ci
+      ../.env.example
+      ../docs
+      ../flake.lock
+      ../flake.nix
+      ../frontend/package-lock.json
+      ../frontend/package.json
+      ../nix
+      ../process-compose.yaml
+      ../project
+      ../pyproject.toml
+      ../README.md
+      ../tests
+      ../uv.lock
+    ];
+  };
+  check =
+    name: inputs: script:
+    pkgs.runCommand "dovetail-check-${name}"
+      {
+        nativeBuildInputs = [ developmentEnvironment ] ++ inputs;
+        # tests listen on and connect to 127.0.0.1, which macOS' sandbox has to be asked for
+        __darwinAllowLocalNetworking = true;
+      }
+      ''
+        cp -r --no-preserve=mode ${tree} source
+        cd source
+        export HOME=$TMPDIR UV_PYTHON=${interpreter.interpreter} UV_PYTHON_DOWNLOADS=never
+        ${script}
+        touch $out
+      '';
+in
+{
+  frontend = frontend.dist;
+  frontend-checks = frontend.checks;
+  frontend-tests = frontend.tests;
+
+  lint = check "lint" [ ] ''
+    ruff check --no-cache
+    ruff format --no-cache --check
+    PYTHONPATH=project lint-imports --no-cache
+  '';
+  types = check "types" [ ] "mypy --cache-dir=/dev/null";
+
+  # The whole suite but what starts the stack or a browser, on a ParadeDB that is gone afterwards.
+  tests = check "tests" services ''
+    initdb --pgdata=cluster --username=dovetail --auth=trust --no-sync >/dev/null
+    cat >>cluster/postgresql.conf <<CONFIGURATION
+    listen_addresses = '''
+    unix_socket_directories = '$PWD/cluster'
+    fsync = off
+    max_connections = 200
+    CONFIGURATION
+    pg_ctl --pgdata=cluster --wait --log=cluster/log start >/dev/null
+    trap 'pg_ctl --pgdata=cluster --mode=immediate stop >/dev/null' EXIT
+    export DATABASE_URL=postgres://dovetail@/$PWD/cluster/postgres
+    pytest -p no:cacheprovider -q -m "not e2e and not stack"
+  '';
+
+  shell-scripts = check "shell-scripts" [ pkgs.shellcheck ] ''
+    shellcheck nix/services/*.sh .ci/run .ci/nix
+  '';
+  nix-format = check "nix-format" [ pkgs.nixfmt ] ''
+    nixfmt --check flake.nix nix/*.nix
+  '';
+  process-compose = check "process-compose" [ pkgs.process-compose ] ''
+    process-compose --config process-compose.yaml --dry-run --no-server --log-file $TMPDIR/log
+  '';
+  locks = check "locks" [
+    pkgs.uv
+    nodejs
+  ] ''
+    uv lock --check --offline
+    pytest -p no:cacheprovider -q tests/nix
+  '';
+}

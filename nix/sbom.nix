@@ -1,0 +1,37 @@
+# Bills of materials (CycloneDX): of the Python packages out of uv.lock, and of all that the image holds.
+{
+  lib,
+  pkgs,
+  app,
+  interpreter,
+}:
+pkgs.runCommand "dovetail-sbom"
+  {
+    nativeBuildInputs = [
+      pkgs.uv
+      pkgs.jq
+    ];
+    lockFiles = lib.fileset.toSource {
+      root = ../.;
+      fileset = lib.fileset.unions [
+        ../pyproject.toml
+        ../uv.lock
+      ];
+    };
+    closure = pkgs.closureInfo {
+      rootPaths = [
+        app
+        pkgs.tini
+        pkgs.cacert
+      ];
+    };
+  }
+  ''
+    export HOME=$TMPDIR UV_CACHE_DIR=$TMPDIR/uv UV_PYTHON=${interpreter.interpreter} UV_PYTHON_DOWNLOADS=never
+    cp $lockFiles/* .
+    uv export --offline --frozen --no-dev --format cyclonedx1.5 --quiet >python.json
+    mkdir $out
+    # Neither says anything about the packages, and both differ from build to build.
+    jq --sort-keys 'del(.serialNumber, .metadata.timestamp)' python.json >$out/python.cdx.json
+    jq --raw-input --null-input --from-file ${./sbom.jq} $closure/store-paths >$out/closure.cdx.json
+  ''

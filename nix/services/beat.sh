@@ -1,0 +1,6 @@
+# shellcheck shell=bash
+# Celery's clock, for run.sh.
+start() {
+  cd project || exit
+  exec celery -A config.celery beat --loglevel=INFO --schedule="${state:?}/beat" --pidfile=
+}

@@ -1,0 +1,37 @@
+# shellcheck shell=bash
+# RabbitMQ out of $DATA_DIR/services/rabbitmq, for run.sh; and, through rabbitmqctl.sh, its tools.
+# It takes RABBITMQ_PORT and the twelve ports behind it: one for other nodes, one for its own epmd
+# (the Erlang port mapper: a common one would serve every checkout), ten for its tools.
+base=${state:?}/rabbitmq
+
+prepare() {
+  free_port RABBITMQ_PORT
+  mkdir -p "$base"
+  echo '[].' >"$base/enabled_plugins"
+  echo 'log.console.level = warning' >"$base/rabbitmq.conf"
+}
+
+surroundings() {
+  export HOME=$base # the Erlang cookie is kept there
+  export RABBITMQ_NODENAME=dovetail@localhost
+  export RABBITMQ_NODE_IP_ADDRESS=127.0.0.1 RABBITMQ_NODE_PORT=$RABBITMQ_PORT
+  export RABBITMQ_DIST_PORT=$((RABBITMQ_PORT + 1))
+  export ERL_EPMD_ADDRESS=127.0.0.1 ERL_EPMD_PORT=$((RABBITMQ_PORT + 2))
+  export RABBITMQ_CTL_DIST_PORT_MIN=$((RABBITMQ_PORT + 3)) RABBITMQ_CTL_DIST_PORT_MAX=$((RABBITMQ_PORT + 12))
+  export RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS="-kernel inet_dist_use_interface {127,0,0,1}"
+  export RABBITMQ_BASE=$base RABBITMQ_MNESIA_BASE=$base/mnesia RABBITMQ_LOG_BASE=$base/log RABBITMQ_LOGS=-
+  export RABBITMQ_ENABLED_PLUGINS_FILE=$base/enabled_plugins RABBITMQ_PID_FILE=$base/pid
+  export RABBITMQ_CONFIG_FILE=$base/rabbitmq RABBITMQ_CONF_ENV_FILE=$base/rabbitmq-env.conf
+  export RABBITMQ_GENERATED_CONFIG_DIR=$base/config RABBITMQ_SCHEMA_DIR=$base/schema
+  export LC_ALL=C.UTF-8
+}
+
+start() {
+  surroundings
+  exec rabbitmq-server
+}
+
+# epmd outlives its node. Request 107 ("kill") ends it, and it grants that when no node is left.
+finish() {
+  { exec 3<>"/dev/tcp/127.0.0.1/$((RABBITMQ_PORT + 2))" && printf '\0\1k' >&3; } 2>/dev/null || true
+}

@@ -1,0 +1,38 @@
+#!/usr/bin/env bash
+# setup.sh: once PostgreSQL runs, create what the application needs in it, and write where the
+# services are to $DATA_DIR/up.json, from which the development settings take them.
+set -euo pipefail
+cd "$(dirname "$(readlink -f "$0")")/../.."
+DATA_DIR=$(cd "$DATA_DIR" && pwd) # .env may give it relative to the checkout
+
+export PGHOST=127.0.0.1 PGPORT=$POSTGRES_PORT PGUSER=dovetail PGPASSFILE=$DATA_DIR/services/pgpass
+query() { psql --no-psqlrc --quiet --tuples-only --no-align --command "$@"; }
+
+if [ -z "$(query "SELECT 1 FROM pg_database WHERE datname = 'dovetail'" postgres)" ]; then
+  createdb --maintenance-db=postgres dovetail
+fi
+if [ -n "$(query "SELECT 1 FROM pg_available_extensions WHERE name = 'pg_search'" dovetail)" ]; then
+  PGOPTIONS="--client-min-messages=warning" query "CREATE EXTENSION IF NOT EXISTS pg_search" dovetail
+  echo "PostgreSQL $(query "SHOW server_version" dovetail) with pg_search"
+else
+  echo "PostgreSQL $(query "SHOW server_version" dovetail) without pg_search: search runs on PostgreSQL's own"
+fi
+
+umask 077
+url=http://localhost:$PORT
+cat >"$DATA_DIR/up.json.new" <<JSON
+{
+  "pid": $PPID,
+  "port": $PORT,
+  "url": "$url",
+  "environment": {
+    "SITE_URL": "$url",
+    "DATABASE_URL": "postgres://dovetail:$(cut -d: -f5 "$PGPASSFILE")@127.0.0.1:$POSTGRES_PORT/dovetail",
+    "VALKEY_URL": "redis://127.0.0.1:$VALKEY_PORT/0",
+    "MEMCACHED_URL": "memcached://127.0.0.1:$MEMCACHED_PORT",
+    "CELERY_BROKER_URL": "amqp://guest:guest@127.0.0.1:$RABBITMQ_PORT//",
+    "VITE_PORT": "$VITE_PORT"
+  }
+}
+JSON
+mv "$DATA_DIR/up.json.new" "$DATA_DIR/up.json"

@@ -1,0 +1,63 @@
+"""The stack of process-compose.yaml: the real servers, started as `nix run` starts them.
+
+It needs what `nix develop` has in PATH. CI runs it alone (`.ci/nix`), on what it finds installed.
+"""
+
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.stack.stack import Stack
+
+times: dict[str, float] = {}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep all of it in one worker: the stack is started once."""
+    here = Path(__file__).parent
+    for item in items:
+        if here in item.path.parents:
+            item.add_marker(pytest.mark.stack)
+            item.add_marker(pytest.mark.xdist_group("process-compose"))
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """Start the stack, stop it, and start it again on what it left: the tests meet the second."""
+    if not shutil.which("process-compose"):
+        pytest.skip("process-compose is not in PATH: run this in `nix develop`")
+    stack = Stack(tmp_path_factory.mktemp("stack"))
+    with stack.running("first start", times):
+        pass
+    with stack.running("second start", times):
+        yield stack
+
+
+@pytest.fixture
+def eventually() -> "type[Eventually]":
+    return Eventually
+
+
+class Eventually:
+    """Time for something that happens elsewhere: `for _ in eventually(): if …: break`."""
+
+    def __init__(self, seconds: float = 30) -> None:
+        self.deadline = time.monotonic() + seconds
+
+    def __iter__(self) -> "Eventually":
+        return self
+
+    def __next__(self) -> None:
+        if time.monotonic() > self.deadline:
+            pytest.fail("it did not happen in time")
+        time.sleep(0.1)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if times:
+        terminalreporter.section("stack")
+        for name, seconds in times.items():
+            terminalreporter.line(f"{name}: {seconds:.1f} s")

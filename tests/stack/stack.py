@@ -1,0 +1,187 @@
+"""One running stack."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.client import HTTPResponse
+from pathlib import Path
+from typing import Any, cast
+from urllib.error import HTTPError
+from urllib.request import HTTPCookieProcessor, build_opener
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+LIMIT = 240  # seconds until all is healthy; a first start installs the front end's packages
+STOP_LIMIT = 60  # seconds
+SERVERS = {"POSTGRES_PORT": 2, "VALKEY_PORT": 3, "RABBITMQ_PORT": 4, "MEMCACHED_PORT": 20}
+OFFSETS = {"PORT": 0, "VITE_PORT": 1} | SERVERS
+# What would lead the application to other services, or was meant for another stack.
+FOREIGN = (
+    "PC_",
+    "PG",
+    "DATABASE_URL",
+    "VALKEY_URL",
+    "CELERY_BROKER_URL",
+    "MEMCACHED_URL",
+    "DJANGO_",
+)
+
+
+class Stack:
+    """The stack, with state and ports of its own.
+
+    Attributes:
+        data: its `DATA_DIR`.
+        ports: by the name of the setting.
+    """
+
+    def __init__(self, data: Path) -> None:
+        self.data = data
+        first = _free_range(max(OFFSETS.values()) + 1)
+        self.ports = {name: first + offset for name, offset in OFFSETS.items()}
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(FOREIGN)}
+        self.environment = kept | {
+            **{name: str(port) for name, port in self.ports.items()},
+            "DATA_DIR": str(data),
+            "ENV_FILE": os.devnull,
+            "PC_DISABLE_DOTENV": "1",
+            "PC_DISABLE_TUI": "1",
+            "PC_LOG_FILE": str(data / "process-compose.log"),
+            "PC_SOCKET_PATH": os.path.relpath(data / "socket", ROOT),  # sockets' paths are short
+        }
+        self.opener = build_opener(HTTPCookieProcessor())
+
+    @contextmanager
+    def running(self, name: str, times: dict[str, float]) -> Iterator[None]:
+        """Run it until it is left; it must then end by itself, with everything it started.
+
+        Args:
+            name: under which the seconds until all is healthy go into `times`.
+            times: where those seconds, and the ones that its stop takes, are put.
+        """
+        output = self.data / "output.log"
+        began = time.monotonic()
+        with output.open("w") as file:
+            process = subprocess.Popen(
+                ["process-compose", "up"],
+                cwd=ROOT,
+                env=self.environment,
+                stdin=subprocess.DEVNULL,
+                stdout=file,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        try:
+            while not self.is_healthy():
+                if process.poll() is not None or time.monotonic() - began > LIMIT:
+                    pytest.fail(f"the stack did not start:\n{output.read_text()[-5000:]}")
+                time.sleep(0.1)
+            times[name] = time.monotonic() - began
+            yield
+        finally:
+            started = descendants(process.pid)
+            stopping = time.monotonic()
+            process.send_signal(signal.SIGTERM)
+            status = process.wait(STOP_LIMIT)
+            times[f"stop after {name}"] = time.monotonic() - stopping
+        assert status == 0, output.read_text()[-5000:]
+        assert not (started & all_processes()), "processes outlive the stack"
+        assert not [name for name, port in self.ports.items() if is_open(port)]
+        assert not is_open(self.ports["RABBITMQ_PORT"] + 2), (
+            "Erlang's port mapper outlives the stack"
+        )
+        assert not (self.data / "up.json").exists()
+
+    def is_healthy(self) -> bool:
+        """Tell whether every process is ready, or done."""
+        try:
+            self.order("project", "is-ready")
+        except subprocess.CalledProcessError:
+            return False  # or it does not listen to orders yet
+        return True
+
+    def processes(self) -> dict[str, dict[str, Any]]:
+        listed = json.loads(self.order("process", "list", "--output", "json"))
+        return {state["name"]: state for state in listed}
+
+    def order(self, *arguments: str) -> str:
+        """Give process-compose an order; return what it says.
+
+        Raises:
+            subprocess.CalledProcessError: it refused.
+        """
+        return subprocess.run(
+            ["process-compose", *arguments],
+            cwd=ROOT,
+            env=self.environment,
+            check=True,
+            capture_output=True,
+            text=True,
+        ).stdout
+
+    def manage(self, *arguments: str) -> str:
+        """Run a command of Django as in another terminal, which knows no more than the checkout."""
+        return subprocess.run(
+            ["python", "project/manage.py", *arguments],
+            cwd=ROOT,
+            env=self.environment,
+            check=True,
+            stdout=subprocess.PIPE,
+            text=True,
+        ).stdout
+
+    def get(self, path: str, data: bytes | None = None) -> HTTPResponse:
+        """Request a page, with the cookies of the requests before; an error is an answer too."""
+        try:
+            url = f"http://localhost:{self.ports['PORT']}{path}"
+            return cast("HTTPResponse", self.opener.open(url, data, timeout=20))
+        except HTTPError as answer:
+            return cast("HTTPResponse", answer)
+
+    def log(self, name: str) -> str:
+        return (self.data / "log" / f"{name}.log").read_text()
+
+    def settings(self) -> dict[str, str]:
+        """Return where the stack says its services are."""
+        written: dict[str, dict[str, str]] = json.loads((self.data / "up.json").read_text())
+        return written["environment"]
+
+
+def is_open(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def _free_range(count: int) -> int:
+    """Return the first of so many ports that nobody listens on, below those lent to clients."""
+    for first in range(18_330, 32_000, count):
+        if not any(is_open(port) for port in range(first, first + count)):
+            return first
+    pytest.fail("no free ports")
+
+
+def all_processes() -> set[int]:
+    return set(_parents())
+
+
+def descendants(pid: int) -> set[int]:
+    """Return a process and all that descend from it."""
+    parents = _parents()
+    found = {pid}
+    while more := {child for child, parent in parents.items() if parent in found} - found:
+        found |= more
+    return found
+
+
+def _parents() -> dict[int, int]:
+    table = subprocess.run(
+        ["ps", "-A", "-o", "pid=,ppid=,stat="], check=True, stdout=subprocess.PIPE, text=True
+    ).stdout
+    rows = (line.split() for line in table.splitlines())
+    return {int(pid): int(parent) for pid, parent, state in rows if not state.startswith("Z")}
