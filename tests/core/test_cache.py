@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import redis
 from django.core.cache import cache, caches
+from django.core.cache.backends.memcached import PyMemcacheCache
 from django.test import Client, override_settings
 
 from apps.core.cache import ValkeyCache
@@ -85,3 +86,24 @@ def test_pages_work_while_the_cache_is_down(client: Client, nowhere: str) -> Non
         response = client.post("/accounts/login/", {"login": "a@b.org", "password": "wrong"})
 
     assert response.status_code == HTTPStatus.UNPROCESSABLE_ENTITY
+
+
+class TestComputed:
+    """The cache for computed values; tests/stack meets a memcached that runs."""
+
+    def test_is_the_default_one_without_memcached(self) -> None:
+        caches["computed"].set("a", 1)
+
+        assert cache.get("a") == 1
+
+    def test_misses_while_memcached_is_down(self, nowhere: str) -> None:
+        location = nowhere.removeprefix("redis://").removesuffix("/0")
+        options = {"connect_timeout": 1, "timeout": 1, "ignore_exc": True}
+        down = PyMemcacheCache(location, {"OPTIONS": options})
+
+        down.set("a", 1)
+
+        assert down.get("a", "fallback") == "fallback"
+        assert down.get_many(["a"]) == {}
+        assert down.get_or_set("a", lambda: 5) == 5
+        assert not down.delete("a")

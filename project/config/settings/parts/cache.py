@@ -1,3 +1,5 @@
+from urllib.parse import urlsplit
+
 from config.settings import env
 
 VALKEY_URL = env.url("VALKEY_URL", "redis", "rediss", "valkey", "valkeys")
@@ -10,4 +12,21 @@ CACHES = {
         "OPTIONS": {"socket_connect_timeout": 1, "socket_timeout": 1},
     },
 }
+# For computed values: memcached where there is one, which answers several times faster.
+_memcached = env.url("MEMCACHED_URL", "memcached", default="")
+CACHES["computed"] = CACHES["default"]
+if _memcached:
+    CACHES["computed"] = {
+        "BACKEND": "django.core.cache.backends.memcached.PyMemcacheCache",
+        "LOCATION": urlsplit(_memcached).netloc,
+        "KEY_PREFIX": "dovetail",
+        # As with Valkey: seconds, and one that is down misses. It is asked again after five.
+        "OPTIONS": {
+            "connect_timeout": 1,
+            "timeout": 1,
+            "no_delay": True,
+            "ignore_exc": True,
+            "dead_timeout": 5,
+        },
+    }
 SESSION_ENGINE = "django.contrib.sessions.backends.cached_db"
