@@ -1,5 +1,17 @@
-import "@hotwired/turbo"
+import * as Turbo from "@hotwired/turbo"
 import "./controllers"
+import "./elements/turbo_cable_stream_source_element"
+import { confirmInDialog } from "./lib/confirmation"
 import { focusErrors } from "./lib/error_focus"
+import { keepAttributes, keepUnsaved } from "./lib/morphing"
+
+Turbo.config.forms.confirm = confirmInDialog
 
 addEventListener("turbo:submit-end", focusErrors)
+addEventListener("turbo:before-morph-attribute", keepAttributes)
+addEventListener("turbo:before-morph-element", keepUnsaved)
+
+// Broadcasts are delivered at most once: after a gap, or without a right, the page looks anew.
+for (const event of ["cable:reconnected", "cable:lost"]) {
+  addEventListener(event, () => Turbo.session.refresh(document.baseURI))
+}

@@ -1,0 +1,38 @@
+import { Controller } from "@hotwired/stimulus"
+
+/** Copies a text, by default the address of the page, and says so for a moment. */
+export default class extends Controller<HTMLElement> {
+  static targets = ["label"]
+  static values = {
+    text: String,
+    done: { type: String, default: "Copied" },
+    delay: { type: Number, default: 2000 }, // milliseconds
+  }
+
+  declare readonly labelTarget: HTMLElement
+  declare readonly textValue: string
+  declare readonly doneValue: string
+  declare readonly delayValue: number
+  #label = ""
+  #timer = 0
+
+  connect(): void {
+    this.#label = this.labelTarget.textContent ?? ""
+  }
+
+  disconnect(): void {
+    this.#restore()
+  }
+
+  async copy(): Promise<void> {
+    await navigator.clipboard.writeText(this.textValue || location.href)
+    this.labelTarget.textContent = this.doneValue
+    clearTimeout(this.#timer)
+    this.#timer = window.setTimeout(() => this.#restore(), this.delayValue)
+  }
+
+  #restore(): void {
+    clearTimeout(this.#timer)
+    this.labelTarget.textContent = this.#label
+  }
+}

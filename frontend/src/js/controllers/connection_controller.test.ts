@@ -1,0 +1,47 @@
+import { afterEach, beforeEach, expect, test, vi } from "vitest"
+import { find, mount } from "../testing"
+import ConnectionController from "./connection_controller"
+
+const source = () => find("turbo-cable-stream-source")
+
+function change(): void {
+  document.dispatchEvent(new CustomEvent("cable:change", { bubbles: true }))
+}
+
+beforeEach(async () => {
+  vi.useFakeTimers()
+  await mount(
+    `<p hidden data-controller="connection" data-action="cable:change@document->connection#update"></p>
+     <turbo-cable-stream-source></turbo-cable-stream-source>`,
+    { connection: ConnectionController },
+  )
+})
+
+afterEach(() => {
+  vi.useRealTimers()
+})
+
+test("a short wait is not worth a word", () => {
+  vi.advanceTimersByTime(3000)
+  source().toggleAttribute("connected", true)
+  change()
+  vi.advanceTimersByTime(9000)
+
+  expect(find("p").hidden).toBe(true)
+})
+
+test("a longer one is shown, until the connection is back", () => {
+  vi.advanceTimersByTime(4000)
+  expect(find("p").hidden).toBe(false)
+
+  source().toggleAttribute("connected", true)
+  change()
+  expect(find("p").hidden).toBe(true)
+})
+
+test("a page that follows nothing says nothing, and neither does one that was refused", () => {
+  source().toggleAttribute("rejected", true)
+  vi.advanceTimersByTime(9000)
+
+  expect(find("p").hidden).toBe(true)
+})

@@ -1,0 +1,31 @@
+import { beforeEach, expect, test } from "vitest"
+import { find, mount } from "../testing"
+import FormResetController from "./form_reset_controller"
+
+const area = () => find<HTMLTextAreaElement>("textarea")
+
+function end(success: boolean): void {
+  find("form").dispatchEvent(new CustomEvent("turbo:submit-end", { detail: { success } }))
+}
+
+beforeEach(async () => {
+  await mount(
+    `<form data-controller="form-reset" data-action="turbo:submit-end->form-reset#reset">
+       <textarea></textarea>
+     </form>`,
+    { "form-reset": FormResetController },
+  )
+  area().value = "A comment"
+})
+
+test("what was taken leaves an empty form", () => {
+  end(true)
+
+  expect(area().value).toBe("")
+})
+
+test("what was refused stays to be mended", () => {
+  end(false)
+
+  expect(area().value).toBe("A comment")
+})

@@ -1,0 +1,182 @@
+import { adapters } from "@rails/actioncable"
+import { afterEach, beforeEach, expect, test, vi } from "vitest"
+import { find } from "../testing"
+import "./turbo_cable_stream_source_element"
+
+/** The server's side of the socket, for the real client. */
+class Socket {
+  static readonly CONNECTING = 0
+  static readonly OPEN = 1
+  static readonly CLOSING = 2
+  static readonly CLOSED = 3
+  static opened: Socket[] = []
+
+  readyState: number = Socket.CONNECTING
+  protocol = "actioncable-v1-json"
+  sent: { command: string; identifier: string }[] = []
+  onmessage?: (event: { data: string }) => void
+  onclose?: (event: object) => void
+  onopen?: () => void
+
+  constructor() {
+    Socket.opened.push(this)
+    queueMicrotask(() => {
+      this.readyState = Socket.OPEN
+      this.onopen?.()
+      this.say({ type: "welcome" })
+    })
+  }
+
+  send(text: string): void {
+    this.sent.push(JSON.parse(text))
+  }
+
+  say(frame: object): void {
+    this.onmessage?.({ data: JSON.stringify(frame) })
+  }
+
+  close(): void {
+    this.readyState = Socket.CLOSED
+    this.onclose?.({})
+  }
+}
+
+const source = () => find("turbo-cable-stream-source")
+const socket = () => Socket.opened.at(-1) as Socket
+/** What was sent, without what the client repeats until it is answered. */
+const commands = () =>
+  socket()
+    .sent.map(
+      ({ command, identifier }) => `${command} ${JSON.parse(identifier).signed_stream_name}`,
+    )
+    .filter((command, index, all) => command !== all[index - 1])
+const settle = () => vi.advanceTimersByTimeAsync(20)
+
+async function follow(name = "news:signed"): Promise<string> {
+  document.body.innerHTML = `<ul id="list"></ul>
+    <turbo-cable-stream-source channel="TurboStreamsChannel" signed-stream-name="${name}">
+    </turbo-cable-stream-source>`
+  await vi.waitUntil(() => socket()?.sent.length)
+  return JSON.stringify({ channel: "TurboStreamsChannel", signed_stream_name: name })
+}
+
+beforeEach(() => {
+  vi.useFakeTimers({ shouldAdvanceTime: true })
+  vi.stubGlobal("WebSocket", Socket)
+  adapters.WebSocket = Socket as unknown as typeof WebSocket
+})
+
+afterEach(async () => {
+  document.body.innerHTML = ""
+  delete document.documentElement.dataset.turboPreview
+  await vi.advanceTimersByTimeAsync(6000) // the socket lingers
+  vi.useRealTimers()
+  vi.unstubAllGlobals()
+  Socket.opened = []
+})
+
+test("subscribes with the identifier of turbo-rails", async () => {
+  const identifier = await follow()
+
+  expect(socket().sent).toEqual([{ command: "subscribe", identifier }])
+})
+
+test("says while it is connected that it is", async () => {
+  const identifier = await follow()
+  expect(source().hasAttribute("connected")).toBe(false)
+
+  socket().say({ type: "confirm_subscription", identifier })
+  expect(source().hasAttribute("connected")).toBe(true)
+
+  socket().close()
+  expect(source().hasAttribute("connected")).toBe(false)
+})
+
+test("gives what it receives to Turbo", async () => {
+  const identifier = await follow()
+  socket().say({ type: "confirm_subscription", identifier })
+  const received = new Promise<MessageEvent>((resolve) => {
+    source().addEventListener("message", (event) => resolve(event as MessageEvent))
+  })
+
+  socket().say({ identifier, message: "<turbo-stream></turbo-stream>" })
+
+  expect((await received).data).toBe("<turbo-stream></turbo-stream>")
+})
+
+test("a refusal is no loss to a page that had nothing", async () => {
+  const lost = vi.fn()
+  document.addEventListener("cable:lost", lost, { once: true })
+  const identifier = await follow()
+
+  socket().say({ type: "reject_subscription", identifier })
+
+  expect(source().hasAttribute("rejected")).toBe(true)
+  expect(lost).not.toHaveBeenCalled()
+})
+
+test("a right that is taken away is said", async () => {
+  const lost = vi.fn()
+  document.addEventListener("cable:lost", lost, { once: true })
+  const identifier = await follow()
+  socket().say({ type: "confirm_subscription", identifier })
+
+  socket().say({ type: "reject_subscription", identifier })
+
+  expect(source().hasAttribute("connected")).toBe(false)
+  expect(lost).toHaveBeenCalledOnce()
+})
+
+test("a new name is subscribed to instead of the old one", async () => {
+  await follow("one")
+
+  source().setAttribute("signed-stream-name", "two")
+  await settle()
+
+  expect(commands()).toEqual(["subscribe one", "unsubscribe one", "subscribe two"])
+})
+
+test("leaving the page ends the subscription, and soon the socket", async () => {
+  await follow()
+
+  source().remove()
+  await settle()
+  expect(socket().sent.at(-1)?.command).toBe("unsubscribe")
+  expect(socket().readyState).toBe(Socket.OPEN)
+
+  await vi.advanceTimersByTimeAsync(5000)
+  expect(socket().readyState).toBe(Socket.CLOSED)
+})
+
+test("the next page takes the open socket over", async () => {
+  await follow("one")
+  source().remove()
+  await vi.advanceTimersByTimeAsync(3000)
+
+  await follow("two")
+  await vi.advanceTimersByTimeAsync(2500)
+
+  expect(Socket.opened).toHaveLength(1)
+  expect(commands()).toEqual(["subscribe one", "unsubscribe one", "subscribe two"])
+})
+
+test("an element that left while the client was loading follows nothing", async () => {
+  await follow("one")
+  const late = document.createElement("turbo-cable-stream-source")
+  late.setAttribute("channel", "TurboStreamsChannel")
+  late.setAttribute("signed-stream-name", "two")
+
+  document.body.append(late)
+  late.remove()
+  await settle()
+
+  expect(commands()).toEqual(["subscribe one", "subscribe two", "unsubscribe two"])
+})
+
+test("a preview follows nothing", async () => {
+  document.documentElement.dataset.turboPreview = ""
+  document.body.innerHTML = "<turbo-cable-stream-source></turbo-cable-stream-source>"
+  await settle()
+
+  expect(Socket.opened).toHaveLength(0)
+})

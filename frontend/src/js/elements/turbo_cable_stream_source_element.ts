@@ -1,0 +1,89 @@
+import { connectStreamSource, disconnectStreamSource } from "@hotwired/turbo"
+import type { Subscription } from "@rails/actioncable"
+import { subscribe, unsubscribe } from "../lib/cable"
+
+/**
+ * Follows the stream that the server named and signed, and gives what comes to Turbo.
+ *
+ * The same tag and attributes as the element of turbo-rails. `connected` is there while broadcasts
+ * arrive, `rejected` once the server has refused. Says with `cable:change` when either changes,
+ * `cable:reconnected` when messages may have been missed, `cable:lost` when a right was taken away.
+ */
+export class TurboCableStreamSourceElement extends HTMLElement {
+  static observedAttributes = ["channel", "signed-stream-name"]
+
+  #wasConnected = false
+  #current: object | undefined // stands for the latest subscription: what older ones say is void
+  #subscription: Subscription | undefined
+
+  connectedCallback(): void {
+    // A preview is an old copy that is about to be replaced.
+    if (document.documentElement.hasAttribute("data-turbo-preview")) return
+    connectStreamSource(this)
+    this.#subscribe()
+  }
+
+  disconnectedCallback(): void {
+    disconnectStreamSource(this)
+    this.#unsubscribe()
+  }
+
+  attributeChangedCallback(): void {
+    if (!this.#current) return
+    this.#unsubscribe()
+    this.#subscribe()
+  }
+
+  async #subscribe(): Promise<void> {
+    const current = {}
+    this.#current = current
+    const only = (act: () => void) => () => {
+      if (this.#current === current) act()
+    }
+    const subscription = await subscribe(
+      {
+        channel: this.getAttribute("channel") ?? "",
+        signed_stream_name: this.getAttribute("signed-stream-name"),
+      },
+      {
+        connected: ({ reconnected }) => only(() => this.#connected(reconnected))(),
+        disconnected: only(() => this.#change({ connected: false })),
+        rejected: only(() => this.#rejected()),
+        received: (data: string) =>
+          only(() => this.dispatchEvent(new MessageEvent("message", { data })))(),
+      },
+    )
+    // The element may have left the page while the client was loading.
+    if (this.#current === current) this.#subscription = subscription
+    else unsubscribe(subscription)
+  }
+
+  #unsubscribe(): void {
+    if (this.#subscription) unsubscribe(this.#subscription)
+    this.#subscription = undefined
+    this.#current = undefined
+    this.#change({ connected: false, rejected: false })
+  }
+
+  #connected(reconnected: boolean): void {
+    this.#change({ connected: true, rejected: false })
+    if (reconnected) this.#tell("cable:reconnected")
+  }
+
+  #rejected(): void {
+    this.#change({ connected: false, rejected: true })
+    if (this.#wasConnected) this.#tell("cable:lost")
+  }
+
+  #change(states: Record<string, boolean>): void {
+    for (const [name, state] of Object.entries(states)) this.toggleAttribute(name, state)
+    this.#wasConnected ||= this.hasAttribute("connected")
+    this.#tell("cable:change")
+  }
+
+  #tell(event: string): void {
+    document.dispatchEvent(new CustomEvent(event, { bubbles: true }))
+  }
+}
+
+customElements.define("turbo-cable-stream-source", TurboCableStreamSourceElement)

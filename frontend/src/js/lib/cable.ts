@@ -1,0 +1,30 @@
+import type { BaseMixin, ChannelNameWithParams, Consumer, Subscription } from "@rails/actioncable"
+
+const LINGER = 5000 // milliseconds that the socket stays open when nothing is followed any more
+
+let consumer: Promise<Consumer> | undefined
+let subscriptions = 0
+let closing = 0
+
+/** Subscribes over the page's one socket; the client for it is loaded by the first to do so. */
+export async function subscribe(
+  params: ChannelNameWithParams,
+  callbacks: BaseMixin,
+): Promise<Subscription> {
+  clearTimeout(closing)
+  subscriptions += 1
+  consumer ??= import("@rails/actioncable").then(({ createConsumer }) => createConsumer("/cable"))
+  return (await consumer).subscriptions.create(params, callbacks)
+}
+
+/** Ends a subscription; without any the socket closes soon, so that idle pages hold none. */
+export function unsubscribe(subscription: Subscription): void {
+  subscription.unsubscribe()
+  subscriptions -= 1
+  clearTimeout(closing)
+  closing = window.setTimeout(close, LINGER)
+}
+
+async function close(): Promise<void> {
+  if (subscriptions === 0) (await consumer)?.disconnect()
+}
