@@ -28,7 +28,7 @@ def sign_up(page: Page) -> str:
         page.wait_for_timeout(500)
         page.reload()
     page.get_by_role("link").filter(has_text=email).first.click()
-    page.get_by_role("link", name=re.compile("/accounts/confirm-email/")).first.click()
+    page.get_by_role("link").filter(has_text="/accounts/confirm-email/").first.click()
     page.get_by_role("button", name="Confirm").click()
     page.wait_for_url("**/")
     return email

@@ -66,6 +66,7 @@ def test_a_saved_avatar_stays_when_none_is_chosen(client: Client) -> None:
 def test_an_author_page_shows_what_they_published(client: Client) -> None:
     author = make_user(display_name="Ada", biography="Writes engines.")
     make_article(author, title="Notes")
+    assert f'href="/articles/by/{author.pk}/"' in client.get("/articles/").content.decode()
     make_article(author, title="Secret plan", published=False)
 
     page = client.get(f"/articles/by/{author.pk}/").content.decode()

@@ -3,6 +3,7 @@ import re
 import pytest
 from django.http import HttpRequest
 from django.test import AsyncClient, Client
+from pytest_django.fixtures import Settings
 
 from apps.core.http.security import NONCE, build_policy, nonce
 
@@ -48,6 +49,14 @@ def test_a_nonce_that_no_template_rendered_still_holds() -> None:
 
     assert build_policy({"style-src": [NONCE]}, request) == f"style-src 'nonce-{made}'"
     assert re.fullmatch(r"[\w-]{22}", made)
+
+
+def test_error_pages_for_developers_are_exempt(client: Client, settings: Settings) -> None:
+    assert "Content-Security-Policy" in client.get("/nothing-here/")
+
+    settings.DEBUG = True
+    assert "Content-Security-Policy" not in client.get("/nothing-here/")
+    assert "Content-Security-Policy" in client.get("/")
 
 
 def test_the_other_headers(client: Client) -> None:

@@ -5,6 +5,7 @@ Own code until Django 6, which has `SECURE_CSP` and its middleware; django-csp s
 
 import secrets
 from collections.abc import Awaitable, Callable
+from http import HTTPStatus
 from typing import cast
 
 from asgiref.sync import iscoroutinefunction
@@ -14,6 +15,8 @@ from django.http.response import HttpResponseBase
 from django.utils.decorators import sync_and_async_middleware
 from django.utils.functional import SimpleLazyObject
 
+# Django's error pages for developers have styles and scripts inline; Django 6 exempts them too.
+DEBUG_PAGES = {HTTPStatus.NOT_FOUND, HTTPStatus.INTERNAL_SERVER_ERROR}
 NONCE = "<CSP_NONCE_SENTINEL>"  # the value of django.utils.csp.CSP.NONCE in Django 6
 
 MaybeAwaitable = HttpResponseBase | Awaitable[HttpResponseBase]
@@ -41,7 +44,9 @@ def build_policy(policy: dict[str, list[str]], request: HttpRequest) -> str:
 def set_headers(request: HttpRequest, response: HttpResponseBase) -> None:
     """Set what a view has not set itself."""
     headers = response.headers
-    headers.setdefault("Content-Security-Policy", build_policy(settings.SECURE_CSP, request))
+    if not (settings.DEBUG and response.status_code in DEBUG_PAGES):
+        policy = build_policy(settings.SECURE_CSP, request)
+        headers.setdefault("Content-Security-Policy", policy)
     headers.setdefault(
         "Permissions-Policy",
         ", ".join(

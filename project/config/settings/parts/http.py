@@ -1,7 +1,12 @@
+from django.urls import reverse
+
 from config.settings import env
 
 ROOT_URLCONF = "config.urls"
 ASGI_APPLICATION = "config.asgi.application"
+
+# A person's page shows what they wrote, so it belongs to articles, of which users knows nothing.
+ABSOLUTE_URL_OVERRIDES = {"users.user": lambda user: reverse("articles:author", args=[user.pk])}
 
 SITE_NAME = "Dovetail"
 SITE_URL = env.url("SITE_URL", "https", "http").rstrip("/")

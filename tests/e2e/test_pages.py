@@ -1,0 +1,90 @@
+"""Every page in both themes and on a narrow screen: nothing fails, nothing sticks out."""
+
+import re
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+PUBLIC = [
+    "/",
+    "/articles/",
+    "/articles/?q=design&category=design",
+    "/articles/?q=zzzz",
+    "/accounts/login/",
+    "/accounts/signup/",
+    "/accounts/password/reset/",
+    "/dev/mailbox/",
+]
+PRIVATE = [
+    "/articles/new/",
+    "/articles/mine/",
+    "/articles/trash/",
+    "/people/me/edit/",
+    "/accounts/email/",
+    "/accounts/password/change/",
+    "/accounts/logout/",
+]
+DEMO_PASSWORD = "dovetail-demo"
+
+
+def log_in(page: Page, email: str = "editor@example.com") -> None:
+    page.goto("/accounts/login/")
+    page.get_by_label("Email").fill(email)
+    page.get_by_label("Password").fill(DEMO_PASSWORD)
+    page.get_by_role("main").get_by_role("button", name=re.compile("Log in|Sign in")).click()
+    page.wait_for_url("**/")
+
+
+def look_at(page: Page, path: str) -> None:
+    """Open a page in each theme and width; the watch of the fixture notes what fails."""
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        for width in (1280, 360):
+            page.set_viewport_size({"width": width, "height": 800})
+            page.goto(path)
+            expect(page.locator("h1")).to_have_count(1)
+            root = page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
+            assert root[0] <= root[1], f"{path} is {root[0]} px wide on a screen of {width}"
+
+
+def test_public_pages(page: Page) -> None:
+    for path in PUBLIC:
+        look_at(page, path)
+    page.goto("/articles/")
+    article = page.get_by_role("main").locator("a[href^='/articles/']:not([href*='/by/'])").first
+    look_at(page, str(article.get_attribute("href")))
+    author = page.get_by_role("main").locator("a[href^='/articles/by/']").first
+    look_at(page, str(author.get_attribute("href")))
+
+
+def test_private_pages(page: Page) -> None:
+    log_in(page)
+    for path in PRIVATE:
+        look_at(page, path)
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_a_chosen_theme_is_there_at_the_first_paint_and_stays(page: Page, theme: str) -> None:
+    page.emulate_media(color_scheme="light" if theme == "dark" else "dark")
+    page.context.add_cookies(
+        [{"name": "theme", "value": theme, "domain": "localhost", "path": "/"}]
+    )
+    page.goto("/")
+    expect(page.locator("html")).to_have_attribute("data-theme", theme)
+    page.get_by_role("link", name="Articles").first.click()
+    page.wait_for_url("**/articles/")
+    expect(page.locator("html")).to_have_attribute("data-theme", theme)
+
+
+def test_everything_needed_works_without_scripts(browser: Browser, site: str) -> None:
+    context = browser.new_context(base_url=site, java_script_enabled=False)
+    page = context.new_page()
+    log_in(page)
+    page.goto("/articles/?q=the&category=design")
+    expect(page.locator("h1")).to_have_count(1)
+    page.goto("/articles/new/")
+    page.get_by_label("Title").fill("Without a script")
+    page.get_by_label("Body").fill("It works.")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("heading", name="Without a script")).to_be_visible()
+    context.close()
