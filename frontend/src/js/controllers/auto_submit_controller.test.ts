@@ -49,6 +49,14 @@ test("a choice right after typing submits the form only once", () => {
   expect(submissions).toBe(1)
 })
 
+test("a form sent by its button right after typing is not sent again", () => {
+  find("input").dispatchEvent(new Event("input", { bubbles: true }))
+  find<HTMLFormElement>("form").requestSubmit()
+
+  vi.advanceTimersByTime(1000)
+  expect(submissions).toBe(1)
+})
+
 test("a form that has left the page is not submitted", async () => {
   find("input").dispatchEvent(new Event("input", { bubbles: true }))
 

@@ -7,17 +7,24 @@ export default class extends Controller<HTMLFormElement> {
   declare readonly delayValue: number
   #timer = 0
 
+  connect(): void {
+    // Whoever presses Enter does not want a second submission to take the page away after that.
+    this.element.addEventListener("submit", this.#cancel)
+  }
+
   disconnect(): void {
-    clearTimeout(this.#timer)
+    this.element.removeEventListener("submit", this.#cancel)
+    this.#cancel()
   }
 
   submit(): void {
-    clearTimeout(this.#timer)
     this.element.requestSubmit()
   }
 
   submitSoon(): void {
-    clearTimeout(this.#timer)
+    this.#cancel()
     this.#timer = window.setTimeout(() => this.submit(), this.delayValue)
   }
+
+  #cancel = (): void => clearTimeout(this.#timer)
 }
