@@ -94,7 +94,11 @@ def free_port() -> int:
 def _start(cluster: Cluster, guard: Guard, log: Path) -> subprocess.Popen[bytes]:
     with log.open("wb") as output:
         return subprocess.Popen(  # noqa: S603 - our own arguments
-            guard.wrapped(cluster.command(durable=False), last_signal=signal.SIGQUIT),
+            guard.wrapped(
+                cluster.command(durable=False),
+                stop_signal=signal.SIGINT,
+                last_signal=signal.SIGQUIT,
+            ),
             stdin=guard.pipe,
             stdout=output,
             stderr=subprocess.STDOUT,

@@ -38,7 +38,7 @@ def serve(port: int) -> None:
     Args:
         port: where; 0 is any free port. It is printed.
     """
-    # There is nothing to save: end at once, without waiting for the threads of the clients.
+    # There is nothing to save: Ctrl-C ends it at once too, without waiting for its threads.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     with TcpFakeServer(("127.0.0.1", port), server_type="valkey", server_version=(8,)) as server:
         server.RequestHandlerClass = Handler

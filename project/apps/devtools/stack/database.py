@@ -1,11 +1,13 @@
-"""What the application's tables need before it starts."""
+"""What the application's tables hold before it starts.
 
-import traceback
+They are only looked at here. What is to be done, `manage.py` does in a process of its own, whose
+settings know all services.
+"""
+
 from dataclasses import dataclass
-from pathlib import Path
 
-from django.core.management import call_command
-from django.db import connections
+from django.db import DatabaseError, connections
+from django.db.migrations.exceptions import BadMigrationError, InconsistentMigrationHistory
 from django.db.migrations.executor import MigrationExecutor
 
 from apps.devtools.demo.people import LOGINS
@@ -14,50 +16,41 @@ from apps.users.models import User
 
 
 @dataclass(frozen=True)
-class Update:
-    """What was done to a database.
+class People:
+    """Who is there.
 
     Attributes:
-        migrations: how many were applied.
-        filled: whether it was empty and now has demo data.
-        has_logins: whether the demo's people can log in.
+        none: whether there is nobody yet.
+        demo: whether the demo's people can log in.
     """
 
-    migrations: int
-    filled: bool
-    has_logins: bool
-
-    def __str__(self) -> str:
-        applied = f"{self.migrations} migrations applied" if self.migrations else "up to date"
-        return f"Tables {applied}{', demo data added' if self.filled else ''}"
+    none: bool
+    demo: bool
 
 
-def update(logs: Path) -> Update:
-    """Apply the migrations that are due, and fill an empty application with demo data.
-
-    Args:
-        logs: where the traceback of a failure goes.
+def due_migrations() -> int:
+    """Count the migrations that have yet to be applied.
 
     Raises:
-        SetupError: a migration failed.
+        SetupError: the database has been migrated in a way that does not fit this code.
     """
     try:
         executor = MigrationExecutor(connections["default"])
-        due = executor.migration_plan(executor.loader.graph.leaf_nodes())
-        if due:
-            call_command("migrate", verbosity=0, interactive=False)
-        filled = not User.objects.exists()
-        if filled:
-            call_command("demo", verbosity=0)
-        has_logins = User.objects.filter(email__in=LOGINS).count() == len(LOGINS)
-        return Update(len(due), filled, has_logins)
-    except Exception as error:
-        log = logs / "migrate.log"
-        log.write_text(traceback.format_exc(), encoding="utf-8")
-        reason = " ".join(str(error).split())
+        executor.loader.check_consistent_history(connections["default"])
+        return len(executor.migration_plan(executor.loader.graph.leaf_nodes()))
+    except (BadMigrationError, InconsistentMigrationHistory, DatabaseError) as error:
         raise SetupError(
-            f"The database could not be brought up to date ({type(error).__name__}: {reason}): "
-            f"the traceback is in {log}."
+            f"The database does not fit the migrations here ({' '.join(str(error).split())}): "
+            "use the code that made it, or another database."
         ) from error
+    finally:
+        connections.close_all()
+
+
+def people() -> People:
+    try:
+        users = User.objects.all()
+        present = users.filter(email__in=LOGINS).count()
+        return People(none=not users.exists(), demo=present == len(LOGINS))
     finally:
         connections.close_all()

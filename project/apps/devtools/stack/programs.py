@@ -2,7 +2,11 @@
 
 import http.client
 import sys
+import threading
+from collections.abc import Callable
 from pathlib import Path
+
+import watchfiles
 
 from apps.devtools.supervisor.program import Program
 
@@ -30,6 +34,16 @@ def web(project: Path, port: int, environment: dict[str, str]) -> Program:
     )
 
 
+def manage(project: Path, environment: dict[str, str], *arguments: str) -> Program:
+    """Return a command of `manage.py`, to be run to its end."""
+    return Program(
+        name=arguments[0],
+        command=[sys.executable, str(project / "manage.py"), *arguments],
+        cwd=project,
+        environment=environment,
+    )
+
+
 def worker(project: Path, data_dir: Path, environment: dict[str, str]) -> Program:
     """Return Celery's worker, with the clock of the schedule in it.
 
@@ -38,6 +52,7 @@ def worker(project: Path, data_dir: Path, environment: dict[str, str]) -> Progra
     """
     return Program(
         name="worker",
+        waits_for_code=True,
         command=[
             *(sys.executable, "-m", "celery", "-A", "config.celery", "worker", "-B"),
             *("--schedule", str(data_dir / "celerybeat-schedule")),
@@ -54,6 +69,17 @@ def worker(project: Path, data_dir: Path, environment: dict[str, str]) -> Progra
             "PYTHONWARNINGS": "ignore:You're running the worker with superuser privileges",
         },
     )
+
+
+def watch_code(project: Path, on_change: Callable[[], object]) -> None:
+    """Call a function, in a thread, whenever the code changes: the worker does not look itself."""
+
+    def watch() -> None:
+        folders = (project / "apps", project / "config")
+        for _ in watchfiles.watch(*folders, watch_filter=watchfiles.PythonFilter()):
+            on_change()
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def _is_live(port: int) -> bool:

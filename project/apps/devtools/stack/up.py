@@ -111,6 +111,10 @@ class Stack:
             application.append(assets.result().server(self.ports.vite, shared))
         with self._step("Web server and worker started"):
             await self.supervisor.start(*application)
+        loop = asyncio.get_running_loop()
+        programs.watch_code(
+            self.project, lambda: loop.call_soon_threadsafe(self.supervisor.restart, "worker")
+        )
         self._welcome()
 
     async def _start_services(self) -> Cluster | None:
@@ -134,12 +138,27 @@ class Stack:
                 ("Broker", valkey.describe if self.services.broker else services.describe_broker),
             ):
                 self.facts[part] = await in_thread(describe)
-        began = time.monotonic()
-        update = await in_thread(lambda: database.update(self.logs))
-        self.console.step(str(update), time.monotonic() - began)
-        if update.has_logins:
-            self.facts["Log in"] = f"{', '.join(LOGINS)}; password {PASSWORD}"
+        await self._update_database(self._environment(self._shared(cluster)))
         return cluster
+
+    async def _update_database(self, environment: dict[str, str]) -> None:
+        with self._step("Database up to date"):
+            if await in_thread(database.due_migrations):
+                await self._manage(environment, "migrate", "--no-input", "--verbosity=1")
+            people = await in_thread(database.people)
+            if people.none:
+                await self._manage(environment, "demo")
+            if people.none or people.demo:
+                self.facts["Log in"] = f"{', '.join(LOGINS)}; password {PASSWORD}"
+
+    async def _manage(self, environment: dict[str, str], *arguments: str) -> None:
+        program = programs.manage(self.project, environment, *arguments)
+        status, output = await self.supervisor.run(program)
+        if status:
+            raise SetupError(
+                f"`manage.py {' '.join(arguments)}` failed: mend what it says above (also in "
+                f"{output.path}) and start again."
+            )
 
     async def _prepare_frontend(self) -> Frontend:
         embedded = self.data_dir / "embedded"
@@ -208,9 +227,10 @@ class Stack:
             else:
                 told.set_result(None)
 
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            if signal.getsignal(number) != signal.SIG_IGN:  # as `nohup` sets it
-                loop.add_signal_handler(number, on_signal)
+        loop.add_signal_handler(signal.SIGINT, on_signal)
+        loop.add_signal_handler(signal.SIGTERM, on_signal)
+        if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # as `nohup` sets it
+            loop.add_signal_handler(signal.SIGHUP, on_signal)
         return told
 
     async def _watch(self) -> None:

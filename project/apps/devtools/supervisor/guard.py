@@ -21,7 +21,7 @@ from typing import Any, TypedDict, Unpack
 
 from apps.devtools.supervisor import watchman
 
-REGISTER = 'echo "start $$ $1" >&0; shift; exec "$@" </dev/null'
+REGISTER = 'echo "start $$ $1 $2" >&0; shift 2; exec "$@" </dev/null'
 
 
 class Switch(TypedDict, total=False):
@@ -54,7 +54,11 @@ class Guard:
         os.close(reading)
 
     def wrapped(
-        self, command: Sequence[str], *, last_signal: signal.Signals = signal.SIGKILL
+        self,
+        command: Sequence[str],
+        *,
+        stop_signal: signal.Signals = signal.SIGTERM,
+        last_signal: signal.Signals = signal.SIGKILL,
     ) -> list[str]:
         """Return a command that registers itself.
 
@@ -62,10 +66,12 @@ class Guard:
 
         Args:
             command: the program and its arguments.
+            stop_signal: what asks it to stop.
             last_signal: what ends it for good: SIGQUIT for PostgreSQL, whose children may outlive
                 a SIGKILL of their parent for a while.
         """
-        return ["/bin/sh", "-c", REGISTER, "sh", str(last_signal.value), *command]
+        signals = [str(stop_signal.value), str(last_signal.value)]
+        return ["/bin/sh", "-c", REGISTER, "sh", *signals, *command]
 
     def run(
         self,

@@ -29,6 +29,8 @@ class Program:
         stop_signal: asks it to stop.
         last_signal: ends it if it does not.
         switch: the user to run as; by default ours.
+        waits_for_code: whether it may be broken for a while, because somebody works on its code:
+            when it ends too often, it waits to be restarted and nothing else is stopped.
     """
 
     name: str
@@ -39,6 +41,7 @@ class Program:
     stop_signal: signal.Signals = signal.SIGTERM
     last_signal: signal.Signals = signal.SIGKILL
     switch: Switch = field(default_factory=Switch)
+    waits_for_code: bool = False
 
 
 class Child:
@@ -55,7 +58,11 @@ class Child:
         self.output = output
         self.guard = guard
         self.process = subprocess.Popen(  # noqa: S603 - our own arguments
-            guard.wrapped(program.command, last_signal=program.last_signal),
+            guard.wrapped(
+                program.command,
+                stop_signal=program.stop_signal,
+                last_signal=program.last_signal,
+            ),
             stdin=guard.pipe,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -6,7 +6,6 @@ one process when another is ready. (With Nix, process-compose has this task.)
 """
 
 import asyncio
-import contextlib
 import signal
 import time
 from pathlib import Path
@@ -85,6 +84,13 @@ class Supervisor:
                 keeper.kill()
             await _all_ended(wave, LAST_PATIENCE)
 
+    def restart(self, name: str) -> None:
+        """Stop a program that runs, or waits for this, and start it again."""
+        for wave in self._waves:
+            for keeper in wave:
+                if keeper.program.name == name:
+                    keeper.restart()
+
     def kill(self) -> None:
         """Stop everything at once, without regard."""
         for wave in self._waves:
@@ -108,6 +114,7 @@ class Keeper:
         self.program = program
         self.output = supervisor.output_of(program)
         self.child = Child(program, self.output, supervisor.guard)
+        self.restarting = asyncio.Event()
         self.done = asyncio.create_task(self._keep())
 
     async def wait_until_ready(self) -> None:
@@ -121,6 +128,10 @@ class Keeper:
                     f"its log is {self.output.path}."
                 )
             await asyncio.sleep(0.05)
+
+    def restart(self) -> None:
+        self.restarting.set()
+        self.send(self.program.stop_signal)
 
     def send(self, number: signal.Signals) -> None:
         if not self.done.done():
@@ -136,21 +147,40 @@ class Keeper:
         while True:
             started = time.monotonic()
             status = await self.child.ended
+            if self.restarting.is_set():
+                crashes = 0
+            elif not stopping.is_set():
+                self.output.note(f"ended unexpectedly ({describe(status)})")
+                crashes = 1 if time.monotonic() - started > CALM else crashes + 1
+                if not await self._may_start_again(crashes):
+                    return
             if stopping.is_set():
                 return
-            crashes = 1 if time.monotonic() - started > CALM else crashes + 1
-            self.output.note(f"ended unexpectedly ({describe(status)})")
-            if crashes == CRASHES:
-                self.supervisor.fail(
-                    f"{self.program.name} ended {CRASHES} times in a row, so everything was "
-                    f"stopped: its log is {self.output.path}."
-                )
-                return
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(stopping.wait(), PAUSE * 2 ** (crashes - 1))
-            if stopping.is_set():
-                return
+            self.restarting.clear()
             self.child = Child(self.program, self.output, self.supervisor.guard)
+
+    async def _may_start_again(self, crashes: int) -> bool:
+        """Wait as long as is right after so many crashes in a row."""
+        if crashes < CRASHES:
+            await self._wait(PAUSE * 2 ** (crashes - 1))
+            return True
+        if self.program.waits_for_code:
+            self.output.note("waits for a change of the code")
+            await self._wait(None)
+            return True
+        self.supervisor.fail(
+            f"{self.program.name} ended {CRASHES} times in a row, so everything was stopped: its "
+            f"log is {self.output.path}."
+        )
+        return False
+
+    async def _wait(self, seconds: float | None) -> None:
+        """Wait for a time, or for being stopped or restarted."""
+        events = (self.supervisor.stopping, self.restarting)
+        waits = [asyncio.create_task(event.wait()) for event in events]
+        await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        for wait in waits:
+            wait.cancel()
 
 
 def describe(status: int) -> str:

@@ -2,9 +2,9 @@
 
 It reads lines from its standard input:
 
-    start PID SIGNAL   a process group to stop, and what ends it for good
-    end PID            that group has ended
-    remove DIRECTORY   a folder to remove
+    start PID STOP LAST   a process group, and the signals that stop it and that end it for good
+    end PID               that group has ended
+    remove DIRECTORY      a folder to remove
 
 and acts when the input ends, which is when nobody holds the other end of the pipe any more.
 """
@@ -21,13 +21,13 @@ def watch() -> None:
     """Read to the end of the input, then clean up."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
-    groups: dict[int, int] = {}
+    groups: dict[int, list[int]] = {}
     directories: list[str] = []
     for line in sys.stdin:
         verb, subject = line.rstrip("\n").split(" ", maxsplit=1)
         if verb == "start":
-            group, last_signal = subject.split(" ")
-            groups[int(group)] = int(last_signal)
+            group, *signals = map(int, subject.split(" "))
+            groups[group] = signals
         elif verb == "end":
             groups.pop(int(subject), None)
         else:
@@ -37,15 +37,15 @@ def watch() -> None:
         remove(directory)
 
 
-def stop(groups: dict[int, int]) -> None:
-    """Stop process groups: politely, then with the signal given for each, then by force."""
-    for number in (signal.SIGINT, None, signal.SIGKILL):
-        for group, last_signal in groups.items():
-            _send(group, number or last_signal)
+def stop(groups: dict[int, list[int]]) -> None:
+    """Stop process groups: each with the signals that are given for it, and then by force."""
+    for attempt in range(3):
+        for group, signals in groups.items():
+            _send(group, [*signals, signal.SIGKILL][attempt])
         deadline = time.monotonic() + PATIENCE
         while groups and time.monotonic() < deadline:
             time.sleep(0.02)
-            groups = {group: last for group, last in groups.items() if _send(group, 0)}
+            groups = {group: signals for group, signals in groups.items() if _send(group, 0)}
 
 
 def remove(directory: str) -> None:
