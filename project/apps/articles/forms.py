@@ -2,6 +2,7 @@ from typing import Any
 
 from django import forms
 
+from apps.articles.discussion import Comment
 from apps.articles.models import Article, Category
 from apps.core.images import clean_image
 
@@ -18,6 +19,13 @@ class ArticleForm(forms.ModelForm[Article]):
     def clean_cover(self) -> Any:
         cover = self.cleaned_data["cover"]
         return clean_image(cover) if "cover" in self.files and cover else cover
+
+
+class CommentForm(forms.ModelForm[Comment]):
+    class Meta:
+        model = Comment
+        fields = ["body"]
+        widgets = {"body": forms.Textarea(attrs={"rows": 3})}
 
 
 class SearchForm(forms.Form):

@@ -12,6 +12,7 @@ THEMES = {"light", "dark"}
 def site(_request: HttpRequest) -> dict[str, Any]:
     return {
         "site_name": settings.SITE_NAME,
+        "csrf_cookie_name": settings.CSRF_COOKIE_NAME,
         "show_mailbox": apps.is_installed("apps.devtools"),
     }
 

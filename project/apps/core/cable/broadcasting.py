@@ -40,15 +40,27 @@ async def abroadcast(*streamables: Streamable, message: Any) -> None:
     await _send(group_name(name), _message(name, protocol.encode(message)))
 
 
-def send_now(name: str, payload: str, *, merged: str | None = None) -> None:
-    """Send encoded JSON to a stream at once; a layer that is away is logged.
+async def abroadcast_merged(name: str, kind: str, message: Any) -> None:
+    """Send JSON at once, but of several of one kind within a moment only the last.
 
     Args:
         name: as `stream_name` returns it.
-        payload: what each follower receives.
-        merged: what they receive instead, once, when several such come within a moment.
+        kind: what is merged with what.
+        message: what each follower receives.
     """
-    _publish(group_name(name), _message(name, payload) | {"merged": merged}, name)
+    payload = protocol.encode(message)
+    await _send(group_name(name), _message(name, payload) | {"kind": kind, "merged": payload})
+
+
+def send_now(name: str, payload: str) -> None:
+    """Send encoded JSON to a stream at once; a layer that is away is logged."""
+    _publish(group_name(name), _message(name, payload), name)
+
+
+def send_merged(name: str, kind: str, payload: str, merged: str) -> None:
+    """Do as `send_now`, but send `merged` once when others of this kind come within a moment."""
+    message = _message(name, payload) | {"kind": kind, "merged": merged}
+    _publish(group_name(name), message, name)
 
 
 def disconnect(users: Iterable[AbstractBaseUser] = (), *, session_keys: Iterable[str] = ()) -> None:

@@ -62,7 +62,7 @@ class Hub:
         self.layer: Any = get_channel_layer()
         self._channel: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._tasks = [asyncio.create_task(self._listen()), asyncio.create_task(self._beat())]
-        self._merging: dict[str, str] = {}
+        self._merging: dict[tuple[str, str], str] = {}
         self._tidying: asyncio.Task[None] | None = None
         self._background: set[asyncio.Task[None]] = set()
 
@@ -167,30 +167,33 @@ class Hub:
 
     def _deliver(self, message: dict[str, Any]) -> None:
         match message["type"]:
-            case "cable.message" if message.get("merged"):
-                self._merge(message["stream"], message["payload"], message["merged"])
+            case "cable.message" if "kind" in message:
+                self._merge(message)
             case "cable.message":
-                self._fan_out(message["stream"], message["payload"])
+                self.deliver_here(message["stream"], message["payload"])
             case "cable.disconnect":
                 self._disconnect(message)
             case "cable.reauthorize":
                 self.in_background(self.reauthorize(message["stream"]))
 
-    def _fan_out(self, name: str, payload: str) -> None:
+    def deliver_here(self, name: str, payload: str) -> None:
+        """Send encoded JSON to the followers of a stream in this process."""
         stream = self.streams.get(name)
         for channel in list(stream.channels) if stream else ():
             if channel.is_live:
                 channel.connection.push(protocol.message(channel.prefix, payload))
 
-    def _merge(self, name: str, payload: str, merged: str) -> None:
-        """Wait a moment for more of the same, and send one for all."""
-        if name in self._merging:
-            if self._merging[name] != payload:
-                self._merging[name] = merged
+    def _merge(self, message: dict[str, Any]) -> None:
+        """Wait a moment for more of the same kind, and send one for all."""
+        name = message["stream"]
+        key = name, message["kind"]
+        if key in self._merging:
+            if self._merging[key] != message["payload"]:
+                self._merging[key] = message["merged"]
             return
-        self._merging[name] = payload
+        self._merging[key] = message["payload"]
         loop = asyncio.get_running_loop()
-        loop.call_later(MERGE_DELAY, lambda: self._fan_out(name, self._merging.pop(name)))
+        loop.call_later(MERGE_DELAY, lambda: self.deliver_here(name, self._merging.pop(key)))
 
     def _disconnect(self, message: dict[str, Any]) -> None:
         users, sessions = set(message["users"]), set(message["sessions"])

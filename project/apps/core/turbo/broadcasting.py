@@ -12,7 +12,7 @@ from django.db.models import Model
 from django.template.loader import render_to_string
 
 from apps.core.cable import protocol
-from apps.core.cable.broadcasting import send_now
+from apps.core.cable.broadcasting import send_merged, send_now
 from apps.core.cable.streams import Streamable, stream_name
 from apps.core.turbo import streams
 from apps.core.turbo.request import current_request_id
@@ -28,7 +28,7 @@ def broadcast_refresh_to(*streamables: Streamable) -> None:
     name = stream_name(*streamables)
     own = protocol.encode(streams.refresh(request_id=current_request_id.get()))
     everybody = protocol.encode(streams.refresh())
-    transaction.on_commit(lambda: send_now(name, own, merged=everybody), robust=True)
+    transaction.on_commit(lambda: send_merged(name, "refresh", own, everybody), robust=True)
 
 
 def broadcast_append_to(

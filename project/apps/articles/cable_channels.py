@@ -1,0 +1,39 @@
+from typing import cast
+
+from django.template.loader import render_to_string
+
+from apps.articles.models import Article
+from apps.core.cable import presence
+from apps.core.cable.channel import Person
+from apps.core.cable_channels import TurboStreamsChannel
+from apps.core.turbo import streams
+from apps.users.models import User
+
+
+class ArticleChannel(TurboStreamsChannel):
+    """One article's page: for who may read it now, and with the number of those who do."""
+
+    person = ""
+
+    async def is_allowed(self) -> bool:
+        return await self.ask(self._may_read)
+
+    def _may_read(self, person: Person) -> bool:
+        label, _, pk = self.stream.partition(":")
+        if label != Article._meta.label_lower:
+            return False
+        return Article.objects.visible_to(cast("User", person)).filter(pk=pk).exists()
+
+    async def subscribed(self) -> None:
+        await super().subscribed()
+        self.person = self.user_id or f"visitor-{id(self)}"
+        await presence.enter(self.stream, self.person, self._show_readers)
+
+    async def unsubscribed(self) -> None:
+        if self.person:
+            await presence.leave(self.stream, self.person)
+
+    def _show_readers(self, count: int) -> str:
+        pk = self.stream.partition(":")[2]
+        text = render_to_string("articles/_readers.html", {"count": count})
+        return streams.update(f"readers_article_{pk}", text)
