@@ -10,12 +10,14 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.text import slugify
 
-from apps.core.models import SoftDeleteModel, SoftDeleteQuerySet
+from apps.articles.discussion import Comment, Notification  # noqa: F401 - found by Django here
+from apps.articles.live import LiveArticle
+from apps.core.models import SoftDeleteQuerySet
 from apps.core.models.soft_delete import LiveManager
 from apps.users.models import User
 
 SEARCH_LANGUAGE = "english"
-RESERVED_SLUGS = {"by", "mine", "new", "trash"}  # paths of apps.articles.urls
+RESERVED_SLUGS = {"by", "mine", "new", "notifications", "trash"}  # paths of apps.articles.urls
 
 
 def search_vector() -> Any:
@@ -78,7 +80,7 @@ class ArticleQuerySet(SoftDeleteQuerySet["Article"]):
         )
 
 
-class Article(SoftDeleteModel):
+class Article(LiveArticle):
     author = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="articles"
     )
