@@ -1,13 +1,11 @@
-"""What the application's tables hold before it starts.
+"""What the application's tables need before it starts."""
 
-They are only looked at here. What is to be done, `manage.py` does in a process of its own, whose
-settings know all services.
-"""
-
+import traceback
 from dataclasses import dataclass
+from pathlib import Path
 
-from django.db import DatabaseError, connections
-from django.db.migrations.exceptions import BadMigrationError, InconsistentMigrationHistory
+from django.core.management import call_command
+from django.db import connections
 from django.db.migrations.executor import MigrationExecutor
 
 from apps.devtools.demo.people import LOGINS
@@ -28,21 +26,29 @@ class People:
     demo: bool
 
 
-def due_migrations() -> int:
-    """Count the migrations that have yet to be applied.
+def migrate(logs: Path) -> int:
+    """Apply the migrations that are due, and return how many there were.
+
+    Args:
+        logs: where the traceback of a failure goes.
 
     Raises:
-        SetupError: the database has been migrated in a way that does not fit this code.
+        SetupError: a migration failed, or this code's migrations do not fit those applied.
     """
     try:
         executor = MigrationExecutor(connections["default"])
-        executor.loader.check_consistent_history(connections["default"])
-        return len(executor.migration_plan(executor.loader.graph.leaf_nodes()))
-    except (BadMigrationError, InconsistentMigrationHistory, DatabaseError) as error:
+        due = executor.migration_plan(executor.loader.graph.leaf_nodes())
+        if due:
+            call_command("migrate", verbosity=0, interactive=False)
+    except Exception as error:
+        log = logs / "migrate.log"
+        log.write_text(traceback.format_exc(), encoding="utf-8")
+        reason = " ".join(str(error).split())
         raise SetupError(
-            f"The database does not fit the migrations here ({' '.join(str(error).split())}): "
-            "use the code that made it, or another database."
+            f"The migrations failed ({type(error).__name__}: {reason}): the traceback is in {log}."
         ) from error
+    else:
+        return len(due)
     finally:
         connections.close_all()
 

@@ -34,11 +34,11 @@ def web(project: Path, port: int, environment: dict[str, str]) -> Program:
     )
 
 
-def manage(project: Path, environment: dict[str, str], *arguments: str) -> Program:
-    """Return a command of `manage.py`, to be run to its end."""
+def demo(project: Path, environment: dict[str, str]) -> Program:
+    """Return what adds the demo data and ends."""
     return Program(
-        name=arguments[0],
-        command=[sys.executable, str(project / "manage.py"), *arguments],
+        name="demo",
+        command=[sys.executable, "manage.py", "demo"],
         cwd=project,
         environment=environment,
     )

@@ -143,22 +143,18 @@ class Stack:
 
     async def _update_database(self, environment: dict[str, str]) -> None:
         with self._step("Database up to date"):
-            if await in_thread(database.due_migrations):
-                await self._manage(environment, "migrate", "--no-input", "--verbosity=1")
+            await in_thread(lambda: database.migrate(self.logs))
             people = await in_thread(database.people)
             if people.none:
-                await self._manage(environment, "demo")
+                await self._add_demo(environment)
             if people.none or people.demo:
                 self.facts["Log in"] = f"{', '.join(LOGINS)}; password {PASSWORD}"
 
-    async def _manage(self, environment: dict[str, str], *arguments: str) -> None:
-        program = programs.manage(self.project, environment, *arguments)
-        status, output = await self.supervisor.run(program)
+    async def _add_demo(self, environment: dict[str, str]) -> None:
+        """Fill the application, in a process whose settings know all services."""
+        status, output = await self.supervisor.run(programs.demo(self.project, environment))
         if status:
-            raise SetupError(
-                f"`manage.py {' '.join(arguments)}` failed: mend what it says above (also in "
-                f"{output.path}) and start again."
-            )
+            raise SetupError(f"The demo data could not be added: {output.path} says why.")
 
     async def _prepare_frontend(self) -> Frontend:
         embedded = self.data_dir / "embedded"
