@@ -1,25 +1,15 @@
 """Accounts from sign-up to a new password, as allauth is set up here."""
 
-import re
 from http import HTTPStatus
 
 import pytest
-from allauth.account.models import EmailAddress
 from django.core.mail import EmailMessage
 from django.test import Client
 
 from apps.users.models import User
-from tests.factories import make_user
+from tests.users.conftest import PASSWORD, link_in
 
 pytestmark = pytest.mark.django_db
-PASSWORD = "a-joint-of-wood-29"
-
-
-@pytest.fixture
-def member() -> User:
-    user = make_user("ada@example.org", password=PASSWORD)
-    EmailAddress.objects.create(user=user, email=user.email, verified=True, primary=True)
-    return user
 
 
 def log_in(client: Client, password: str = PASSWORD) -> int:
@@ -30,12 +20,6 @@ def log_in(client: Client, password: str = PASSWORD) -> int:
 def sign_up(client: Client, email: str = "new@example.org", password: str = PASSWORD) -> int:
     data = {"email": email, "password1": password, "password2": password}
     return client.post("/accounts/signup/", data).status_code
-
-
-def link_in(message: EmailMessage) -> str:
-    match = re.search(r"https?://[^/\s]+(/accounts/\S+)", str(message.body))
-    assert match
-    return match[1]
 
 
 def test_sign_up_verify_and_log_in(client: Client, mailoutbox: list[EmailMessage]) -> None:

@@ -92,8 +92,9 @@ class SocialAccountAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
         if not isinstance(provider, SingleSignOnProvider):
             return
         domains = provider.app.settings["email_domains"]
-        email = str(provider.claim(sociallogin.account.extra_data, "email") or "")
-        if domains and email.rpartition("@")[2].lower() not in domains:
+        # Only what is an address came so far: "x@evil.example@ours.example" did not.
+        email = next((address.email for address in sociallogin.email_addresses), "")
+        if domains and email.rpartition("@")[2] not in domains:
             page = {"provider": provider, "email": email}
             raise ImmediateHttpResponse(
                 render(request, "socialaccount/domain_refused.html", page, status=403)

@@ -6,6 +6,7 @@ from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
+from apps.core.search.admin import SearchAdmin
 from apps.users.models import User
 from apps.users.signals import end_all
 
@@ -14,7 +15,7 @@ admin.site.unregister([SocialApp, SocialToken])
 
 
 @admin.register(User)
-class UserAdmin(DjangoUserAdmin[User]):
+class UserAdmin(SearchAdmin[User], DjangoUserAdmin[User]):
     ordering: ClassVar = ["-created_at"]
     list_display = ["email", "display_name", "is_staff", "is_active", "created_at"]
     list_filter = ["is_staff", "is_superuser", "is_active"]

@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from apps.core.models import BaseModel
 from apps.core.models.soft_delete import delete_dependants, dependants_deleted
+from apps.core.search import SearchConfig, SearchIndex
 
 
 class LowercaseEmailField(models.EmailField[Any, Any]):
@@ -80,6 +81,16 @@ class User(AbstractUser, BaseModel):
         constraints = [
             models.CheckConstraint(
                 condition=models.Q(email=Lower("email")), name="user_email_is_lower_case"
+            ),
+        ]
+        indexes = [
+            SearchIndex(
+                SearchConfig(
+                    {"email": 3, "display_name": 2, "biography": 1},
+                    autocomplete=["email", "display_name"],
+                ),
+                columns=["is_active", "is_staff", "created_at", "deleted_at"],
+                name="user_search",
             ),
         ]
 

@@ -49,7 +49,7 @@ def collect_data(export_id: str) -> None:
     """Collect a person's data and send them the link to it."""
     with transaction.atomic():
         exports = DataExport.objects.select_for_update().select_related("user")
-        export = exports.filter(pk=export_id, content=None).first()
+        export = exports.filter(pk=export_id, content__isnull=True).first()
         if export is None:
             return  # fetched by an earlier run of this task, or removed
         data = personal_data.collect(export.user)

@@ -9,7 +9,7 @@ from django.contrib import messages
 from django.contrib.auth.mixins import LoginRequiredMixin
 from django.contrib.messages.views import SuccessMessageMixin
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse_lazy
@@ -64,8 +64,8 @@ class DataView(LoginRequiredMixin, TemplateView):
     template_name = "users/data.html"
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        exports = person(self.request).exports.defer("content")
-        return super().get_context_data(exports=exports.all(), **kwargs)
+        exports = person(self.request).exports.annotate(is_ready=Q(content__isnull=False))
+        return super().get_context_data(exports=exports.defer("content"), **kwargs)
 
 
 @sensitive

@@ -31,7 +31,12 @@ DEFAULTS: dict[str, Any] = {
 }
 REQUIRED = ["id", "name", "issuer", "client_id"]
 SECRETS = ["client_secret", "client_secret_file"]
-KINDS = {str: "text", list: "a list of texts", dict: "an object of texts", bool: "true or false"}
+KINDS = {
+    str: "text, and not empty",
+    list: "a list of texts",
+    dict: "an object of texts",
+    bool: "true or false",
+}
 
 
 def parse(text: str, *, insecure: bool) -> list[dict[str, Any]]:
@@ -95,17 +100,15 @@ def _app(entry: Any, where: str, *, insecure: bool) -> dict[str, Any]:
 
 
 def _check(values: dict[str, Any], field: str, kind: type, where: str) -> None:
-    value = values.get(field)
-    inner = value.values() if isinstance(value, dict) else value
-    plain = kind is bool or (
-        bool(value) if kind is str else all(isinstance(x, str) and x for x in inner or ())
-    )
-    if not isinstance(value, kind) or not plain:
-        missing = field not in values
-        problem = "is missing" if missing else f"must be {KINDS[kind]}, and not empty"
-        if kind is bool and not missing:
-            problem = f"must be {KINDS[kind]}"
-        raise ImproperlyConfigured(f"{where}.{field} {problem}.")
+    if field not in values:
+        raise ImproperlyConfigured(f"{where}.{field} is missing.")
+    value = values[field]
+    fine = isinstance(value, kind) and value != ""
+    if fine and isinstance(value, list | dict):
+        texts = value.values() if isinstance(value, dict) else value
+        fine = all(isinstance(text, str) and text for text in texts)
+    if not fine:
+        raise ImproperlyConfigured(f"{where}.{field} must be {KINDS[kind]}.")
 
 
 def _check_words(values: dict[str, Any], where: str) -> None:

@@ -22,11 +22,11 @@ def apply_groups(user: User, claimed: Any, *, groups: dict[str, str], staff: lis
     """
     listed = claimed if isinstance(claimed, list) else []
     theirs = {name for name in listed if isinstance(name, str)}
+    wanted = {groups[name] for name in theirs & groups.keys()}
     with transaction.atomic():
-        wanted = {groups[name] for name in theirs & groups.keys()}
-        for name in set(groups.values()):
-            group, _ = Group.objects.get_or_create(name=name)
-            (user.groups.add if name in wanted else user.groups.remove)(group)
+        Group.objects.bulk_create([Group(name=name) for name in wanted], ignore_conflicts=True)
+        user.groups.remove(*Group.objects.filter(name__in=set(groups.values()) - wanted))
+        user.groups.add(*Group.objects.filter(name__in=wanted))
         is_staff = bool(theirs & set(staff))
         if staff and user.is_staff != is_staff:
             user.is_staff = is_staff

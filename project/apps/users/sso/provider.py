@@ -146,6 +146,13 @@ class SingleSignOnProvider(LeavingMixin, OpenIDConnectProvider):  # type: ignore
 class CallbackView(OAuth2CallbackView):  # type: ignore[misc]
     """Where the provider sends people back to."""
 
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        try:
+            response: HttpResponse = super().dispatch(request, *args, **kwargs)
+        except OAuth2Error as error:  # before allauth looks out for one
+            return _refuse(request, self.adapter.get_provider(), error)
+        return response
+
     def _get_state(self, request: HttpRequest, provider: Any) -> tuple[Any, Any]:
         state, response = super()._get_state(request, provider)
         self.adapter.state = state or {}

@@ -4,10 +4,8 @@ from config.settings import env
 from config.settings.parts.http import SITE_NAME
 
 AUTH_USER_MODEL = "users.User"
-AUTHENTICATION_BACKENDS = [
-    "django.contrib.auth.backends.ModelBackend",  # permissions; logins go through allauth
-    "allauth.account.auth_backends.AuthenticationBackend",
-]
+# It is a ModelBackend too, so it also answers for permissions; two would hash each password twice.
+AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
     {
@@ -43,6 +41,12 @@ ACCOUNT_REAUTHENTICATION_TIMEOUT = 300  # seconds
 ALLAUTH_TRUSTED_PROXY_COUNT = env.number("TRUSTED_PROXY_COUNT", 0)
 
 MFA_ADAPTER = "apps.users.adapters.MFAAdapter"
+MFA_FORMS = {
+    "add_webauthn": "apps.users.passkeys.AddForm",
+    "authenticate_webauthn": "apps.users.passkeys.AuthenticateForm",
+    "login_webauthn": "apps.users.passkeys.LoginForm",
+    "reauthenticate_webauthn": "apps.users.passkeys.ReauthenticateForm",
+}
 MFA_SUPPORTED_TYPES = ["recovery_codes", "totp", "webauthn"]
 MFA_TOTP_ISSUER = SITE_NAME
 MFA_RECOVERY_CODES_SHOW_ONCE = True

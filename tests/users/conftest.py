@@ -1,0 +1,67 @@
+import re
+import time
+from collections.abc import Callable
+
+import pytest
+from allauth.account.models import EmailAddress
+from allauth.mfa.models import Authenticator
+from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
+from allauth.mfa.totp.internal.auth import TOTP, format_hotp_value, hotp_value
+from django.core.mail import EmailMessage
+from django.test import Client
+
+from apps.users.models import User
+from tests.factories import make_user
+
+PASSWORD = "a-joint-of-wood-29"
+SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
+PERIOD = 30  # seconds
+
+
+@pytest.fixture
+def member() -> User:
+    """Return somebody who has signed up and confirmed their address."""
+    user = make_user("ada@example.org", password=PASSWORD)
+    EmailAddress.objects.create(user=user, email=user.email, verified=True, primary=True)
+    return user
+
+
+@pytest.fixture
+def log_in(client: Client) -> Callable[..., Client]:
+    """Return what logs a person in with their password, in this browser or in another one."""
+
+    def log_in(user: User, *, browser: Client | None = None) -> Client:
+        browser = browser or client
+        browser.post("/accounts/login/", {"login": user.email, "password": PASSWORD})
+        return browser
+
+    return log_in
+
+
+def prove(client: Client) -> None:
+    """Enter the password again, as a sensitive page asks."""
+    client.post("/accounts/reauthenticate/", {"password": PASSWORD})
+
+
+def totp_code(offset: int = 0) -> str:
+    """Return the code that an authenticator app shows, so many periods from now."""
+    return str(format_hotp_value(hotp_value(SECRET, int(time.time()) // PERIOD + offset)))
+
+
+def add_totp(user: User) -> Authenticator:
+    RecoveryCodes.activate(user)
+    authenticator: Authenticator = TOTP.activate(user, SECRET).instance
+    return authenticator
+
+
+def recovery_codes(user: User) -> list[str]:
+    authenticator = Authenticator.objects.get(user=user, type="recovery_codes")
+    codes: list[str] = authenticator.wrap().get_unused_codes()
+    return codes
+
+
+def link_in(message: EmailMessage) -> str:
+    """Return the path of the link into the accounts that a mail has."""
+    match = re.search(r"https?://[^/\s]+(/accounts/\S+)", str(message.body))
+    assert match
+    return match[1]

@@ -1,0 +1,54 @@
+import pytest
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
+from hypothesis import given, strategies as st
+from pytest_django.fixtures import Settings
+
+from apps.users.validators import GuessablePasswordValidator
+
+
+@pytest.mark.parametrize(
+    "password",
+    [
+        "password123",
+        "1234567890123",
+        "P@ssw0rd2026!",
+        "Qwerty!2345678",
+        "  Summer2026  ",
+        "$ecret12345678",
+        "2026Dragon2026!!",
+        "Dovetail-2026!",
+        "localhost12345",
+    ],
+)
+def test_what_is_tried_first_is_refused(password: str) -> None:
+    with pytest.raises(ValidationError, match="too easy to guess"):
+        validate_password(password)
+
+
+@pytest.mark.parametrize(
+    "password",
+    ["a-joint-of-wood-29", "correct horse battery staple", "92873465019283", "ä" * 12, "x" * 4000],
+)
+def test_any_composition_is_fine(password: str) -> None:
+    validate_password(password)
+
+
+def test_the_words_of_this_site_can_be_added_to(settings: Settings) -> None:
+    validate_password("woodworkers99!")
+    settings.PASSWORD_WORDS = ["woodworkers"]
+    with pytest.raises(ValidationError):
+        validate_password("W00dworkers99!")
+
+
+def test_nine_characters_are_too_few() -> None:
+    with pytest.raises(ValidationError, match="at least 10"):
+        validate_password("jt-w9-xq!")
+
+
+@given(st.text())
+def test_no_text_breaks_it(password: str) -> None:
+    try:
+        GuessablePasswordValidator().validate(password)
+    except ValidationError as error:
+        assert error.code == "password_too_common"  # noqa: PT017 - it may also be taken
