@@ -106,36 +106,3 @@ def test_only_authors_and_editors_edit() -> None:
         0,
     ]
     assert not Article.objects.editable_by(AnonymousUser())
-
-
-class TestSearch:
-    def found(self, query: str) -> list[str]:
-        return [article.title for article in Article.objects.search(query)]
-
-    def test_finds_by_stem_in_every_field(self) -> None:
-        make_article(title="Running shoes")
-        make_article(title="Feet", summary="They ran and were running.")
-        make_article(title="Roads", body="Runs for miles.")
-        make_article(title="Trees")
-
-        assert self.found("run") == ["Running shoes", "Feet", "Roads"]
-
-    def test_phrases_alternatives_and_exclusions(self) -> None:
-        make_article(title="Red running shoes")
-        make_article(title="Blue shoes for running")
-
-        assert self.found('"running shoes"') == ["Red running shoes"]
-        assert set(self.found("red or blue")) == {"Red running shoes", "Blue shoes for running"}
-        assert self.found("shoes -red") == ["Blue shoes for running"]
-
-    def test_deleted_articles_are_found_only_among_all(self) -> None:
-        make_article().delete()
-
-        assert self.found("joints") == []
-        assert Article.all_objects.search("joints").count() == 1
-
-    @pytest.mark.parametrize("query", ["", "'", "((", "a & | !", "%", "\\", "🪵", "<b>", '"', "-"])
-    def test_no_query_is_an_error(self, query: str) -> None:
-        make_article()
-
-        self.found(query)

@@ -2,13 +2,14 @@ from django.contrib import admin
 
 from apps.articles.models import Article
 from apps.core.admin import SoftDeleteAdmin
+from apps.core.search.admin import SearchAdmin
 
 
 @admin.register(Article)
-class ArticleAdmin(SoftDeleteAdmin[Article]):
+class ArticleAdmin(SearchAdmin[Article], SoftDeleteAdmin[Article]):
     list_display = ["title", "author", "category", "status", "published_at", "deleted_at"]
     list_filter = ["status", "category"]
     list_select_related = ["author"]
-    search_fields = ["title", "summary", "author__email"]
+    search_fields = ["title", "summary", "body"]
     autocomplete_fields = ["author"]
     readonly_fields = ["slug", "status", "published_at", "deleted_at", "created_at", "updated_at"]

@@ -2,8 +2,6 @@ from typing import Any, Self
 
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
-from django.contrib.postgres.indexes import GinIndex
-from django.contrib.postgres.search import SearchQuery, SearchRank, SearchVector
 from django.db import models
 from django.db.models import F, Q
 from django.urls import reverse
@@ -14,19 +12,10 @@ from apps.articles.discussion import Comment, Notification  # noqa: F401 - found
 from apps.articles.live import LiveArticle
 from apps.core.models import SoftDeleteQuerySet
 from apps.core.models.soft_delete import LiveManager
+from apps.core.search import SearchConfig, SearchIndex, SearchQuerySet
 from apps.users.models import User
 
-SEARCH_LANGUAGE = "english"
 RESERVED_SLUGS = {"by", "mine", "new", "notifications", "trash"}  # paths of apps.articles.urls
-
-
-def search_vector() -> Any:
-    """What a search looks at; the index is on this very expression."""
-    return (
-        SearchVector("title", weight="A", config=SEARCH_LANGUAGE)
-        + SearchVector("summary", weight="B", config=SEARCH_LANGUAGE)
-        + SearchVector("body", weight="C", config=SEARCH_LANGUAGE)
-    )
 
 
 class Category(models.TextChoices):
@@ -42,7 +31,9 @@ class Status(models.TextChoices):
     PUBLISHED = "published", "Published"
 
 
-class ArticleQuerySet(SoftDeleteQuerySet["Article"]):
+class ArticleQuerySet(  # type: ignore[override] # mypy gives every QuerySet an as_manager of its own
+    SearchQuerySet["Article"], SoftDeleteQuerySet["Article"]
+):
     def published(self) -> Self:
         return self.filter(status=Status.PUBLISHED)
 
@@ -65,20 +56,6 @@ class ArticleQuerySet(SoftDeleteQuerySet["Article"]):
     def newest_first(self) -> Self:
         return self.order_by(F("published_at").desc(nulls_first=True), "-id")
 
-    def search(self, query: str) -> Self:
-        """Find by words, best first.
-
-        Args:
-            query: as people type it: `word`, `"exact phrase"`, `-not`, `this or that`.
-        """
-        terms = SearchQuery(query, search_type="websearch", config=SEARCH_LANGUAGE)
-        return (
-            self.alias(document=search_vector())
-            .filter(document=terms)
-            .annotate(score=SearchRank(search_vector(), terms))
-            .order_by("-score", "-id")
-        )
-
 
 class Article(LiveArticle):
     author = models.ForeignKey(
@@ -99,7 +76,7 @@ class Article(LiveArticle):
 
     # mypy knows the managers of the abstract model as class variables of another type.
     objects = LiveManager.from_queryset(ArticleQuerySet)()  # type: ignore[misc,assignment]
-    all_objects = models.Manager.from_queryset(ArticleQuerySet)()  # type: ignore[misc]
+    all_objects = models.Manager.from_queryset(ArticleQuerySet)()  # type: ignore[misc,assignment]
 
     class Meta:
         ordering = ["-id"]
@@ -119,7 +96,14 @@ class Article(LiveArticle):
                 condition=Q(deleted_at__isnull=True, status=Status.PUBLISHED),
                 name="article_newest",
             ),
-            GinIndex(search_vector(), name="article_search"),
+            SearchIndex(
+                SearchConfig({"title": 3, "summary": 2, "body": 1}, autocomplete=["title"]),
+                columns=[
+                    *("author", "category", "status"),
+                    *("published_at", "created_at", "deleted_at"),
+                ],
+                name="article_search",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -15,6 +15,7 @@ from config.settings.parts.logging import *
 from config.settings.parts.mail import *
 from config.settings.parts.media import *
 from config.settings.parts.paths import *
+from config.settings.parts.search import *
 from config.settings.parts.security import *
 from config.settings.parts.sso import *
 from config.settings.parts.templates import *
