@@ -1,14 +1,27 @@
+import hashlib
+import json
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
 from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
 from allauth.mfa.totp.internal.auth import TOTP, format_hotp_value, hotp_value
+from cryptography.hazmat.primitives.asymmetric import ec
 from django.core.mail import EmailMessage
 from django.test import Client
+from fido2.cose import ES256
+from fido2.utils import websafe_encode
+from fido2.webauthn import (
+    Aaguid,
+    AttestationObject,
+    AttestedCredentialData,
+    AuthenticatorData,
+)
+from zeal import zeal_ignore
 
 from apps.users.models import User
 from tests.factories import make_user
@@ -24,6 +37,14 @@ def member() -> User:
     user = make_user("ada@example.org", password=PASSWORD)
     EmailAddress.objects.create(user=user, email=user.email, verified=True, primary=True)
     return user
+
+
+@pytest.fixture
+def session_by_session() -> Iterator[None]:
+    """Let allauth ask of each session of a person whether it is still one. There are few."""
+    asked = [{"model": "sessions.Session", "field": "*"}, {"model": "users.User", "field": "get()"}]
+    with zeal_ignore(asked):
+        yield
 
 
 @pytest.fixture
@@ -65,3 +86,22 @@ def link_in(message: EmailMessage) -> str:
     match = re.search(r"https?://[^/\s]+(/accounts/\S+)", str(message.body))
     assert match
     return match[1]
+
+
+def passkey() -> dict[str, Any]:
+    """Return a passkey as a browser registers it."""
+    key = ES256.from_cryptography_key(ec.generate_private_key(ec.SECP256R1()).public_key())
+    credential = AttestedCredentialData.create(Aaguid(bytes(16)), b"id", key)
+    flags = AuthenticatorData.FLAG.UP | AuthenticatorData.FLAG.UV | AuthenticatorData.FLAG.AT
+    data = AuthenticatorData.create(hashlib.sha256(b"localhost").digest(), flags, 0, credential)
+    made = {"type": "webauthn.create", "challenge": "AA", "origin": "http://localhost"}
+    return {
+        "id": websafe_encode(b"id"),
+        "rawId": websafe_encode(b"id"),
+        "type": "public-key",
+        "response": {
+            "clientDataJSON": websafe_encode(json.dumps(made).encode()),
+            "attestationObject": websafe_encode(AttestationObject.create("none", data, {})),
+        },
+        "clientExtensionResults": {"credProps": {"rk": True}},
+    }

@@ -1,6 +1,6 @@
 """Sessions: who sees and ends them, and what ends them by itself."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from http import HTTPStatus
 
@@ -12,23 +12,14 @@ from django.core.mail import EmailMessage
 from django.test import AsyncClient, Client
 from django.utils import timezone
 from pytest_django.fixtures import Settings
-from zeal import zeal_ignore
 
 from apps.users.models import User
 from tests.factories import make_user
 from tests.users.conftest import PASSWORD, link_in, prove
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("session_by_session")]
 LogIn = Callable[..., Client]
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
-
-
-@pytest.fixture(autouse=True)
-def _allauth_asks_session_by_session() -> Iterator[None]:
-    """Of each session of a person, allauth asks whether it is still one. There are few."""
-    asked = [{"model": "sessions.Session", "field": "*"}, {"model": "users.User", "field": "get()"}]
-    with zeal_ignore(asked):
-        yield
 
 
 def is_logged_in(client: Client) -> bool:

@@ -1,4 +1,6 @@
 import io
+import struct
+import zlib
 from http import HTTPStatus
 from pathlib import Path
 
@@ -6,6 +8,7 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from PIL import Image
+from pytest_django import DjangoCaptureOnCommitCallbacks
 from pytest_django.fixtures import Settings
 
 from tests.factories import make_article, make_user
@@ -81,3 +84,96 @@ def test_an_inactive_author_is_not_found(client: Client) -> None:
     author = make_user(is_active=False)
 
     assert client.get(f"/articles/by/{author.pk}/").status_code == HTTPStatus.NOT_FOUND
+
+
+def upload(client: Client, size: tuple[int, int], color: str = "teal") -> None:
+    file = io.BytesIO()
+    Image.new("RGB", size, color).save(file, "JPEG")
+    avatar = SimpleUploadedFile("me.jpg", file.getvalue())
+    client.post("/people/me/edit/", {"display_name": "Ada", "avatar": avatar})
+
+
+def test_an_avatar_is_cut_to_a_square_and_has_a_small_variant(
+    client: Client,
+    settings: Settings,
+    tmp_path: Path,
+    django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
+) -> None:
+    settings.MEDIA_ROOT = tmp_path
+    user = make_user()
+    client.force_login(user)
+    with django_capture_on_commit_callbacks(execute=True):
+        upload(client, (900, 300))
+
+    user.refresh_from_db()
+    for picture, side in ((user.avatar, 512), (user.avatar_small, 96)):
+        with Image.open(picture.path) as image:
+            assert image.size == (side, side)
+    page = client.get("/").content.decode()
+    assert user.avatar_small.url in page
+
+
+def test_a_new_avatar_leaves_nothing_of_the_old_one(
+    client: Client,
+    settings: Settings,
+    tmp_path: Path,
+    django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
+) -> None:
+    settings.MEDIA_ROOT = tmp_path
+    user = make_user()
+    client.force_login(user)
+    for color in ("teal", "red"):
+        with django_capture_on_commit_callbacks(execute=True):
+            upload(client, (60, 80), color)
+    files = [path for path in tmp_path.rglob("*") if path.is_file()]
+    user.refresh_from_db()
+    assert {path.name for path in files} == {
+        Path(user.avatar.name).name,
+        Path(user.avatar_small.name).name,
+    }
+
+    with django_capture_on_commit_callbacks(execute=True):
+        client.post("/people/me/edit/", {"display_name": "Ada", "avatar-clear": "on"})
+
+    user.refresh_from_db()
+    assert (user.avatar.name, user.avatar_small.name) == ("", "")
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+
+
+SCRIPT = b'<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>'
+
+
+def bomb() -> bytes:
+    """Return a PNG of a few bytes that would take 10 GB in memory."""
+    file = io.BytesIO()
+    Image.new("1", (1, 1)).save(file, "PNG")
+    content = bytearray(file.getvalue())
+    content[16:24] = struct.pack(">II", 50_000, 50_000)
+    content[29:33] = struct.pack(">I", zlib.crc32(content[12:29]))
+    return bytes(content)
+
+
+@pytest.mark.parametrize(
+    ("content", "name"),
+    [
+        (b"no picture", "me.png"),
+        (SCRIPT, "me.svg"),
+        (SCRIPT, "me.png"),
+        (bomb(), "me.png"),
+        (b"GIF89a", "me.gif"),
+        (b"\x89PNG\r\n\x1a\n", "me.png"),
+    ],
+)
+def test_what_is_no_picture_is_refused(
+    client: Client, settings: Settings, tmp_path: Path, content: bytes, name: str
+) -> None:
+    settings.MEDIA_ROOT = tmp_path
+    user = make_user()
+    client.force_login(user)
+
+    response = client.post(
+        "/people/me/edit/", {"display_name": "Eve", "avatar": SimpleUploadedFile(name, content)}
+    )
+
+    assert response.status_code == HTTPStatus.UNPROCESSABLE_ENTITY
+    assert not list(tmp_path.rglob("*"))

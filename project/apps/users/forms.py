@@ -13,6 +13,9 @@ class ProfileForm(forms.ModelForm[User]):
         model = User
         fields = ["display_name", "biography", "avatar"]
         widgets = {"biography": forms.Textarea(attrs={"rows": 4})}
+        help_texts = {
+            "avatar": "JPEG, PNG, WebP or GIF, up to 5 MB. We cut it to a square around its middle."
+        }
 
     def clean_avatar(self) -> object:
         avatar = self.cleaned_data["avatar"]
