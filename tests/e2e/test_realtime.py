@@ -1,0 +1,317 @@
+"""What one person does, others see at once; and what they must not see never reaches them."""
+
+import re
+import uuid
+from collections.abc import Callable, Iterator
+
+import pytest
+from playwright.sync_api import Browser, Page, WebSocket, expect
+
+from tests.e2e.conftest import Watch
+
+AUTHOR = "ines.okafor@example.com"
+READER = "reader@example.com"
+PASSWORD = "dovetail-demo"
+
+Visit = Callable[..., Page]
+
+
+@pytest.fixture
+def visit(browser: Browser, site: str, watch: Watch) -> Iterator[Visit]:
+    """Return what opens the page of another person; nothing may go wrong on it."""
+    contexts = []
+
+    def visit(email: str = "") -> Page:
+        context = browser.new_context(base_url=site, viewport={"width": 1280, "height": 900})
+        context.set_default_timeout(15_000)
+        contexts.append(context)
+        page = context.new_page()
+        watch.on(page)
+        if email:
+            log_in(page, email)
+        return page
+
+    yield visit
+    for context in contexts:
+        context.close()
+    assert not watch.problems
+
+
+def log_in(page: Page, email: str) -> None:
+    page.goto("/accounts/login/")
+    page.get_by_label("Email").fill(email)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("main").get_by_role("button", name=re.compile("Log in|Sign in")).click()
+    page.wait_for_url("**/")
+
+
+def publish(page: Page, title: str) -> str:
+    """Write and publish an article; return its path."""
+    page.goto("/articles/new/")
+    page.get_by_label("Title").fill(title)
+    page.get_by_label("Body").fill("Cut the tails first. " * 400)
+    page.get_by_role("button", name="Save").click()
+    page.get_by_role("button", name="Publish").click()
+    expect(page.get_by_text("Published.", exact=False).first).to_be_visible()
+    return "/articles/" + page.url.rstrip("/").rpartition("/")[2] + "/"
+
+
+def follow(page: Page, path: str) -> None:
+    """Open a page and wait until all its streams are followed."""
+    page.goto(path)
+    expect(page.locator("turbo-cable-stream-source").first).to_be_attached()
+    expect(page.locator("turbo-cable-stream-source:not([connected])")).to_have_count(0)
+
+
+def mark(page: Page) -> None:
+    """Leave a trace in the window, which only a full load of another page removes."""
+    page.evaluate("window.marked = true")
+
+
+def is_marked(page: Page) -> bool:
+    return bool(page.evaluate("window.marked === true"))
+
+
+def title() -> str:
+    return f"Joints {uuid.uuid4().hex[:8]}"
+
+
+def comments(page: Page) -> None:
+    """Scroll to the comments, which are loaded then."""
+    page.get_by_role("heading", name="Comments").or_(
+        page.get_by_role("link", name="Read the comments")
+    ).first.scroll_into_view_if_needed()
+    expect(page.get_by_role("heading", name="Comments")).to_be_visible()
+
+
+def test_the_list_follows_what_is_published_and_edited(visit: Visit) -> None:
+    reader, author = visit(), visit(AUTHOR)
+    follow(reader, "/articles/")
+    mark(reader)
+    search = reader.get_by_role("main").get_by_role("searchbox")
+    search.evaluate("input => { input.value = 'half a wor'; input.focus() }")
+    reader.evaluate("scrollTo(0, 300)")
+    name = title()
+
+    path = publish(author, name)
+    expect(reader.get_by_role("link", name=name)).to_be_visible()
+
+    author.goto(f"{path}edit/")
+    author.get_by_label("Title").fill(f"{name} revised")
+    author.get_by_role("button", name="Save").click()
+    expect(reader.get_by_role("link", name=f"{name} revised")).to_be_visible()
+
+    author.get_by_role("link", name="Delete").click()
+    author.wait_for_url("**/deletion/")
+    author.get_by_role("main").get_by_role("button", name="Delete").click()
+    expect(reader.get_by_role("link", name=name)).to_have_count(0)
+
+    assert is_marked(reader)
+    assert reader.evaluate("scrollY") == 300
+    expect(search).to_have_value("half a wor")
+    expect(search).to_be_focused()
+
+
+def test_an_edit_shows_where_somebody_reads_and_writes(visit: Visit) -> None:
+    author, reader = visit(AUTHOR), visit(READER)
+    name = title()
+    path = publish(author, name)
+    follow(reader, path)
+    mark(reader)
+    comments(reader)
+    draft = reader.get_by_role("main").get_by_role("textbox")
+    draft.fill("I was just about to say")
+    scrolled = reader.evaluate("scrollY")
+
+    author.goto(f"{path}edit/")
+    author.get_by_label("Title").fill(f"{name} revised")
+    author.get_by_role("button", name="Save").click()
+
+    expect(reader.get_by_role("heading", name=f"{name} revised")).to_be_attached()
+    expect(draft).to_have_value("I was just about to say")
+    expect(draft).to_be_focused()
+    assert reader.evaluate("scrollY") == scrolled
+    assert is_marked(reader)
+
+
+def test_comments_appear_change_and_go_on_every_page(visit: Visit) -> None:
+    author, reader, anonymous = visit(AUTHOR), visit(READER), visit()
+    path = publish(author, title())
+    for page in (author, reader, anonymous):
+        follow(page, path)
+        comments(page)
+        mark(page)
+
+    reader.get_by_role("main").get_by_role("textbox").fill("Tails first, always.")
+    reader.get_by_role("button", name="Comment", exact=True).click()
+    for page in (author, reader, anonymous):
+        expect(page.get_by_text("Tails first, always.")).to_have_count(1)
+    expect(reader.get_by_role("main").get_by_role("textbox")).to_have_value("")
+    # One note for the author, without a reload.
+    expect(author.locator("#notification_count")).to_have_text(re.compile("[1-9]"))
+    # Only its writer may change it.
+    expect(author.get_by_role("link", name="Edit your comment")).not_to_be_visible()
+
+    reader.get_by_role("link", name="Edit your comment").click()
+    edited = reader.get_by_role("button", name="Save comment")
+    expect(edited).to_be_visible()
+    reader.locator("turbo-frame[id^=comment_]").get_by_role("textbox").fill("Pins first.")
+    edited.click()
+    for page in (author, reader, anonymous):
+        expect(page.get_by_text("Pins first.")).to_have_count(1)
+        expect(page.get_by_text("Tails first, always.")).to_have_count(0)
+
+    reader.get_by_role("button", name="Delete your comment").click()
+    dialog = reader.get_by_role("dialog")
+    dialog.get_by_role("button", name="Cancel").click()
+    expect(reader.get_by_text("Pins first.")).to_have_count(1)
+    reader.get_by_role("button", name="Delete your comment").click()
+    dialog.get_by_role("button", name="Yes").click()
+    for page in (author, reader, anonymous):
+        expect(page.get_by_text("Pins first.")).to_have_count(0)
+    # The message came with the stream.
+    expect(reader.get_by_text("Your comment is deleted.")).to_be_visible()
+    assert all(is_marked(page) for page in (author, reader, anonymous))
+
+
+def test_a_refresh_leaves_an_open_edit_form_open(visit: Visit) -> None:
+    author, reader = visit(AUTHOR), visit(READER)
+    name = title()
+    path = publish(author, name)
+    follow(reader, path)
+    comments(reader)
+    reader.get_by_role("main").get_by_role("textbox").fill("To be edited.")
+    reader.get_by_role("button", name="Comment", exact=True).click()
+    reader.get_by_role("link", name="Edit your comment").click()
+    form = reader.locator("turbo-frame[id^=comment_]").get_by_role("textbox")
+    form.fill("In the middle of a sen")
+
+    author.goto(f"{path}edit/")
+    author.get_by_label("Title").fill(f"{name} revised")
+    author.get_by_role("button", name="Save").click()
+
+    expect(reader.get_by_role("heading", name=f"{name} revised")).to_be_attached()
+    expect(form).to_have_value("In the middle of a sen")
+
+
+def test_the_number_of_readers(visit: Visit) -> None:
+    author = visit(AUTHOR)
+    path = publish(author, title())
+    one, two = visit(), visit()
+
+    follow(one, path)
+    follow(two, path)
+    follow(author, path)
+    for page in (one, two, author):
+        expect(page.get_by_text("3 people reading")).to_be_visible()
+
+    two.goto("/")
+    expect(one.get_by_text("2 people reading")).to_be_visible()
+
+
+def test_a_withdrawn_article_leaves_its_readers_pages(visit: Visit, watch: Watch) -> None:
+    watch.expected.add(404)
+    author, reader = visit(AUTHOR), visit(READER)
+    name = title()
+    path = publish(author, name)
+    follow(reader, path)
+    frames = frames_of(reader)
+
+    author.goto(path)
+    author.get_by_role("button", name="Back to draft").click()
+    expect(reader.get_by_role("heading", name=name)).to_have_count(0)
+    assert any("reject_subscription" in frame for frame in frames)
+
+    frames.clear()
+    author.goto(f"{path}edit/")
+    author.get_by_label("Title").fill("A secret title")
+    author.get_by_role("button", name="Save").click()
+    expect(author.get_by_role("heading", name="A secret title")).to_be_visible()
+    reader.wait_for_timeout(1500)
+    assert not [frame for frame in frames if "turbo-stream" in frame]
+    assert "A secret title" not in reader.content()
+    # Django's own page for a 404 in development has a style of its own.
+    watch.problems[:] = [problem for problem in watch.problems if "inline style" not in problem]
+
+
+def test_nothing_reaches_a_signed_out_browser(visit: Visit) -> None:
+    author = visit(AUTHOR)
+    path = publish(author, title())
+    follow(author, "/articles/mine/")
+    first = author
+    second = first.context.new_page()
+    sockets: list[WebSocket] = []
+    second.on("websocket", lambda socket: sockets.append(socket))  # noqa: PLW0108 - see frames_of
+    follow(second, path)
+    received: list[str] = []
+    sockets[0].on("framereceived", lambda frame: received.append(str(frame)))
+
+    first.goto("/accounts/logout/")
+    first.get_by_role("main").get_by_role("button", name=re.compile("Log out|Sign out")).click()
+    first.wait_for_url("**/")
+    second.wait_for_function("() => !document.querySelector('[connected]')", timeout=5000)
+    assert sockets[0].is_closed()
+    assert any('"reason":"remote"' in frame for frame in received)
+
+    received.clear()
+    reader = visit(READER)
+    follow(reader, path)
+    comments(reader)
+    reader.get_by_role("main").get_by_role("textbox").fill("A note for the author.")
+    reader.get_by_role("button", name="Comment", exact=True).click()
+    expect(reader.get_by_text("A note for the author.")).to_be_visible()
+    second.wait_for_timeout(1000)
+    assert not received
+
+
+def frames_of(page: Page) -> list[str]:
+    """Return a list that grows with every frame that the page receives from now on.
+
+    Playwright marks the functions that it is given, which it cannot do to a list's own method.
+    """
+    frames: list[str] = []
+    page.on(
+        "websocket",
+        lambda socket: socket.on("framereceived", lambda frame: frames.append(str(frame))),
+    )
+    page.reload()
+    expect(page.locator("turbo-cable-stream-source:not([connected])")).to_have_count(0)
+    return frames
+
+
+def test_pages_that_follow_nothing_open_no_socket(page: Page) -> None:
+    sockets: list[WebSocket] = []
+    scripts: list[str] = []
+    page.on("websocket", lambda socket: sockets.append(socket))  # noqa: PLW0108 - see frames_of
+    page.on("request", lambda request: scripts.append(request.url))
+
+    page.goto("/")
+    page.wait_for_timeout(500)
+    assert not sockets
+    assert not [url for url in scripts if "actioncable" in url]
+
+    page.get_by_role("navigation").get_by_role("link", name="Articles").first.click()
+    expect(page.locator("turbo-cable-stream-source[connected]")).to_have_count(1)
+    assert len(sockets) == 1
+    assert [url for url in scripts if "actioncable" in url]
+
+    # Back at home, by Turbo and so in the same window, the socket closes soon.
+    page.get_by_role("link", name="Dovetail").first.click()
+    page.wait_for_url("**/")
+    for _ in range(40):
+        if sockets[0].is_closed():
+            break
+        page.wait_for_timeout(250)
+    assert sockets[0].is_closed()
+
+
+def test_back_and_forward_keep_following(page: Page) -> None:
+    follow(page, "/articles/")
+    page.get_by_role("main").get_by_role("link").filter(has_not_text="Show").first.click()
+    page.wait_for_url(re.compile(r"/articles/[^/?]+/"))
+    expect(page.locator("turbo-cable-stream-source[connected]")).to_have_count(1)
+
+    page.evaluate("history.back()")
+    page.wait_for_url("**/articles/")
+
+    expect(page.locator("turbo-cable-stream-source[connected]")).to_have_count(1)
