@@ -75,25 +75,30 @@ def server_account(cluster: Path) -> Account | None:
     )
 
 
-def reachable_home(data_dir: Path) -> Path:
-    """Return the folder that holds the server's programs and data: `data_dir` where that works.
+def reachable(data_dir: Path, name: str, account: Account | None) -> Path:
+    """Return `data_dir / name`, or a folder in its place that the server's user can enter.
 
-    Root's checkout may lie where the server's user may not look (as in /root). Opening that up is
-    not ours to do; a folder in /var/tmp, always the same one for the same `data_dir`, stands in.
+    Root's checkout may lie where that user may not look (as in /root). Opening that up is not ours
+    to do; a folder in /var/tmp, always the same one for the same `data_dir`, stands in.
+
+    Args:
+        data_dir: the checkout's state.
+        name: of a folder in it.
+        account: whom the server runs as.
 
     Raises:
-        SetupError: somebody else has taken the name of that folder.
+        SetupError: somebody else has taken the name of the folder that stands in.
     """
-    account = server_account(data_dir / "postgres")
-    if account is None or account.reaches(data_dir):
-        return data_dir
+    wanted = (data_dir / name).resolve()
+    if account is None or account.reaches(wanted):
+        return wanted
     digest = hashlib.sha256(os.fsencode(data_dir.resolve())).hexdigest()[:12]
     home = SHARED / f"dovetail-{digest}"
     home.mkdir(mode=0o711, exist_ok=True)
     found = home.lstat()
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != 0 or found.st_mode & 0o022:
         raise SetupError(f"{home} is not root's own folder: remove it and start again.")
-    return home
+    return home / name
 
 
 def _name(uid: int | None) -> str:

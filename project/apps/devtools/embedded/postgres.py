@@ -22,7 +22,7 @@ import psycopg
 from psycopg import sql
 
 from apps.devtools.embedded import wheels
-from apps.devtools.embedded.account import Account, server_account
+from apps.devtools.embedded.account import Account
 from apps.devtools.errors import SetupError
 from apps.devtools.supervisor.guard import Guard, Switch
 
@@ -106,19 +106,15 @@ class Cluster:
     Attributes:
         home: the folder; it appears complete or not at all.
         port: where its server listens, on 127.0.0.1 only.
+        account: the user that its server runs as; by default ours.
     """
 
-    def __init__(self, home: Path, binaries: Binaries, port: int) -> None:
-        """Choose the user that the server runs as.
-
-        Raises:
-            SetupError: the folder belongs to a user whom this process cannot become.
-        """
+    def __init__(self, home: Path, binaries: Binaries, port: int, account: Account | None) -> None:
         self.home = home
         self.data = home / "data"
         self.binaries = binaries
         self.port = port
-        self.account: Account | None = server_account(home)
+        self.account = account
 
     @property
     def switch(self) -> Switch:

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from apps.devtools.embedded import valkey
-from apps.devtools.embedded.account import reachable_home
+from apps.devtools.embedded.account import reachable, server_account
 from apps.devtools.embedded.postgres import START_TIMEOUT, Cluster, find_binaries
 from apps.devtools.errors import SetupError
 from apps.devtools.supervisor.guard import Guard
@@ -37,13 +37,11 @@ def throwaway_postgres(data_dir: Path) -> Iterator[str]:
     guard = Guard()
     servers: list[subprocess.Popen[bytes]] = []
     try:
-        binaries = find_binaries(reachable_home(data_dir) / "embedded", guard)
-        temporary = reachable_home(Path(tempfile.gettempdir()))
-        directory = Path(tempfile.mkdtemp(prefix="dovetail-", dir=temporary))
-        guard.remove_at_end(directory)
-        directory.chmod(0o711)  # the server may run as another user
+        directory = _make_directory(guard)
+        account = server_account(directory / "postgres")
+        binaries = find_binaries(reachable(data_dir, "embedded", account), guard)
         for _ in range(ATTEMPTS):
-            cluster = Cluster(directory / "postgres", binaries, free_port())
+            cluster = Cluster(directory / "postgres", binaries, free_port(), account)
             cluster.prepare(guard)
             servers.append(_start(cluster, guard, directory / "log"))
             if _answers(cluster, servers[-1]):
@@ -54,6 +52,26 @@ def throwaway_postgres(data_dir: Path) -> Iterator[str]:
         raise SetupError(f"PostgreSQL did not start: {output[-500:]}")
     finally:
         guard.close(*servers)
+
+
+@contextmanager
+def throwaway_data_dir(data_dir: Path) -> Iterator[Path]:
+    """Make a `DATA_DIR` for an `up` that a test starts.
+
+    The folders of pytest are closed to the user that PostgreSQL runs as when the tests run as root.
+
+    Args:
+        data_dir: the checkout's `DATA_DIR`, whose embedded programs are shared.
+    """
+    guard = Guard()
+    try:
+        directory = _make_directory(guard)
+        embedded = data_dir / "embedded"
+        embedded.mkdir(parents=True, exist_ok=True)
+        (directory / "embedded").symlink_to(embedded)
+        yield directory
+    finally:
+        guard.close()
 
 
 @contextmanager
@@ -91,11 +109,23 @@ def free_port() -> int:
     return port
 
 
-def _start(cluster: Cluster, guard: Guard, log: Path) -> subprocess.Popen[bytes]:
+def _make_directory(guard: Guard) -> Path:
+    """Make a folder that goes when the guard does, and that PostgreSQL's user can enter."""
+    temporary = Path(tempfile.gettempdir())
+    parent = reachable(temporary, ".", server_account(temporary / "none"))
+    directory = Path(tempfile.mkdtemp(prefix="dovetail-", dir=parent))
+    guard.remove_at_end(directory)
+    directory.chmod(0o711)
+    return directory
+
+
+def _start(
+    cluster: Cluster, guard: Guard, log: Path, *, durable: bool = False
+) -> subprocess.Popen[bytes]:
     with log.open("wb") as output:
         return subprocess.Popen(  # noqa: S603 - our own arguments
             guard.wrapped(
-                cluster.command(durable=False),
+                cluster.command(durable=durable),
                 stop_signal=signal.SIGINT,
                 last_signal=signal.SIGQUIT,
             ),

@@ -11,7 +11,7 @@ from django.conf import settings
 from django.db import DatabaseError, connection
 
 from apps.devtools.embedded import valkey
-from apps.devtools.embedded.account import reachable_home
+from apps.devtools.embedded.account import reachable, server_account
 from apps.devtools.embedded.postgres import NAME, Cluster, find_binaries
 from apps.devtools.errors import SetupError
 from apps.devtools.stack.ports import Ports, answers
@@ -75,8 +75,9 @@ def prepare_cluster(data_dir: Path, port: int, guard: Guard) -> Cluster:
     Raises:
         SetupError: one of them failed.
     """
-    home = reachable_home(data_dir)
-    cluster = Cluster(home / "postgres", find_binaries(home / "embedded", guard), port)
+    account = server_account(data_dir / "postgres")
+    binaries = find_binaries(reachable(data_dir, "embedded", account), guard)
+    cluster = Cluster(reachable(data_dir, "postgres", account), binaries, port, account)
     cluster.prepare(guard)
     return cluster
 

@@ -126,6 +126,10 @@ class Stack:
                     lambda: services.prepare_cluster(self.data_dir, self.ports.postgres, self.guard)
                 )
             services.use_in_this_process(cluster)
+            if cluster.account and cluster.home.parent != self.data_dir:
+                self.facts["Data"] = (
+                    f"{cluster.home}, since {cluster.account.name} may not enter {self.data_dir}"
+                )
             wave.append(services.server_of(cluster))
         if self.services.valkey:
             wave.append(self.services.program(self._environment({})))

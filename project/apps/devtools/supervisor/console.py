@@ -26,8 +26,11 @@ class Console:
             self.stream.flush()
         except UnicodeEncodeError:
             self.stream.write(text.encode("ascii", "backslashreplace").decode() + "\n")
-        except (OSError, ValueError):  # ValueError: it has been closed
-            self.stream = open(os.devnull, "w")  # noqa: PTH123, SIM115
+        except OSError:
+            # Python itself would complain about what it could not write when it ends.
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, self.stream.fileno())
+            os.close(nowhere)
 
     def step(self, what: str, seconds: float | None = None) -> None:
         """Report that a part of the start is done."""

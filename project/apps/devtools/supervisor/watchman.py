@@ -14,7 +14,8 @@ import signal
 import sys
 import time
 
-PATIENCE = 2.0  # seconds between one signal and the next, stronger one
+PATIENCE = 1.8  # seconds between one signal and the next, stronger one
+LAST_PATIENCE = 0.3  # seconds after the strongest
 
 
 def watch() -> None:
@@ -40,18 +41,37 @@ def watch() -> None:
 def stop(groups: dict[int, list[int]]) -> None:
     """Stop process groups: each with the signals that are given for it, and then by force."""
     for attempt in range(3):
+        killed = set()
         for group, signals in groups.items():
-            _send(group, [*signals, signal.SIGKILL][attempt])
-        deadline = time.monotonic() + PATIENCE
-        while groups and time.monotonic() < deadline:
-            time.sleep(0.02)
-            groups = {group: signals for group, signals in groups.items() if _send(group, 0)}
+            number = [*signals, signal.SIGKILL][attempt]
+            _send(group, number)
+            if number == signal.SIGKILL:
+                killed.add(group)
+        # One that was killed needs no patience: what is left of it is not run any more, and may
+        # wait for long until process 1 collects it.
+        _wait_for(groups.keys() - killed, PATIENCE)
+        _wait_for(killed, LAST_PATIENCE)
+        groups = {
+            group: signals
+            for group, signals in groups.items()
+            if group not in killed and _send(group, 0)
+        }
 
 
 def remove(directory: str) -> None:
     import shutil  # noqa: PLC0415 - only in the rare case that there is something to remove
 
-    shutil.rmtree(directory, ignore_errors=True)
+    for _ in range(20):  # a process that was killed may add a last file
+        shutil.rmtree(directory, ignore_errors=True)
+        if not os.path.exists(directory):  # noqa: PTH110 - pathlib is not loaded
+            return
+        time.sleep(0.05)
+
+
+def _wait_for(groups: set[int], seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while any(_send(group, 0) for group in groups) and time.monotonic() < deadline:
+        time.sleep(0.02)
 
 
 def _send(group: int, number: int) -> bool:
