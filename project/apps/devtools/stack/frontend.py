@@ -59,7 +59,7 @@ def find_node(embedded: Path, guard: Guard) -> Node:
     if found and shutil.which("npm"):
         output = subprocess.run([found, "--version"], text=True, capture_output=True, check=False)  # noqa: S603
         version = output.stdout.strip().removeprefix("v")
-        if _suits(version):
+        if suits(version):
             return Node(Path(found).parent, version, "from PATH")
     if not wheels.NODE.runs_here():
         raise SetupError(
@@ -101,6 +101,7 @@ class Frontend:
             # What an earlier start has downloaded need not be asked for again.
             arguments = ("ci", "--prefer-offline", "--no-audit", "--no-fund", "--no-progress")
             await self._npm("npm", *arguments)
+            stamp.parent.mkdir(exist_ok=True)  # without packages there is none
             stamp.write_text(wanted, encoding="ascii")
             return True
 
@@ -182,7 +183,7 @@ async def _alone(path: Path) -> AsyncIterator[BinaryIO]:
         yield file
 
 
-def _suits(version: str) -> bool:
+def suits(version: str) -> bool:
     """Tell whether Vite runs on a version of Node (its own `engines`: ^20.19 or >=22.12)."""
     match = re.match(r"(\d+)\.(\d+)\.", version)
     if not match:

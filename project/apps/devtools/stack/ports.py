@@ -41,7 +41,7 @@ def choose(web: int | None) -> Ports:
     for name, number in numbers.items():
         if not 0 < number < 65_536:  # noqa: PLR2004 - how many ports there are
             raise SetupError(
-                f"{name} would be {number}, but a port is at most 65535: choose a lower --port."
+                f"{name} would be {number}, but a port is 1 to 65535: choose another --port."
             )
         if number in names:
             raise SetupError(
