@@ -112,15 +112,14 @@ in
         lib
         pkgs
         services
-        nodejs
         developmentEnvironment
         interpreter
         frontend
+        images
         ;
     }
     // {
       inherit app sbom;
-    }
-    // lib.optionalAttrs (images ? image) { inherit (images) image; };
+    };
   formatter = pkgs.nixfmt-tree;
 }

@@ -120,6 +120,7 @@ let
           ];
         };
         nativeBuildInputs = [ nodejs ];
+        CI = "true"; # no progress bars
         postUnpack = ''
           export HOME=$TMPDIR
           sourceRoot=$sourceRoot/frontend

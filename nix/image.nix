@@ -40,6 +40,7 @@ let
         "DATA_DIR=/data"
         "PYTHONUNBUFFERED=1"
         "PYTHONDONTWRITEBYTECODE=1"
+        "PYTHONTZPATH=${pkgs.tzdata}/share/zoneinfo"
         "SSL_CERT_FILE=/etc/ssl/certs/ca-bundle.crt"
       ];
       ExposedPorts."8000/tcp" = { };

@@ -23,6 +23,7 @@ pkgs.runCommand "dovetail-sbom"
         app
         pkgs.tini
         pkgs.cacert
+        pkgs.tzdata
       ];
     };
   }

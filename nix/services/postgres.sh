@@ -9,14 +9,13 @@ prepare() {
     die "this checkout's stack runs already (process $running, in $DATA_DIR/up.json): use that one, or stop it"
   fi
   free_port POSTGRES_PORT
+  if [ -e "$data/PG_VERSION" ] && [ "$(cat "$data/PG_VERSION")" != 17 ]; then
+    die "$data was made by PostgreSQL $(cat "$data/PG_VERSION"), this is 17: dump it with that version, or remove the folder"
+  fi
   if [ "$(id -u)" = 0 ]; then
     die "PostgreSQL refuses to run as root: start the stack as another user, or with \`uv run project/manage.py up\`"
   fi
-  if [ ! -e "$data/PG_VERSION" ]; then
-    create
-  elif [ "$(cat "$data/PG_VERSION")" != 17 ]; then
-    die "$data was made by PostgreSQL $(cat "$data/PG_VERSION"), this is 17: dump it with that version, or remove the folder"
-  fi
+  if [ ! -e "$data/PG_VERSION" ]; then create; fi
 }
 
 # Made elsewhere and then moved: a start that is interrupted leaves no half cluster.

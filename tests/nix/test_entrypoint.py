@@ -1,0 +1,92 @@
+"""The image's command, run here as a container runs it."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import django
+import pytest
+
+from tests.nix import ROOT
+
+
+def run(*arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, "nix/entrypoint.py", *arguments],
+        cwd=ROOT,
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("role", "command"),
+    [
+        (
+            ["web"],
+            (
+                "granian --interface asgi --host 0.0.0.0 --port 8000 --workers 2 "
+                "--workers-kill-timeout 20s config.asgi:application"
+            ),
+        ),
+        (
+            ["worker", "--concurrency=4"],
+            "celery -A config.celery worker --loglevel=INFO --concurrency=4",
+        ),
+        (["beat"], "celery -A config.celery beat --loglevel=INFO --schedule=/tmp/beat --pidfile="),
+        (["migrate"], "python manage.py migrate --noinput"),
+        (["manage", "check", "--deploy"], "python manage.py check --deploy"),
+    ],
+)
+def test_a_role_becomes_its_program(tmp_path: Path, role: list[str], command: str) -> None:
+    name = command.split(maxsplit=1)[0]
+    (tmp_path / name).write_text('#!/bin/sh\necho "$(basename "$0") $*"; pwd\n')
+    (tmp_path / name).chmod(0o755)
+
+    result = run(*role, PATH=f"{tmp_path}:/usr/bin:/bin")
+
+    assert result.stdout.splitlines() == [command, str(ROOT / "project")]
+
+
+def test_a_role_runs() -> None:
+    path = f"{Path(sys.executable).parent}:/usr/bin:/bin"
+
+    result = run("manage", "version", PATH=path, DJANGO_SETTINGS_MODULE="config.settings.dev")
+
+    assert result.stdout.strip() == django.get_version(), result.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environment", "sentence"),
+    [
+        (
+            ["wbe"],
+            {},
+            "error: there is no role 'wbe'; the roles are web, worker, beat, migrate, manage.\n",
+        ),
+        ([], {}, "error: which role? The roles are web, worker, beat, migrate, manage.\n"),
+        (
+            ["web"],
+            {"WEB_CONCURRENCY": "many"},
+            "error: WEB_CONCURRENCY must be a whole number from 1 to 512, not 'many'.\n",
+        ),
+        (["web"], {"PORT": "0"}, "error: PORT must be a whole number from 1 to 65535, not '0'.\n"),
+    ],
+)
+def test_a_mistake_is_one_sentence(
+    arguments: list[str], environment: dict[str, str], sentence: str
+) -> None:
+    result = run(*arguments, **environment)
+
+    assert (result.returncode, result.stderr) == (1, sentence)
+
+
+def test_help_lists_the_roles() -> None:
+    result = run("--help")
+
+    assert result.returncode == 0
+    assert "migrate" in result.stdout
