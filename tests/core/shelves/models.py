@@ -2,7 +2,9 @@
 
 from django.db import models
 
-from apps.core.models import BaseModel, SoftDeleteModel
+from apps.core.models import BaseModel, SoftDeleteModel, SoftDeleteQuerySet
+from apps.core.models.soft_delete import LiveManager
+from apps.core.search import SearchConfig, SearchIndex, SearchQuerySet
 
 
 class Shelf(SoftDeleteModel):
@@ -47,3 +49,40 @@ class Stamp(BaseModel):
     """Cannot be soft-deleted, so a soft deletion leaves it."""
 
     book = models.ForeignKey(Book, on_delete=models.CASCADE)
+
+
+class PageQuerySet(  # type: ignore[override] # mypy gives every QuerySet an as_manager of its own
+    SearchQuerySet["Page"], SoftDeleteQuerySet["Page"]
+):
+    pass
+
+
+class Page(SoftDeleteModel):
+    """Can be searched and counted in every way."""
+
+    title = models.CharField(max_length=200)
+    summary = models.CharField(max_length=200, blank=True)
+    body = models.TextField(blank=True)
+    kind = models.CharField(max_length=20, blank=True)
+    shelf = models.ForeignKey(Shelf, on_delete=models.CASCADE, null=True)
+    size = models.IntegerField(null=True)
+    price = models.DecimalField(max_digits=8, decimal_places=2, null=True)
+    read_at = models.DateTimeField(null=True)
+    is_public = models.BooleanField(default=True)
+
+    objects = LiveManager.from_queryset(PageQuerySet)()  # type: ignore[misc,assignment]
+    all_objects = models.Manager.from_queryset(PageQuerySet)()  # type: ignore[misc,assignment]
+
+    class Meta:
+        indexes = [
+            SearchIndex(
+                SearchConfig({"title": 3, "summary": 2, "body": 1}, autocomplete=["title"]),
+                columns=[
+                    *("kind", "shelf", "size", "price", "read_at", "is_public", "deleted_at"),
+                ],
+                name="page_search",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.title

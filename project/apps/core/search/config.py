@@ -45,7 +45,7 @@ class SearchConfig:
         return hash(self._identity())
 
     def _identity(self) -> tuple[object, ...]:
-        return tuple(self.weights.items()), self.language, self.autocomplete
+        return frozenset(self.weights.items()), self.language, self.autocomplete
 
     @property
     def fields(self) -> list[str]:

@@ -143,7 +143,10 @@ END $$""",
 
 
 def _words_function() -> str:
-    """Return `words.split` in SQL; text in ASCII, as most is, takes only its first step."""
+    """Return `words.split` in SQL; text in ASCII, as most is, takes only its first step.
+
+    `to_tsvector` makes capitals small too, but in a database of the locale C only those of ASCII.
+    """
     plain = "value"
     for apostrophe in words.APOSTROPHES:
         escaped = apostrophe.replace("'", "''")
@@ -159,7 +162,7 @@ LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
 RETURN CASE WHEN octet_length(value) = length(value) THEN
   {separated}
 ELSE
-  regexp_replace({folded}, '([{words.SINGLES}])', ' \\1 ', 'g')
+  lower(regexp_replace({folded}, '([{words.SINGLES}])', ' \\1 ', 'g'))
 END"""
 
 

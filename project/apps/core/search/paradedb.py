@@ -15,6 +15,7 @@ from apps.core.search.query import Query, Term
 from apps.core.search.sql import Columns, Sql, any_of, every
 
 ALIAS = "words"  # ends the name under which a column is indexed a second time, without stems
+TOLERANCE = "::pdb.fuzzy(1, f, t)"  # one letter; no prefix; two that are swapped count as one
 MAX_SIMILAR_TERMS = 25
 MAX_COMPLETIONS = 1000  # of the last word of a phrase
 
@@ -57,7 +58,10 @@ class ParadeDB:
 def _term(term: Term, config: SearchConfig, columns: Columns) -> Sql:
     ways = [_fields(term, columns, lambda field: f"::pdb.boost({config.weights[field]:g})")]
     if term.fuzzy:
-        ways.append(_fields(term, columns, lambda _: "::pdb.fuzzy(1, f, t)"))
+        # With and without its own stem: an error may stand in the ending, or look like one.
+        ways.append(_fields(term, columns, lambda _: TOLERANCE))
+        word = term.words[0]
+        ways += [(f"{column} === %s{TOLERANCE}", [word]) for column in columns.fields.values()]
     if term.prefix:
         ways += [_beginning(term, columns.fields[field], field) for field in config.autocomplete]
     return any_of(ways)

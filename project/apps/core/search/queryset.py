@@ -86,7 +86,7 @@ class SearchQuerySet(models.QuerySet[ModelT]):
             return near[0] if near and word not in there else found[0]
 
         typed = words.clean(text)
-        suggestion = re.sub(r"[^\W\d_]{4,}", meant, typed)
+        suggestion = re.sub(r"(?<![-\w])[^\W\d_]{4,}", meant, typed)
         if suggestion == typed or not self.search(suggestion, rank=False).exists():
             return ""
         return suggestion

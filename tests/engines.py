@@ -1,0 +1,98 @@
+"""Both search engines on one server, each with a database of its own.
+
+The one of `postgres` has no pg_search, as on a plain PostgreSQL; both are made of the migrated test
+database by `search_index --ensure`, as after a move to another server.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from io import StringIO
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.core.management import call_command
+from django.db import connection
+from pytest_django import DjangoDbBlocker
+
+from apps.core.search import engine
+from apps.core.search.index import searchable_models
+
+ENGINES = ("paradedb", "postgres")
+Use = Callable[[str], Any]  # a context in which the connection is that of an engine
+
+
+@pytest.fixture(scope="session")
+def use_engine(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[Use]:
+    """Return what switches the connection to the database of an engine, for a while."""
+    del django_db_setup
+    origin = connection.settings_dict["NAME"]
+    made: set[str] = set()
+
+    @contextmanager
+    def use(name: str) -> Iterator[None]:
+        wanted, settings.SEARCH_ENGINE = settings.SEARCH_ENGINE, name
+        try:
+            with django_db_blocker.unblock():
+                if name not in made:
+                    _make(origin, name)
+                    made.add(name)
+                _connect_to(f"{origin}_{name}")
+            yield
+        finally:
+            settings.SEARCH_ENGINE = wanted
+            _connect_to(origin)
+
+    yield use
+    with django_db_blocker.unblock():
+        _connect_to(origin)
+        for name in made:
+            _on_server(f'DROP DATABASE IF EXISTS "{origin}_{name}" WITH (FORCE)')
+
+
+@pytest.fixture(scope="class", params=ENGINES)
+def search_engine(request: pytest.FixtureRequest, use_engine: Use) -> Iterator[str]:
+    """Run each test on both engines."""
+    with use_engine(request.param):
+        yield request.param
+
+
+@pytest.fixture(scope="class")
+def on_paradedb(use_engine: Use) -> Iterator[None]:
+    with use_engine("paradedb"):
+        yield
+
+
+@pytest.fixture(scope="class")
+def on_postgres(use_engine: Use) -> Iterator[None]:
+    with use_engine("postgres"):
+        yield
+
+
+def _make(origin: str, name: str) -> None:
+    connection.close()
+    _on_server(f'DROP DATABASE IF EXISTS "{origin}_{name}" WITH (FORCE)')
+    _on_server(f'CREATE DATABASE "{origin}_{name}" TEMPLATE "{origin}"')
+    _connect_to(f"{origin}_{name}")
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1 FROM pg_available_extensions WHERE name = 'pg_search'")
+        if name == "paradedb" and not cursor.fetchone():
+            pytest.skip("this server has no pg_search")
+        if name == "postgres":
+            cursor.execute("DROP EXTENSION IF EXISTS pg_search CASCADE")
+    with connection.schema_editor() as editor:
+        for model, index in searchable_models():
+            editor.remove_index(model, index)
+    call_command("search_index", "--ensure", stdout=StringIO())
+
+
+def _connect_to(name: str) -> None:
+    connection.close()
+    connection.settings_dict["NAME"] = name
+    engine.forget()
+
+
+def _on_server(statement: str) -> None:
+    creation: Any = connection.creation
+    with creation._nodb_cursor() as cursor:  # noqa: SLF001
+        cursor.execute(statement)
