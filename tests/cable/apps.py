@@ -1,0 +1,6 @@
+from django.apps import AppConfig
+
+
+class CableTestsConfig(AppConfig):
+    name = "tests.cable"
+    label = "cable_tests"

@@ -1,0 +1,25 @@
+"""A channel that uses all there is, for the client to meet."""
+
+from typing import Any
+
+from apps.core.cable.broadcasting import abroadcast
+from apps.core.cable.channel import Channel, Rejected, action
+
+
+class RoomChannel(Channel):
+    async def subscribed(self) -> None:
+        if self.params.get("room") == "closed":
+            raise Rejected
+        await self.stream_from(f"room:{self.params.get('room')}")
+
+    @action
+    async def receive(self, data: dict[str, Any]) -> None:
+        self.transmit({"received": data})
+
+    @action
+    async def speak(self, data: dict[str, Any]) -> None:
+        await abroadcast(f"room:{self.params.get('room')}", message={"said": data["text"]})
+
+    @action
+    async def who(self, _data: dict[str, Any]) -> None:
+        self.transmit({"user": self.user_id})

@@ -1,0 +1,135 @@
+"""The client of Rails, @rails/actioncable, driven from a test: in Node and in Chromium."""
+
+import json
+import os
+import subprocess
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, Protocol
+
+from django.conf import settings
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from tests.cable.servers import wait_until
+from tests.e2e.conftest import ARGUMENTS, _chromium as chromium
+
+HERE = Path(__file__).parent
+PACKAGE = settings.BASE_DIR / "frontend/node_modules/@rails/actioncable"
+ACTIONCABLE = PACKAGE / "app/assets/javascripts/actioncable.js"
+HARNESS = HERE / "harness.js"
+RECONNECT = 40  # seconds: the client looks every 6 to 12 whether its socket is stale
+
+
+class Runtime(Protocol):
+    def run(self, expression: str) -> Any: ...
+
+    def end(self) -> None: ...
+
+
+class Node:
+    def __init__(self, node: str, url: str, session: str) -> None:
+        kind = subprocess.run(
+            [node, "-p", "typeof WebSocket"], capture_output=True, text=True, check=True
+        ).stdout.strip()
+        # Before version 22 Node has one only on demand.
+        flags = [] if kind == "function" else ["--experimental-websocket"]
+        self.process = subprocess.Popen(
+            [node, *flags, HERE / "node.mjs", ACTIONCABLE, HARNESS, url, f"sessionid={session}"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def run(self, expression: str) -> Any:
+        assert self.process.stdin
+        assert self.process.stdout
+        self.process.stdin.write(expression + "\n")
+        self.process.stdin.flush()
+        return json.loads(self.process.stdout.readline())
+
+    def end(self) -> None:
+        self.process.communicate(timeout=10)
+
+
+class BrowserThread:
+    """Chromium in a thread of its own: where Playwright's loop runs, Django refuses to work."""
+
+    def __init__(self) -> None:
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="chromium")
+        self._stack = ExitStack()
+        self.browser: Browser = self.call(self._launch)
+
+    def _launch(self) -> Browser:
+        playwright = self._stack.enter_context(sync_playwright())
+        arguments = [*ARGUMENTS, "--no-sandbox"] if os.geteuid() == 0 else ARGUMENTS
+        return playwright.chromium.launch(executable_path=chromium(), args=arguments)
+
+    def call(self, function: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
+        return self._thread.submit(function, *arguments, **options).result()
+
+    def end(self) -> None:
+        self.call(self.browser.close)
+        self.call(self._stack.close)
+        self._thread.shutdown()
+
+
+class Chromium:
+    def __init__(self, thread: BrowserThread, url: str, session: str) -> None:
+        self.thread = thread
+        self.page: Page = thread.call(self._open, url, session)
+
+    def _open(self, url: str, session: str) -> Page:
+        context = self.thread.browser.new_context()
+        if session:
+            context.add_cookies([{"name": "sessionid", "value": session, "url": url}])
+        page = context.new_page()
+        page.goto(f"{url}/livez")  # a page of the same origin, whatever it is
+        page.add_script_tag(path=ACTIONCABLE)
+        page.add_script_tag(path=HARNESS)
+        return page
+
+    def run(self, expression: str) -> Any:
+        return self.thread.call(self.page.evaluate, f"() => {{ return {expression} }}")
+
+    def end(self) -> None:
+        self.thread.call(self.page.context.close)
+
+
+class Client:
+    """One page with its subscriptions, each under a key of the test's."""
+
+    def __init__(self, runtime: Runtime, url: str) -> None:
+        self.runtime = runtime
+        self.call("open", f"{url}/cable".replace("http", "ws", 1))
+
+    def call(self, function: str, *arguments: Any) -> Any:
+        given = ", ".join(json.dumps(argument) for argument in arguments)
+        return self.runtime.run(f"harness.{function}({given})")
+
+    def subscribe(self, key: str, **params: Any) -> None:
+        """Subscribe and wait for the answer."""
+        self.call("subscribe", key, params)
+        self.wait(key, "connected", "rejected")
+
+    def log(self, key: str, event: str) -> list[Any]:
+        """Return what this subscription has been told by this callback."""
+        entries = self.runtime.run("harness.log")
+        return [value for name, kind, value in entries if (name, kind) == (key, event)]
+
+    def wait(self, key: str, *events: str, count: int = 1, seconds: float = 20) -> list[Any]:
+        """Wait for so many calls of one of these callbacks; return what the first was told."""
+        wait_until(
+            lambda: any(len(self.log(key, event)) >= count for event in events),
+            f"{'/'.join(events)} of {key}",
+            seconds,
+        )
+        return self.log(key, events[0])
+
+    def received(self, key: str, *, count: int = 1, seconds: float = 20) -> list[Any]:
+        return self.wait(key, "received", count=count, seconds=seconds)
+
+    def close(self) -> None:
+        self.call("close")
+        self.runtime.end()

@@ -1,0 +1,91 @@
+import shutil
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from channels.layers import channel_layers
+
+from apps.core.cable.layer import ValkeyChannelLayer
+from tests.cable.clients import PACKAGE, BrowserThread, Chromium, Client, Node, Runtime
+from tests.cable.servers import NAMES, Valkey, Web, Worker, environment_for
+
+Connect = Callable[..., Client]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep what starts servers in one worker."""
+    for item in items:
+        if "tests/cable/" in item.path.as_posix():
+            item.add_marker(pytest.mark.xdist_group("cable"))
+
+
+@pytest.fixture(scope="module")
+def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Valkey]:
+    if Valkey.program() is None:
+        pytest.skip(f"no Valkey on PATH (looked for {', '.join(NAMES)})")
+    server = Valkey(tmp_path_factory.mktemp("valkey") / "log", {})
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def web(
+    valkey: Valkey, django_db_setup: None, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Web]:
+    del django_db_setup  # its database is the servers'
+    server = Web(tmp_path_factory.mktemp("web") / "log", environment_for(valkey))
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def worker(web: Web, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Worker]:
+    server = Worker(tmp_path_factory.mktemp("worker") / "log", web.environment)
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[BrowserThread]:
+    thread = BrowserThread()
+    yield thread
+    thread.end()
+
+
+@pytest.fixture(autouse=True)
+def _same_services(valkey: Valkey, settings: Any) -> Iterator[None]:
+    """Let the test itself broadcast to the servers, and end the sessions that they cache."""
+    cache = settings.CACHES["default"] | {"LOCATION": valkey.url}
+    settings.CACHES = settings.CACHES | {"default": cache}
+    config: dict[str, Any] = {"prefix": "dovetail.", "hosts": [{"address": valkey.url}]}
+    channel_layers.set("default", ValkeyChannelLayer(**config))
+    yield
+    channel_layers.backends.clear()
+
+
+@pytest.fixture(params=["node", "chromium"])
+def connect(request: pytest.FixtureRequest, web: Web, transactional_db: None) -> Iterator[Connect]:
+    """Return what opens the real client, of a visitor or in a session."""
+    del transactional_db
+    clients: list[Client] = []
+    if not PACKAGE.is_dir():
+        pytest.skip("the front end is not installed: run `npm ci` in frontend/")
+
+    def connect(session: str = "") -> Client:
+        runtime: Runtime
+        if request.param == "node":
+            node = shutil.which("node")
+            if node is None:
+                pytest.skip("no Node on PATH")
+            runtime = Node(node, web.url, session)
+        else:
+            runtime = Chromium(request.getfixturevalue("chromium"), web.url, session)
+        clients.append(Client(runtime, web.url))
+        return clients[-1]
+
+    yield connect
+    for client in clients:
+        client.close()

@@ -1,0 +1,38 @@
+/* What a test asks of the real client, in Node and in Chromium alike. Runs after ActionCable is there. */
+globalThis.harness = (() => {
+  const { createConsumer } = globalThis.ActionCable
+  const subscriptions = {}
+  const log = []
+  let consumer
+
+  return {
+    log,
+    open(url) {
+      consumer = createConsumer(url)
+    },
+    subscribe(key, params) {
+      const note = (event, value) => log.push([key, event, value ?? null])
+      subscriptions[key] = consumer.subscriptions.create(params, {
+        connected: (state) => note("connected", state),
+        disconnected: (state) => note("disconnected", state),
+        rejected: () => note("rejected"),
+        received: (message) => note("received", message),
+      })
+    },
+    perform(key, action, data) {
+      subscriptions[key].perform(action, data)
+    },
+    send(key, data) {
+      subscriptions[key].send(data)
+    },
+    unsubscribe(key) {
+      subscriptions[key].unsubscribe()
+    },
+    protocol() {
+      return consumer.connection.getProtocol()
+    },
+    close() {
+      consumer?.disconnect()
+    },
+  }
+})()

@@ -1,0 +1,194 @@
+"""The real client against the real servers: Granian with two workers, Valkey, PostgreSQL."""
+
+import pytest
+from django.contrib.sessions.backends.cached_db import SessionStore
+
+from apps.core.cable.broadcasting import broadcast
+from apps.core.cable.streams import sign
+from apps.core.turbo.broadcasting import broadcast_later_to, broadcast_refresh_to
+from tests.cable.clients import RECONNECT
+from tests.cable.conftest import Connect
+from tests.cable.servers import Valkey, Web, Worker
+from tests.core.cable.conftest import log_in
+from tests.factories import make_user
+
+PAGES = 6  # enough that both workers have some
+
+
+def turbo(stream: str, user_id: str | None = None) -> dict[str, str]:
+    channel = "TurboStreamsChannel"
+    return {"channel": channel, "signed_stream_name": sign(channel, stream, user_id)}
+
+
+def test_subscribe_receive_perform_unsubscribe(connect: Connect) -> None:
+    client = connect()
+    client.subscribe("blue", channel="RoomChannel", room="blue")
+    assert client.log("blue", "connected") == [{"reconnected": False}]
+    assert client.call("protocol") == "actioncable-v1-json"
+
+    broadcast("room:blue", message={"html": "<b>木</b>", "list": [1, None, True]})
+    assert client.received("blue") == [{"html": "<b>木</b>", "list": [1, None, True]}]
+
+    client.call("perform", "blue", "speak", {"text": "hello"})
+    assert client.received("blue", count=2)[1] == {"said": "hello"}
+    client.call("send", "blue", {"n": 1})
+    assert client.received("blue", count=3)[2] == {"received": {"n": 1}}
+
+    client.call("unsubscribe", "blue")
+    client.subscribe("green", channel="RoomChannel", room="green")
+    broadcast("room:blue", message="nobody hears this")
+    broadcast("room:green", message="this is heard")
+    assert client.received("green") == ["this is heard"]
+    assert len(client.log("blue", "received")) == 3
+
+
+def test_rejections_leave_the_others_alone(connect: Connect) -> None:
+    client = connect()
+    client.subscribe("open", channel="RoomChannel", room="open")
+
+    client.subscribe("closed", channel="RoomChannel", room="closed")
+    client.subscribe("unknown", channel="NoSuchChannel")
+    client.subscribe("forged", channel="TurboStreamsChannel", signed_stream_name="forged")
+
+    for key in ("closed", "unknown", "forged"):
+        assert client.log(key, "connected") == []
+    broadcast("room:open", message="still here")
+    assert client.received("open") == ["still here"]
+    assert client.log("open", "disconnected") == []
+
+
+def test_any_identifier_is_confirmed(connect: Connect) -> None:
+    client = connect()
+
+    client.subscribe("order", room="a", channel="RoomChannel")
+    client.subscribe("script", channel="RoomChannel", room='木 " \\ \u2028 😀')
+    client.subscribe(
+        "nested", channel="RoomChannel", room="b", extra={"z": [1, {"y": None}], "a": 1.5}
+    )
+
+    for key in ("order", "script", "nested"):
+        assert client.log(key, "connected") == [{"reconnected": False}]
+
+
+def test_two_subscriptions_of_one_identifier_both_hear(connect: Connect) -> None:
+    client = connect()
+    client.subscribe("one", channel="RoomChannel", room="shared")
+    client.subscribe("two", channel="RoomChannel", room="shared")
+
+    broadcast("room:shared", message=1)
+    assert client.received("one") == client.received("two") == [1]
+
+    client.call("unsubscribe", "one")
+    broadcast("room:shared", message=2)
+    assert client.received("two", count=2) == [1, 2]
+
+
+def test_a_broadcast_reaches_the_pages_of_both_workers(connect: Connect) -> None:
+    clients = [connect() for _ in range(PAGES)]
+    for client in clients:
+        client.subscribe("room", channel="RoomChannel", room="both")
+
+    for number in range(20):
+        broadcast("room:both", message=number)
+
+    for client in clients:
+        assert client.received("room", count=20) == list(range(20))
+
+
+def test_a_task_broadcasts_through_valkey(connect: Connect, worker: Worker) -> None:
+    del worker
+    clients = [connect() for _ in range(PAGES)]
+    for client in clients:
+        client.subscribe("news", **turbo("news"))
+
+    user = make_user(display_name="Zora")
+    broadcast_later_to(
+        "news", action="append", target="people", template="components/avatar.html",
+        context={"person": user, "size": 32},
+    )  # fmt: skip
+
+    for client in clients:
+        (html,) = client.received("news")
+        assert html.startswith('<turbo-stream action="append" target="people">')
+        assert ">Z</text>" in html
+
+
+def test_the_session_says_who_it_is_until_it_ends(connect: Connect) -> None:
+    user = make_user()
+    session = log_in(user)
+    client = connect(session)
+    client.subscribe("mine", **turbo("mine", str(user.pk)))
+    client.subscribe("room", channel="RoomChannel", room="who")
+    client.call("perform", "room", "who", {})
+    assert client.received("room") == [{"user": str(user.pk)}]
+
+    SessionStore(session).delete()
+    client.wait("room", "disconnected", seconds=5)
+    client.wait("room", "connected", count=2, seconds=RECONNECT)
+    client.wait("mine", "rejected")
+
+    client.call("perform", "room", "who", {})
+    assert client.received("room", count=2)[1] == {"user": None}
+    broadcast("mine", message="private")
+    broadcast("room:who", message="public")
+    client.received("room", count=3)
+    assert client.log("mine", "received") == []
+
+
+def test_a_restarted_server_is_found_again(connect: Connect, web: Web) -> None:
+    client = connect()
+    client.subscribe("room", channel="RoomChannel", room="restart")
+
+    web.stop()
+    client.wait("room", "disconnected", seconds=5)
+    assert client.log("room", "disconnected") == [{"willAttemptReconnect": True}]
+    web.start()
+
+    client.wait("room", "connected", count=2, seconds=RECONNECT)
+    assert {"reconnected": True} in client.log("room", "connected")
+    broadcast("room:restart", message="again")
+    assert client.received("room") == ["again"]
+
+
+def test_a_restarted_valkey_loses_nothing_that_matters(connect: Connect, valkey: Valkey) -> None:
+    clients = [connect() for _ in range(PAGES)]
+    for client in clients:
+        client.subscribe("news", **turbo("news"))
+
+    valkey.stop()
+    broadcast_refresh_to("news")  # lost: a line in the log
+    valkey.start()
+
+    # Nobody had to connect anew; every page was told to look at what it may have missed.
+    for client in clients:
+        assert '<turbo-stream action="refresh"></turbo-stream>' in client.received(
+            "news", seconds=RECONNECT
+        )
+        assert client.log("news", "disconnected") == []
+    broadcast("news", message="after")
+    for client in clients:
+        assert client.received("news", count=2)[-1] == "after"
+
+
+def test_while_valkey_is_away_subscriptions_wait(connect: Connect, valkey: Valkey) -> None:
+    client = connect()
+    client.subscribe("before", channel="RoomChannel", room="before")
+    valkey.stop()
+    client.call("subscribe", "during", {"channel": "RoomChannel", "room": "during"})
+    assert client.log("during", "connected") == []
+    valkey.start()
+
+    client.wait("during", "connected", seconds=RECONNECT)
+    broadcast("room:during", message="heard")
+    assert client.received("during") == ["heard"]
+
+
+@pytest.mark.parametrize("path", ["/", "/other"])
+def test_a_broadcast_storm_arrives_in_order(connect: Connect, path: str) -> None:
+    client = connect()
+    client.subscribe("room", channel="RoomChannel", room=path)
+
+    for number in range(200):
+        broadcast(f"room:{path}", message=number)
+
+    assert client.received("room", count=200) == list(range(200))
