@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.error import URLError
@@ -42,7 +42,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Start the stack on built assets, with state of its own, and return its address."""
-    data = tmp_path_factory.mktemp("data")
+    with running_stack(tmp_path_factory.mktemp("data"), free_ports(4)) as address:
+        yield address
+
+
+@contextmanager
+def running_stack(data: Path, port: int, **changes: str) -> Iterator[str]:
+    """Start a stack and yield its address.
+
+    Args:
+        data: where its state goes.
+        port: of the web; the three after it are taken too.
+        changes: to the environment.
+    """
     (settings.DATA_DIR / "embedded").mkdir(parents=True, exist_ok=True)
     (data / "embedded").symlink_to(settings.DATA_DIR / "embedded")
     services = {"DATABASE_URL", "VALKEY_URL", "CELERY_BROKER_URL", "DJANGO_SETTINGS_MODULE"}
@@ -50,9 +62,9 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     log = data / "up.log"
     with log.open("w") as output:
         up = subprocess.Popen(
-            [sys.executable, "project/manage.py", "up", "--build", "--port", str(_free_ports(4))],
+            [sys.executable, "project/manage.py", "up", "--build", "--port", str(port)],
             cwd=settings.BASE_DIR,
-            env=environment | {"DATA_DIR": str(data)},
+            env=environment | {"DATA_DIR": str(data)} | changes,
             stdout=output,
             stderr=subprocess.STDOUT,
         )
@@ -63,7 +75,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         up.wait(30)
 
 
-def _free_ports(count: int) -> int:
+def free_ports(count: int) -> int:
     """Return the first of so many ports in a row that nothing listens on."""
     while True:
         first = free_port()

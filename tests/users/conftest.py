@@ -90,7 +90,8 @@ def link_in(message: EmailMessage) -> str:
 
 def passkey() -> dict[str, Any]:
     """Return a passkey as a browser registers it."""
-    key = ES256.from_cryptography_key(ec.generate_private_key(ec.SECP256R1()).public_key())
+    public = ec.generate_private_key(ec.SECP256R1()).public_key()
+    key = ES256.from_cryptography_key(public)  # type: ignore[no-untyped-call]
     credential = AttestedCredentialData.create(Aaguid(bytes(16)), b"id", key)
     flags = AuthenticatorData.FLAG.UP | AuthenticatorData.FLAG.UV | AuthenticatorData.FLAG.AT
     data = AuthenticatorData.create(hashlib.sha256(b"localhost").digest(), flags, 0, credential)

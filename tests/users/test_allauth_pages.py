@@ -45,7 +45,7 @@ def names_in(patterns: Any) -> Iterator[str]:
 NAMES = sorted(set(names_in(urlpatterns)))
 # What a name needs to have an address, and what has no page: it answers a script, leads on, or is
 # off here.
-ARGUMENTS = {
+ARGUMENTS: dict[str, list[Any]] = {
     "account_confirm_email": ["wrong"],
     "account_reset_password_from_key": ["1", "wrong"],
     "mfa_edit_webauthn": [1],
@@ -166,7 +166,7 @@ def from_elsewhere(member: User) -> Client:
     """A visitor whose provider has told no address."""
     client = Client()
     request = RequestFactory().get("/")
-    request.session = client.session  # type: ignore[attr-defined]
+    request.session = client.session
     provider = get_adapter().get_provider(request, "test")
     with request_context(request):
         login = provider.sociallogin_from_response(request, {"id_token": {"sub": "x"}})

@@ -128,8 +128,8 @@ def test_a_new_avatar_leaves_nothing_of_the_old_one(
     files = [path for path in tmp_path.rglob("*") if path.is_file()]
     user.refresh_from_db()
     assert {path.name for path in files} == {
-        Path(user.avatar.name).name,
-        Path(user.avatar_small.name).name,
+        Path(str(user.avatar.name)).name,
+        Path(str(user.avatar_small.name)).name,
     }
 
     with django_capture_on_commit_callbacks(execute=True):

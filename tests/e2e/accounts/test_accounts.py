@@ -1,0 +1,234 @@
+"""A person's second factors, sessions and account, as they meet them in the browser."""
+
+import re
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value
+from playwright.sync_api import Browser, Page, expect
+
+from tests.e2e.accounts.conftest import HOME, open_mail, prove, sign_in, sign_out, sign_up
+from tests.e2e.conftest import Watch
+from tests.e2e.test_pages import look_at
+
+PERIOD = 30  # seconds
+ADMIN, DEMO_PASSWORD = "admin@example.com", "dovetail-demo"
+
+
+def code_of(secret: str, offset: int = 0) -> str:
+    return str(format_hotp_value(hotp_value(secret, int(time.time()) // PERIOD + offset)))
+
+
+def add_app(page: Page) -> tuple[str, list[str]]:
+    """Add an authenticator app and return its secret and the recovery codes."""
+    page.goto("/accounts/2fa/")
+    page.get_by_role("link", name="Add an app").click()
+    prove(page)
+    return _add_app(page)
+
+
+def _add_app(page: Page) -> tuple[str, list[str]]:
+    expect(page.get_by_alt_text("QR code for your authenticator app")).to_be_visible()
+    secret = page.get_by_label("Or enter this secret by hand").input_value()
+    page.get_by_label("Code").fill(code_of(secret))
+    page.get_by_role("button", name="Add the app").click()
+    page.wait_for_url("**/accounts/2fa/recovery-codes/")
+    codes = page.get_by_role("list", name="Recovery codes").get_by_role("listitem")
+    return secret, codes.all_inner_texts()
+
+
+def enter(page: Page, code: str) -> None:
+    page.wait_for_url("**/accounts/2fa/authenticate/")
+    page.get_by_label("Code").fill(code)
+    page.get_by_role("main").get_by_role("button", name="Sign in", exact=True).click()
+
+
+def finish(page: Page, *, trust: bool = False) -> None:
+    page.wait_for_url("**/accounts/2fa/trust/")
+    page.get_by_role("button", name="Remember it" if trust else "Ask me every time").click()
+    page.wait_for_url(HOME)
+
+
+def is_signed_in(page: Page) -> bool:
+    page.goto("/people/me/edit/")
+    return urlsplit(page.url).path == "/people/me/edit/"
+
+
+@pytest.fixture
+def authenticator(page: Page) -> Iterator[str]:
+    """Give the page a key that holds passkeys and knows its owner, and return the key's id."""
+    session = page.context.new_cdp_session(page)
+    session.send("WebAuthn.enable")
+    options = {
+        "protocol": "ctap2",
+        "transport": "internal",
+        "hasResidentKey": True,
+        "hasUserVerification": True,
+        "isUserVerified": True,
+        "automaticPresenceSimulation": True,
+    }
+    added = session.send("WebAuthn.addVirtualAuthenticator", {"options": options})
+    yield added["authenticatorId"]
+    session.send("WebAuthn.disable")
+
+
+def test_an_authenticator_app(page: Page, watch: Watch, tmp_path: Path) -> None:
+    watch.expected.add(422)
+    email = sign_up(page)
+    secret, codes = add_app(page)
+    assert len(codes) == 10
+    # The file has what the page shows, which it does once.
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Download").click()
+    download.value.save_as(tmp_path / "codes.txt")
+    assert (tmp_path / "codes.txt").read_text().split() == codes
+    page.goto("/accounts/2fa/recovery-codes/")
+    expect(page.get_by_text("cannot be shown again")).to_be_visible()
+    open_mail(page, "Authenticator app added")
+
+    sign_out(page)
+    sign_in(page, email)
+    enter(page, "000000")
+    expect(page.get_by_text("Incorrect code.")).to_be_visible()
+    assert not is_signed_in(page)
+    page.goto("/accounts/2fa/authenticate/")
+    enter(page, code_of(secret))
+    finish(page, trust=True)
+    assert is_signed_in(page)
+
+    sign_out(page)
+    sign_in(page, email)
+    assert is_signed_in(page)  # the browser is trusted
+
+
+def test_a_recovery_code(page: Page, watch: Watch) -> None:
+    watch.expected.add(422)
+    email = sign_up(page)
+    _, codes = add_app(page)
+    sign_out(page)
+    sign_in(page, email)
+    enter(page, codes[3])
+    finish(page)
+    assert is_signed_in(page)
+
+    sign_out(page)
+    sign_in(page, email)
+    enter(page, codes[3])
+    expect(page.get_by_text("Incorrect code.")).to_be_visible()
+
+
+@pytest.mark.usefixtures("authenticator")
+def test_a_passkey_signs_in_and_is_a_second_factor(page: Page) -> None:
+    email = sign_up(page)
+    page.goto("/accounts/2fa/")
+    page.get_by_role("main").get_by_role("link", name="Add a key").click()
+    prove(page)
+    page.get_by_label("Name").fill("My laptop")
+    page.get_by_label("Passwordless").check()
+    page.get_by_role("main").get_by_role("button", name="Add the key").click()
+    page.wait_for_url("**/accounts/2fa/recovery-codes/")
+    page.goto("/accounts/2fa/webauthn/")
+    expect(page.get_by_text("My laptop").first).to_be_visible()
+
+    # Alone, in place of address, password and code.
+    sign_out(page)
+    page.goto("/accounts/login/")
+    page.get_by_role("button", name="Use a passkey").click()
+    page.wait_for_url(HOME)
+    assert is_signed_in(page)
+
+    # After a password.
+    sign_out(page)
+    sign_in(page, email)
+    page.get_by_role("button", name="Use a passkey or security key").click()
+    finish(page)
+    assert is_signed_in(page)
+
+
+def test_sessions_are_seen_and_ended(page: Page, browser: Browser, site: str) -> None:
+    email = sign_up(page)
+    context = browser.new_context(
+        base_url=site, user_agent="Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Firefox/140.0"
+    )
+    other = context.new_page()
+    sign_in(other, email)
+    assert is_signed_in(other)
+
+    page.goto("/accounts/sessions/")
+    expect(page.get_by_text("Firefox on Linux").first).to_be_visible()
+    page.get_by_role("button", name="End Firefox on Linux").click()
+    prove(page)
+
+    # The proof resumes what it interrupted.
+    page.wait_for_url("**/accounts/sessions/")
+    expect(page.get_by_text("The session is ended.")).to_be_visible()
+    assert not is_signed_in(other)
+    assert is_signed_in(page)
+    context.close()
+
+
+def test_staff_must_have_a_second_factor(page: Page) -> None:
+    sign_in(page, ADMIN, DEMO_PASSWORD)
+    page.goto("/admin/")
+    page.wait_for_url("**/accounts/2fa/")
+    expect(page.get_by_text("Set up two-factor authentication").first).to_be_visible()
+
+    page.get_by_role("link", name="Add an app").click()
+    prove(page, DEMO_PASSWORD)
+    _add_app(page)
+
+    page.goto("/admin/")
+    expect(page.get_by_role("heading", name=re.compile("administration"))).to_be_visible()
+
+
+def test_the_account_is_deleted_and_restored(page: Page) -> None:
+    email = sign_up(page)
+    page.goto("/people/me/data/")
+    page.get_by_role("link", name="Delete my account").click()
+    prove(page)
+    page.get_by_role("button", name="Delete my account").click()
+    expect(page.get_by_text("Your account is deleted.", exact=False).first).to_be_visible()
+    assert not is_signed_in(page)
+    open_mail(page, "Your account is deleted")
+
+    sign_in(page, email)
+
+    expect(page.get_by_text("Welcome back.", exact=False).first).to_be_visible()
+    assert is_signed_in(page)
+
+
+def test_the_data_comes_by_a_mailed_link(page: Page) -> None:
+    email = sign_up(page)
+    page.goto("/people/me/data/")
+    page.get_by_role("button", name="Ask for my data").click()
+    prove(page)
+    expect(page.get_by_text("We collect your data", exact=False).first).to_be_visible()
+    open_mail(page, "Your data is ready")
+    page.goto("/people/me/data/")
+
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Download").click()
+
+    assert email in Path(download.value.path()).read_text()
+
+
+def test_the_pages_hold_in_both_themes_and_on_a_phone(page: Page) -> None:
+    sign_up(page)
+    add_app(page)
+    for path in (
+        "/accounts/2fa/",
+        "/accounts/2fa/recovery-codes/",
+        "/accounts/2fa/totp/deactivate/",
+        "/accounts/2fa/recovery-codes/generate/",
+        "/accounts/2fa/webauthn/",
+        "/accounts/2fa/webauthn/add/",
+        "/accounts/sessions/",
+        "/accounts/3rdparty/",
+        "/accounts/reauthenticate/",
+        "/people/me/data/",
+        "/people/me/deletion/",
+    ):
+        look_at(page, path)
