@@ -4,13 +4,13 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import psycopg
 from django.conf import settings
 
 from apps.devtools.embedded.testing import throwaway_postgres
+from tests.devtools.processes import descendants, wait_for_end
 
 SESSION = """
 import sys, time
@@ -47,18 +47,7 @@ def test_a_killed_session_leaves_no_process_and_no_folder() -> None:
             row = connection.execute("SELECT current_setting('data_directory')").fetchone()
         assert row
         directory = Path(row[0]).parents[1]
-        server = int((Path(row[0]) / "postmaster.pid").read_text().split("\n")[0])
+        started = descendants(session.pid)
         session.send_signal(signal.SIGKILL)
-    deadline = time.monotonic() + 10
-    while (directory.exists() or is_alive(server)) and time.monotonic() < deadline:
-        time.sleep(0.05)
+    assert not wait_for_end(started, 5)
     assert not directory.exists()
-    assert not is_alive(server)
-
-
-def is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True

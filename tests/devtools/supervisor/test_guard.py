@@ -4,12 +4,12 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 from django.conf import settings
 
 from apps.devtools.supervisor.guard import Guard
+from tests.devtools.processes import descendants, wait_for_end
 
 # Starts a process that stops when asked, one that does not, and one with a child of its own.
 PARENT = """
@@ -32,27 +32,6 @@ time.sleep(600)
 """
 
 
-def groups_of(parent: int) -> dict[int, int]:
-    """Return the processes that descend from one, with their groups."""
-    output = subprocess.check_output(["ps", "-axo", "pid=,ppid=,pgid="], text=True)
-    rows = [tuple(map(int, line.split())) for line in output.splitlines()]
-    found: dict[int, int] = {}
-    wanted = {parent}
-    while wanted:
-        new = {pid: group for pid, ppid, group in rows if ppid in wanted and pid not in found}
-        found |= new
-        wanted = set(new)
-    return found
-
-
-def is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
-
-
 def test_a_killed_parent_leaves_nothing(tmp_path: Path) -> None:
     folder = tmp_path / "with a space"
     (folder / "inside").mkdir(parents=True)
@@ -64,14 +43,10 @@ def test_a_killed_parent_leaves_nothing(tmp_path: Path) -> None:
     ) as parent:
         assert parent.stdout
         assert parent.stdout.readline() == "started\n"
-        left = set(groups_of(parent.pid))
-        assert len(left) == 6  # the guard, three shells or what they became, two children of theirs
+        started = descendants(parent.pid)
+        assert len(started) == 6  # the guard, three programs, two children of these
         parent.send_signal(signal.SIGKILL)
-    began = time.monotonic()
-    while (left := {pid for pid in left if is_alive(pid)}) and time.monotonic() < began + 10:
-        time.sleep(0.05)
-    assert not left
-    assert time.monotonic() - began < 5
+    assert not wait_for_end(started, 5)
     assert not folder.exists()
 
 

@@ -18,6 +18,7 @@ from apps.devtools.supervisor.guard import Guard
 from apps.devtools.supervisor.program import Program
 from apps.devtools.supervisor.supervisor import Supervisor
 from apps.devtools.supervisor.threads import in_thread
+from tests.devtools.processes import running
 
 
 @pytest.fixture
@@ -57,14 +58,6 @@ async def until(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(20):
         while not condition():  # noqa: ASYNC110 - what is waited for is in other processes
             await asyncio.sleep(0.02)
-
-
-def is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
 
 
 async def test_a_start_waits_until_all_are_ready(supervisor: Supervisor, tmp_path: Path) -> None:
@@ -142,7 +135,7 @@ async def test_what_does_not_stop_is_ended_with_its_children(
     began = time.monotonic()
     await supervisor.stop()
     assert time.monotonic() - began < 5
-    await until(lambda: not any(is_alive(pid) for pid in pids))
+    await until(lambda: not running(pids))
 
 
 async def test_a_child_of_a_process_that_crashed_does_not_stay(
@@ -153,7 +146,7 @@ async def test_a_child_of_a_process_that_crashed_does_not_stay(
     await until(lambda: "waits for a change" in printed(supervisor))
     pids = pids_in(tmp_path / "pids")
     assert len(pids) == 3
-    await until(lambda: not any(is_alive(pid) for pid in pids))
+    await until(lambda: not running(pids))
 
 
 async def test_a_stop_does_not_wait_for_a_pause(
@@ -188,7 +181,7 @@ async def test_a_run_that_is_given_up_is_ended(supervisor: Supervisor, tmp_path:
     with pytest.raises(asyncio.CancelledError):
         await run
     pids = pids_in(tmp_path / "pid")
-    await until(lambda: not any(is_alive(pid) for pid in pids))
+    await until(lambda: not running(pids))
 
 
 async def test_output_of_any_size_arrives(supervisor: Supervisor, tmp_path: Path) -> None:

@@ -3,6 +3,8 @@
 A guard does the cleaning up in both cases, so there is one way to do it.
 """
 
+import contextlib
+import secrets
 import signal
 import socket
 import subprocess
@@ -107,6 +109,19 @@ def free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
     return port
+
+
+def free_ports(count: int) -> int:
+    """Return the first of so many ports in a row that nothing listens on.
+
+    They are below those that the system gives to connections.
+    """
+    while True:
+        first = secrets.choice(range(20_000, 32_000, count))
+        with contextlib.suppress(OSError), contextlib.ExitStack() as probes:
+            for port in range(first, first + count):
+                probes.enter_context(socket.socket()).bind(("127.0.0.1", port))
+            return first
 
 
 def _make_directory(guard: Guard) -> Path:
