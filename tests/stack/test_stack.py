@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 import psycopg
 import pytest
 import redis
-from pymemcache import Client  # type: ignore[import-untyped]
+from pymemcache import Client
 
 from tests.stack.conftest import Eventually
 from tests.stack.stack import ROOT, Stack, descendants, is_open
