@@ -25,6 +25,7 @@ from tests.users.sso.conftest import (
     Provider,
     change,
     come_back,
+    configure,
     encode,
     leave,
 )
@@ -46,7 +47,7 @@ def test_the_page_shows_the_provider_and_no_other(client: Client) -> None:
 
 
 def test_without_providers_there_is_no_trace_of_them(client: Client) -> None:
-    assert "third-party" not in client.get("/accounts/login/").content.decode()
+    assert "or sign in by" not in client.get("/accounts/login/").content.decode()
     assert client.post("/accounts/oidc/test/login/").status_code == HTTPStatus.NOT_FOUND
     assert client.get("/accounts/oidc/test/login/callback/").status_code == HTTPStatus.NOT_FOUND
 
@@ -453,7 +454,12 @@ def test_an_account_is_connected_by_its_owner(
     response = come_back(client, provider, process="connect")
 
     assert response["Location"] == "/accounts/3rdparty/"
-    assert SocialAccount.objects.get().user == member
+    account = SocialAccount.objects.get()
+    assert account.user == member
+    assert "Test Realm" in client.get("/accounts/3rdparty/").content.decode()
+
+    client.post("/accounts/3rdparty/", {"account": account.pk})
+    assert not SocialAccount.objects.exists()
 
 
 def test_a_logout_ends_the_session_there_too(client: Client, provider: Provider) -> None:
@@ -489,3 +495,27 @@ def test_a_login_by_password_ends_here_alone(client: Client, member: User) -> No
     client.post("/accounts/login/", {"login": member.email, "password": PASSWORD})
 
     assert client.post("/accounts/logout/")["Location"] == "/"
+
+
+def test_an_account_at_a_provider_that_is_gone_can_be_removed(
+    client: Client, provider: Provider, member: User, settings: Settings
+) -> None:
+    client.post("/accounts/login/", {"login": member.email, "password": PASSWORD})
+    client.post("/accounts/reauthenticate/", {"password": PASSWORD})
+    come_back(client, provider, process="connect")
+    configure(settings)
+
+    assert ">test<" in client.get("/accounts/3rdparty/").content.decode()
+    assert client.post("/accounts/oidc/test/login/").status_code == HTTPStatus.NOT_FOUND
+    client.post("/accounts/3rdparty/", {"account": SocialAccount.objects.get().pk})
+
+    assert not SocialAccount.objects.exists()
+
+
+def test_a_logout_needs_no_provider_that_is_configured(
+    client: Client, provider: Provider, settings: Settings
+) -> None:
+    come_back(client, provider)
+    configure(settings)
+
+    assert client.post("/accounts/logout/", follow=True).request["PATH_INFO"] == "/"

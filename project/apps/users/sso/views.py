@@ -29,11 +29,11 @@ def logout(request: HttpRequest, provider_id: str) -> HttpResponse:
     ended = request.session.pop(LOGOUT_KEY, None)
     if not ended or ended["provider"] != provider_id:
         return redirect("home")
-    adapter = SingleSignOnAdapter(request, provider_id)
     try:
+        adapter = _adapter(request, provider_id)
         provider = adapter.get_provider()
         endpoint = adapter.openid_config.get("end_session_endpoint")
-    except (SocialApp.DoesNotExist, OAuth2Error):
+    except (Http404, OAuth2Error):
         endpoint = None
     if not isinstance(endpoint, str):
         return redirect("home")
@@ -48,10 +48,14 @@ def logout(request: HttpRequest, provider_id: str) -> HttpResponse:
 
 
 def _answer(view: type, request: HttpRequest, provider_id: str) -> HttpResponse:
+    adapter = _adapter(request, provider_id)
+    response: HttpResponse = view.adapter_view(adapter)(request)  # type: ignore[attr-defined]
+    return response
+
+
+def _adapter(request: HttpRequest, provider_id: str) -> SingleSignOnAdapter:
     try:
         get_adapter().get_app(request, provider=provider_id)
     except SocialApp.DoesNotExist as error:
         raise Http404 from error
-    adapter = SingleSignOnAdapter(request, provider_id)
-    response: HttpResponse = view.adapter_view(adapter)(request)  # type: ignore[attr-defined]
-    return response
+    return SingleSignOnAdapter(request, provider_id)
