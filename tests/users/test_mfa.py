@@ -90,6 +90,7 @@ def test_guessing_of_codes_is_stopped_even_for_the_right_one(
 
 def test_a_recovery_code_works_once(client: Client, guarded: User, log_in: LogIn) -> None:
     code, *others = recovery_codes(guarded)
+    assert re.fullmatch(r"\d{8}", code)
     log_in(guarded)
     assert enter(client, code) == HTTPStatus.SEE_OTHER
     skip_trust(client)

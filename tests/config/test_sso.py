@@ -1,0 +1,73 @@
+"""The settings for logins elsewhere, each loaded in a process of its own."""
+
+import json
+
+import pytest
+
+from tests.config.test_settings import run
+
+SETTINGS = {"PYTHONPATH": "project", "DJANGO_SETTINGS_MODULE": "config.settings.dev"}
+CODE = """
+import django, json
+django.setup()
+
+from allauth.socialaccount.providers import registry
+from django.urls import NoReverseMatch, reverse
+registry.load()
+classes = {name: cls.__module__ for name, cls in registry.provider_map.items()}
+try:
+    url = reverse("github_login")
+except NoReverseMatch:
+    url = None
+print(json.dumps([classes, url]))
+"""
+OURS = "apps.users.sso.provider"
+
+
+def test_github_and_google_are_absent_when_they_are_not_set() -> None:
+    result = run("-c", CODE, **SETTINGS)
+
+    assert json.loads(result.stdout) == [{"openid_connect": OURS}, None], result.stderr
+
+
+def test_they_are_there_when_they_are() -> None:
+    names = {
+        f"{site}_CLIENT_{part}": "x" for site in ("GITHUB", "GOOGLE") for part in ("ID", "SECRET")
+    }
+    result = run("-c", CODE, **SETTINGS, **names)
+
+    classes, url = json.loads(result.stdout)
+    social = "apps.users.sso.social"
+    assert classes == {"openid_connect": OURS, "github": social, "google": social}
+    assert url == "/accounts/github/login/"
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("GITHUB_CLIENT_ID", "GITHUB_CLIENT_ID and GITHUB_CLIENT_SECRET belong together"),
+        ("GOOGLE_CLIENT_SECRET", "GOOGLE_CLIENT_ID and GOOGLE_CLIENT_SECRET belong together"),
+    ],
+)
+def test_half_of_them_stops_the_start(name: str, sentence: str) -> None:
+    result = run("project/manage.py", "check", **{name: "x"})
+
+    assert result.returncode == 1
+    assert result.stderr.startswith(f"error: {sentence}")
+
+
+def test_a_malformed_provider_stops_the_start_with_one_sentence() -> None:
+    result = run("project/manage.py", "check", OIDC_PROVIDERS='[{"id": "x"}]')
+
+    assert result.returncode == 1
+    assert result.stderr == "error: OIDC_PROVIDERS[0].name is missing.\n"
+
+
+def test_production_names_its_cookies_for_this_host_alone() -> None:
+    code = "from config.settings.parts import auth; print(auth.MFA_TRUST_COOKIE_NAME, "
+    code += "auth.DEVICE_COOKIE_NAME, auth.MFA_REQUIRED_FOR_STAFF)"
+    names = {"DEBUG": "false", "SITE_URL": "https://dovetail.example", "PYTHONPATH": "project"}
+
+    result = run("-c", code, **names)
+
+    assert result.stdout.split() == ["__Host-mfa_trusted", "__Host-device", "True"], result.stderr
