@@ -1,8 +1,10 @@
 import json
 import logging
 
+from allauth.usersessions.models import UserSession
 from celery import shared_task
 from django.conf import settings
+from django.contrib.sessions.models import Session
 from django.core.files.base import ContentFile
 from django.core.management import call_command
 from django.core.serializers.json import DjangoJSONEncoder
@@ -21,7 +23,10 @@ SMALL_AVATAR = 96  # pixels: twice the largest size in lists, for dense screens
 
 @shared_task
 def clear_expired_sessions() -> None:
+    """Remove sessions that are over, and what we noted about their browsers."""
     call_command("clearsessions")
+    live = Session.objects.values("session_key")
+    UserSession.objects.exclude(session_key__in=live).delete()
 
 
 @shared_task
