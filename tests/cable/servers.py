@@ -15,6 +15,7 @@ from django.conf import settings
 
 from apps.devtools.embedded.testing import free_port
 
+PROJECT_DIR = Path(__file__).resolve().parents[2] / "project"
 LIMIT = 60  # seconds until a server answers
 NAMES = ("valkey-server", "redis-server")  # the second speaks the same protocol
 
@@ -45,7 +46,7 @@ class Server:
         with self.log.open("ab") as output:
             self.process = subprocess.Popen(
                 self.command(),
-                cwd=settings.PROJECT_DIR,
+                cwd=PROJECT_DIR,
                 env=self.environment,
                 stdout=output,
                 stderr=subprocess.STDOUT,

@@ -1,6 +1,7 @@
 """A browser without a browser: the protocol, spoken to the application in this process."""
 
 import json
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any
 
@@ -61,8 +62,9 @@ class Browser:
 
     async def receive(self) -> dict[str, Any]:
         """Return the next frame that is no ping."""
+        deadline = time.monotonic() + 10
         while True:
-            event = await self.socket.receive_output(timeout=10)
+            event = await self.socket.receive_output(timeout=deadline - time.monotonic())
             assert event["type"] == "websocket.send", event
             frame: dict[str, Any] = json.loads(event["text"])
             if frame.get("type") != "ping":

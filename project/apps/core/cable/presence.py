@@ -16,6 +16,8 @@ from weakref import WeakKeyDictionary
 
 from django.conf import settings
 from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from apps.core.cable import protocol
@@ -30,6 +32,16 @@ REFRESH = 10.0  # seconds between two signs
 TIMEOUT = 2  # seconds that the server has to answer
 
 Show = Callable[[int], Any]  # the message that tells a stream how many there are
+
+
+def server_at(url: str) -> Redis:
+    """Return a client that tries once more at once, and then lets the page go on without it."""
+    return Redis.from_url(
+        url,
+        socket_connect_timeout=TIMEOUT,
+        socket_timeout=TIMEOUT,
+        retry=Retry(NoBackoff(), 1),
+    )
 
 
 @dataclass
@@ -55,11 +67,7 @@ class Rooms:
     def __init__(self) -> None:
         self.rooms: dict[str, Room] = {}
         self.refreshed_at = time.monotonic()
-        self.server: Redis = Redis.from_url(
-            str(settings.CACHES["default"]["LOCATION"]),
-            socket_connect_timeout=TIMEOUT,
-            socket_timeout=TIMEOUT,
-        )
+        self.server = server_at(str(settings.CACHES["default"]["LOCATION"]))
 
     @classmethod
     def current(cls) -> "Rooms":
@@ -127,7 +135,7 @@ async def _sign(rooms: Rooms, stream: str, people: list[str]) -> None:
     until = time.time() + LIFETIME
     async with rooms.server.pipeline() as pipe:
         pipe.zadd(_key(stream), dict.fromkeys(people, until))
-        pipe.expire(_key(stream), int(2 * LIFETIME))
+        pipe.expire(_key(stream), int(2 * LIFETIME) + 1)
         await pipe.execute()
 
 
