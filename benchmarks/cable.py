@@ -273,6 +273,7 @@ async def compare(arguments: argparse.Namespace, environment: dict[str, str]) ->
         for group in sockets.values():
             for socket in group:
                 socket.transport.abort()
+        await asyncio.sleep(2)  # the servers notice
 
     soak = Worker(KINDS[0], environment)
     try:
