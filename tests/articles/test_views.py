@@ -40,7 +40,7 @@ class TestReading:
         assert len(response.context["articles"]) == 6
         assert "Hidden draft" not in response.content.decode()
 
-    def test_the_list_takes_two_queries_whatever_its_length(
+    def test_the_list_takes_the_same_queries_whatever_its_length(
         self, client: Client, django_assert_num_queries: DjangoAssertNumQueries
     ) -> None:
         for _ in range(13):
@@ -57,21 +57,6 @@ class TestReading:
         old.publish()
 
         assert list(client.get("/articles/").context["page_obj"]) == [old, new]
-
-    def test_search_and_category_narrow_the_list(self, client: Client) -> None:
-        wood = make_article(title="Wood and steel", category="design")
-        make_article(title="Wood and glass", category="culture")
-
-        response = client.get("/articles/", {"q": "wood", "category": "design"})
-
-        assert list(response.context["page_obj"]) == [wood]
-        assert response.context["query"] == "wood"
-
-    @pytest.mark.parametrize("query", ["?q=a%00b", "?category=none", "?q=" + "x" * 300])
-    def test_a_search_out_of_bounds_shows_the_list(self, client: Client, query: str) -> None:
-        make_article()
-
-        assert client.get(f"/articles/{query}").status_code == HTTPStatus.OK
 
     @pytest.mark.parametrize("number", ["0", "2", "x", "-1", "99999999999999999999"])
     def test_a_page_that_is_not_there_is_not_found(self, client: Client, number: str) -> None:

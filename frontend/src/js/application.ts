@@ -3,11 +3,13 @@ import "./controllers"
 import "./elements/turbo_cable_stream_source_element"
 import { confirmInDialog } from "./lib/confirmation"
 import { focusErrors } from "./lib/error_focus"
+import { morphFrame } from "./lib/frame_morphing"
 import { keepAttributes, keepUnsaved } from "./lib/morphing"
 
 Turbo.config.forms.confirm = confirmInDialog
 
 addEventListener("turbo:submit-end", focusErrors)
+addEventListener("turbo:before-frame-render", morphFrame)
 addEventListener("turbo:before-morph-attribute", keepAttributes)
 addEventListener("turbo:before-morph-element", keepUnsaved)
 

@@ -28,6 +28,9 @@ class CommentForm(forms.ModelForm[Comment]):
         widgets = {"body": forms.Textarea(attrs={"rows": 3})}
 
 
+ORDERS = [("", "Best match"), ("date", "Newest")]
+
+
 class SearchForm(forms.Form):
     q = forms.CharField(
         label="Search",
@@ -35,6 +38,6 @@ class SearchForm(forms.Form):
         required=False,
         widget=forms.TextInput(attrs={"type": "search", "placeholder": "Search articles"}),
     )
-    category = forms.ChoiceField(
-        required=False, choices=[("", "All categories"), *Category.choices]
-    )
+    category = forms.ChoiceField(required=False, choices=[("", "All"), *Category.choices])
+    author = forms.UUIDField(required=False)
+    order = forms.ChoiceField(required=False, choices=ORDERS)

@@ -15,7 +15,8 @@ from apps.core.models.soft_delete import LiveManager
 from apps.core.search import SearchConfig, SearchIndex, SearchQuerySet
 from apps.users.models import User
 
-RESERVED_SLUGS = {"by", "mine", "new", "notifications", "trash"}  # paths of apps.articles.urls
+# Paths of apps.articles.urls.
+RESERVED_SLUGS = {"by", "dashboard", "mine", "new", "notifications", "trash"}
 
 
 class Category(models.TextChoices):

@@ -5,6 +5,7 @@ from apps.articles import discussion_views, views
 app_name = "articles"
 urlpatterns = [
     path("", views.ArticleListView.as_view(), name="list"),
+    path("dashboard/", views.DashboardView.as_view(), name="dashboard"),
     path("new/", views.ArticleCreateView.as_view(), name="create"),
     path("mine/", views.MyArticlesView.as_view(), name="mine"),
     path("by/<uuid:pk>/", views.AuthorView.as_view(), name="author"),

@@ -8,8 +8,10 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.views.generic import CreateView, DetailView, ListView, TemplateView, UpdateView, View
 
-from apps.articles.forms import ArticleForm, SearchForm
+from apps.articles.dashboard import Dashboard
+from apps.articles.forms import ArticleForm
 from apps.articles.models import Article
+from apps.articles.search import ArticleSearch
 from apps.users.models import User
 
 PAGE_SIZE = 12
@@ -33,21 +35,18 @@ class ArticleListView(ListView[Article]):
     paginate_by = PAGE_SIZE
 
     def get_queryset(self) -> QuerySet[Article]:
-        self.form = SearchForm(self.request.GET)
-        self.form.is_valid()
-        terms, category = self._terms()
-        articles = Article.objects.published().for_cards().newest_first()
-        if terms:
-            articles = articles.search(terms)
-        return articles.filter(category=category) if category else articles
+        self.search = ArticleSearch(self.request.GET)
+        return self.search.results()
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        query, category = self._terms()
-        return super().get_context_data(form=self.form, query=query, category=category, **kwargs)
+        return super().get_context_data(search=self.search, **kwargs)
 
-    def _terms(self) -> tuple[str, str]:
-        cleaned = self.form.cleaned_data
-        return cleaned.get("q", ""), cleaned.get("category", "")
+
+class DashboardView(TemplateView):
+    template_name = "articles/dashboard.html"
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        return super().get_context_data(dashboard=Dashboard(), **kwargs)
 
 
 class AuthorView(ListView[Article]):

@@ -12,12 +12,13 @@ RAW = UNESCAPED
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        (f"{RAW}a {HIT_START}b{HIT_END} & c", "a <mark>b</mark> &amp; c"),
-        (f"a {HIT_START}b{HIT_END} &amp; &lt;i&gt;", "a <mark>b</mark> &amp; &lt;i&gt;"),
+        (f"{RAW}A {HIT_START}b{HIT_END} & c.", "A <mark>b</mark> &amp; c."),
+        (f"A {HIT_START}b{HIT_END} &amp; &lt;i&gt;", "A <mark>b</mark> &amp; &lt;i&gt;"),
         (f"{RAW}&amp; {HIT_START}<b>{HIT_END}", "&amp;amp; <mark>&lt;b&gt;</mark>"),
-        (f"{RAW}a {HIT_START}b", "a b"),
-        (f"{RAW}a{HIT_END} {HIT_START}{HIT_START}b{HIT_END}", "a <mark>b</mark>"),
-        (f"{RAW}one\n\n  two", "one two"),
+        (f"{RAW}A {HIT_START}b.", "A b."),
+        (f"{RAW}A{HIT_END} {HIT_START}{HIT_START}b{HIT_END}", "A <mark>b</mark>"),
+        (f"{RAW}One\n\n  two.", "One two."),
+        (f"{RAW}cut at both ends", "…cut at both ends…"),
         ("", ""),
     ],
 )

@@ -75,6 +75,8 @@ class SearchQuerySet(models.QuerySet[ModelT]):
 
         It is made of words that are there, so searching for it finds something.
         """
+        if self.search(text, rank=False).exists():
+            return ""
         config = index_of(self.model).config
         names = config.autocomplete or tuple(config.fields)
         rows = self.search(text, fuzzy=True).values_list(*names)[:ROWS_FOR_A_SUGGESTION]

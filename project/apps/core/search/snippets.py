@@ -12,15 +12,20 @@ _stray = re.compile(f"[{words.HIT_START}{words.HIT_END}{words.UNESCAPED}]")
 
 
 def render(text: str) -> SafeString:
-    """Return a snippet as HTML: everything escaped, hits in `<mark>`.
+    """Return a snippet as HTML: everything escaped, hits in `<mark>`, with dots where it is cut.
 
     Args:
         text: from `Engine.snippet`. ParadeDB has escaped it; what begins with `words.UNESCAPED`
             is as it was stored.
     """
     text = text[1:] if text.startswith(words.UNESCAPED) else html.unescape(text)
+    text = " ".join(text.split())
+    if text[:1].islower():
+        text = f"\u2026{text}"
+    if text[-1:].isalnum():
+        text = f"{text}\u2026"
     # Odd parts are the hits.
-    parts = enumerate(_hit.split(" ".join(text.split())))
+    parts = enumerate(_hit.split(text))
     return mark_safe("".join(_part(part, hit=bool(number % 2)) for number, part in parts))  # noqa: S308
 
 

@@ -1,0 +1,27 @@
+import { expect, test } from "vitest"
+import { find } from "../testing"
+import { morphFrame } from "./frame_morphing"
+
+test("a frame that says so is changed in place, and what has the focus keeps it", () => {
+  document.body.innerHTML = `
+    <turbo-frame data-morph><a id="one" href="#">One</a></turbo-frame>
+    <turbo-frame id="other"></turbo-frame>`
+  const renderOf = (selector: string) => {
+    const detail: { render?: (current: Element, next: Element) => void } = {}
+    const event = new CustomEvent("turbo:before-frame-render", { bubbles: true, detail })
+    addEventListener("turbo:before-frame-render", morphFrame, { once: true })
+    find(selector).dispatchEvent(event)
+    return detail.render
+  }
+  const next = document.createElement("turbo-frame")
+  next.innerHTML = `<p>New</p><a id="one" href="#" aria-current="true">One</a>`
+  const link = find("#one")
+  link.focus()
+
+  renderOf("[data-morph]")?.(find("[data-morph]"), next)
+
+  expect(find("#one")).toBe(link)
+  expect(document.activeElement).toBe(link)
+  expect(link.getAttribute("aria-current")).toBe("true")
+  expect(renderOf("#other")).toBeUndefined()
+})
