@@ -271,7 +271,7 @@ def test_a_busy_port_is_named_before_anything_starts(start: StartUp) -> None:
 @pytest.mark.parametrize(
     ("name", "value", "said"),
     [
-        ("DATABASE_URL", "postgres://me:secret@127.0.0.1:9/app", "names a database at 127.0.0.1:9"),
+        ("DATABASE_URL", "postgres://me:secret@127.0.0.1:9/app", "cannot be used (connection fail"),
         ("DATABASE_URL", "postgres//me:secret@nowhere", "DATABASE_URL is malformed"),
         ("VALKEY_URL", "redis://:secret@127.0.0.1:9/0", "VALKEY_URL names a server at 127.0.0.1:9"),
         ("CELERY_BROKER_URL", "amqp://me:secret@127.0.0.1:9//", "CELERY_BROKER_URL names a broker"),

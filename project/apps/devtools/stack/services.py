@@ -95,18 +95,22 @@ def server_of(cluster: Cluster) -> Program:
     )
 
 
+def connect_plainly() -> None:
+    """Have this process do without a pool, whose errors hide the reason, and not wait for long."""
+    options = settings.DATABASES["default"].setdefault("OPTIONS", {})
+    options.pop("pool", None)
+    options["connect_timeout"] = TIMEOUT
+
+
 def use_in_this_process(cluster: Cluster) -> None:
     """Point this process's Django at the cluster; its settings were read before there was one."""
-    database = settings.DATABASES["default"]
-    database |= {
+    settings.DATABASES["default"] |= {
         "HOST": "127.0.0.1",
         "PORT": cluster.port,
         "NAME": NAME,
         "USER": NAME,
         "PASSWORD": cluster.password,
     }
-    # One connection migrates, and after that none is needed.
-    database.get("OPTIONS", {}).pop("pool", None)
 
 
 def describe_database() -> str:

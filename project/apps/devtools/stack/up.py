@@ -118,6 +118,7 @@ class Stack:
         self._welcome()
 
     async def _start_services(self) -> Cluster | None:
+        services.connect_plainly()
         cluster = None
         wave = []
         if self.services.database:

@@ -40,5 +40,7 @@ class Command(BaseCommand):
             up(port=options["port"], build=options["build"])
         except SetupError as error:
             sys.exit(f"error: {error}")
+        except KeyboardInterrupt:  # before there was anything to stop
+            sys.exit(130)
         except OSError as error:  # no space, no permission
             sys.exit(f"error: {error.filename or 'The system'}: {error.strerror}.")
