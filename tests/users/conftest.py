@@ -64,9 +64,18 @@ def prove(client: Client) -> None:
     client.post("/accounts/reauthenticate/", {"password": PASSWORD})
 
 
-def totp_code(offset: int = 0) -> str:
-    """Return the code that an authenticator app shows, so many periods from now."""
-    return str(format_hotp_value(hotp_value(SECRET, int(time.time()) // PERIOD + offset)))
+def totp_code(offset: int = 0, *, secret: str = SECRET, good_for: float = 5) -> str:
+    """Return the code that an authenticator app shows.
+
+    Args:
+        offset: of the period, from now.
+        secret: of the app.
+        good_for: seconds that the period must still last; before its end, the next one is awaited.
+    """
+    left = PERIOD - time.time() % PERIOD
+    if left < good_for:
+        time.sleep(left)
+    return str(format_hotp_value(hotp_value(secret, int(time.time()) // PERIOD + offset)))
 
 
 def add_totp(user: User) -> Authenticator:

@@ -1,25 +1,23 @@
 """A person's second factors, sessions and account, as they meet them in the browser."""
 
 import re
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value
 from playwright.sync_api import Browser, Page, expect
 
 from tests.e2e.accounts.conftest import HOME, open_mail, prove, sign_in, sign_out, sign_up
 from tests.e2e.conftest import Watch
 from tests.e2e.test_pages import look_at
+from tests.users.conftest import totp_code
 
-PERIOD = 30  # seconds
 ADMIN, DEMO_PASSWORD = "admin@example.com", "dovetail-demo"
 
 
-def code_of(secret: str, offset: int = 0) -> str:
-    return str(format_hotp_value(hotp_value(secret, int(time.time()) // PERIOD + offset)))
+def code_of(secret: str) -> str:
+    return totp_code(secret=secret, good_for=10)
 
 
 def add_app(page: Page) -> tuple[str, list[str]]:
