@@ -7,12 +7,11 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.error import URLError
@@ -22,7 +21,7 @@ import pytest
 from django.conf import settings
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, Response, sync_playwright
 
-from apps.devtools.embedded.testing import free_port
+from apps.devtools.embedded.testing import free_ports
 
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 ARGUMENTS = ["--disable-background-networking", "--disable-component-update", "--no-first-run"]
@@ -36,7 +35,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if here in item.path.parents:
             item.add_marker(pytest.mark.e2e)
-            item.add_marker(pytest.mark.xdist_group("stack"))
+            item.add_marker(pytest.mark.xdist_group("browser"))
 
 
 @pytest.fixture(scope="session")
@@ -73,20 +72,6 @@ def running_stack(data: Path, port: int, **changes: str) -> Iterator[str]:
     finally:
         up.send_signal(signal.SIGTERM)
         up.wait(30)
-
-
-def free_ports(count: int) -> int:
-    """Return the first of so many ports in a row that nothing listens on."""
-    while True:
-        first = free_port()
-        with ExitStack() as probes:
-            try:
-                for port in range(first, first + count):
-                    probe = probes.enter_context(socket.socket())
-                    probe.bind(("127.0.0.1", port))
-            except (OSError, OverflowError):
-                continue
-            return first
 
 
 def _address(up: "subprocess.Popen[bytes]", data: Path, log: Path) -> str:

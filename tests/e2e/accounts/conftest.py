@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page
 
-from apps.devtools.embedded.testing import free_port
+from apps.devtools.embedded.testing import free_port, free_ports
 from tests.e2e.accounts import identity_provider
-from tests.e2e.conftest import free_ports, running_stack
+from tests.e2e.conftest import running_stack
 
 PASSWORD = "a-joint-of-wood-29"
 HOME = re.compile(r"^http://localhost:\d+/$")
