@@ -23,6 +23,15 @@ from tests.core.shelves.models import Book, Page
 CONFIG = SearchConfig({"title": 2, "body": 1}, autocomplete=["title"], language="german")
 
 
+@pytest.fixture
+def pg_search(db: None) -> None:
+    del db
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1 FROM pg_available_extensions WHERE name = 'pg_search'")
+        if not cursor.fetchone():
+            pytest.skip("this server has no pg_search")
+
+
 def indexes(table: str) -> set[str]:
     with connection.cursor() as cursor:
         constraints = connection.introspection.get_constraints(cursor, table)
@@ -121,7 +130,7 @@ def test_paradedb_can_be_required(settings: Settings) -> None:
 
 
 @pytest.mark.django_db
-@pytest.mark.usefixtures("on_postgres")
+@pytest.mark.usefixtures("on_postgres", "pg_search")
 def test_a_server_that_refuses_the_extension_gets_postgresqls_own_search(
     settings: Settings, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -142,7 +151,7 @@ def test_a_server_that_refuses_the_extension_gets_postgresqls_own_search(
 
 
 @pytest.mark.django_db
-@pytest.mark.usefixtures("on_postgres")
+@pytest.mark.usefixtures("on_postgres", "pg_search")
 def test_the_extension_is_created_where_it_can_be(settings: Settings) -> None:
     settings.SEARCH_ENGINE = "auto"
 

@@ -1,0 +1,334 @@
+"""Compare ParadeDB and PostgreSQL's own search on the same articles, in one run.
+
+    uv run benchmarks/search.py [--articles 200000] [--rounds 3]
+
+Starts a throwaway server with pg_search, fills two databases with the same generated articles, has
+`SearchIndex` build the index of each engine, and times what the articles' pages do through Django.
+The table that it prints is the one in docs/search.md. About 12 minutes and 3 GB of disk; the other
+programs of the machine change the times, hardly the ratios.
+"""
+
+import argparse
+import itertools
+import os
+import random
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+BASE_DIR = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(BASE_DIR / "project")]
+os.environ["DJANGO_SETTINGS_MODULE"] = "config.settings.dev"
+
+SEED = 1789
+VOCABULARY = 30_000  # words; how often each is used falls with its rank, as in a language
+COMMON, MEDIUM, RARE = (
+    (0, 1, 2, 3, 5, 7, 10, 14, 19, 25),
+    range(100, 900, 53),
+    range(3000, 24000, 1400),
+)
+ENGINES = ("paradedb", "postgres")
+SERVER = {
+    "shared_buffers": "1GB",
+    "work_mem": "64MB",
+    "maintenance_work_mem": "512MB",
+    "effective_cache_size": "4GB",
+    "max_wal_size": "8GB",
+    "random_page_cost": "1.1",
+    # Rankings of one visitor: a second process for them would wait for the processors of others.
+    "max_parallel_workers_per_gather": "0",
+}
+
+
+class Language:
+    """Made-up words, used as unevenly as those of a language."""
+
+    def __init__(self) -> None:
+        self.chance = random.Random(SEED)  # noqa: S311
+        starts = "b c d f g h j k l m n p r s t v w z br cr dr fl gr pl st tr".split()  # noqa: SIM905
+        vowels = "a e i o u ai ea oo".split()  # noqa: SIM905
+        ends = ["", "n", "r", "l", "t"]
+        words: dict[str, None] = {}
+        while len(words) < VOCABULARY:
+            pairs = range(self.chance.randint(2, 3))
+            word = "".join(self.chance.choice(starts) + self.chance.choice(vowels) for _ in pairs)
+            words[word + self.chance.choice(ends)] = None
+        self.words = list(words)
+        self.shares = list(itertools.accumulate(1 / (rank + 8) for rank in range(VOCABULARY)))
+
+    def text(self, length: int) -> str:
+        return " ".join(self.chance.choices(self.words, cum_weights=self.shares, k=length))
+
+
+@dataclass
+class Timing:
+    """How long one kind of request took, in milliseconds."""
+
+    times: list[float]
+
+    def percentile(self, percent: int) -> float:
+        return statistics.quantiles(self.times, n=100, method="inclusive")[percent - 1]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--articles", type=int, default=200_000)
+    parser.add_argument("--rounds", type=int, default=3, help="how often each word is looked for")
+    options = parser.parse_args()
+
+    import django  # noqa: PLC0415
+
+    django.setup()
+    with server() as url:
+        run(url, options.articles, options.rounds)
+
+
+@contextmanager
+def server() -> Iterator[str]:
+    """Run an empty server with the memory that such a table needs; yield its URL."""
+    from apps.devtools.embedded.account import reachable, server_account  # noqa: PLC0415
+    from apps.devtools.embedded.postgres import Cluster, find_binaries  # noqa: PLC0415
+    from apps.devtools.embedded.testing import free_port  # noqa: PLC0415
+    from apps.devtools.supervisor.guard import Guard  # noqa: PLC0415
+
+    guard = Guard()
+    processes: list[subprocess.Popen[bytes]] = []
+    try:
+        directory = Path(tempfile.mkdtemp(prefix="dovetail-benchmark-"))
+        guard.remove_at_end(directory)
+        directory.chmod(0o711)  # the server may run as another user
+        account = server_account(directory / "postgres")
+        binaries = find_binaries(reachable(BASE_DIR / ".data", "embedded", account), guard)
+        cluster = Cluster(directory / "postgres", binaries, free_port(), account)
+        cluster.prepare(guard)
+        options = [part for name, value in SERVER.items() for part in ("-c", f"{name}={value}")]
+        processes.append(
+            subprocess.Popen(
+                guard.wrapped([*cluster.command(durable=False), *options]),
+                stdin=guard.pipe,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,
+                cwd="/",
+                env=cluster.environment(),
+                **cluster.switch,
+            )
+        )
+        while not cluster.answers():
+            if processes[0].poll() is not None:
+                sys.exit("error: the server did not start")
+            time.sleep(0.1)
+        cluster.create_database()
+        yield cluster.url()
+    finally:
+        guard.close(*processes)
+
+
+def run(url: str, articles: int, rounds: int) -> None:
+    import psycopg  # noqa: PLC0415
+    from django.conf import settings  # noqa: PLC0415
+    from django.db import connection  # noqa: PLC0415
+
+    from config.settings import env  # noqa: PLC0415
+
+    address = url.rpartition("/")[0]
+    with psycopg.connect(f"{address}/postgres", autocommit=True) as administrator:
+        for engine in ENGINES:
+            administrator.execute(f"CREATE DATABASE {engine}_articles")
+    language = Language()
+    terms = {
+        "common": [language.words[rank] for rank in COMMON],
+        "medium": [language.words[rank] for rank in MEDIUM],
+        "rare": [language.words[rank] for rank in RARE],
+    }
+    builds: dict[str, tuple[float, int]] = {}
+    timings: dict[str, dict[str, Timing]] = {}
+    for engine in ENGINES:
+        settings.SEARCH_ENGINE = engine
+        os.environ["DATABASE_URL"] = f"{address}/{engine}_articles"
+        connection.close()
+        connection.settings_dict.update(env.database("DATABASE_URL"))
+        builds[engine] = prepare(articles)
+        print(f"{engine}: built in {builds[engine][0]:.0f} s", file=sys.stderr, flush=True)
+        timings[engine] = measure(terms, rounds)
+    report(articles, builds, timings)
+
+
+def prepare(articles: int) -> tuple[float, int]:
+    """Migrate, load the articles and build the index; return its seconds and bytes."""
+    from django.core.management import call_command  # noqa: PLC0415
+    from django.db import connection  # noqa: PLC0415
+
+    from apps.articles.models import Article  # noqa: PLC0415
+    from apps.core.search.index import index_of  # noqa: PLC0415
+
+    call_command("migrate", verbosity=0)
+    index = index_of(Article)
+    with connection.schema_editor() as editor:
+        editor.remove_index(Article, index)
+    load(articles)
+    started = time.perf_counter()
+    with connection.schema_editor() as editor:
+        editor.add_index(Article, index)
+    seconds = time.perf_counter() - started
+    with connection.cursor() as cursor:
+        cursor.execute("VACUUM ANALYZE articles_article")
+        cursor.execute(
+            "SELECT sum(pg_relation_size(indexrelid)) FROM pg_index JOIN pg_class ON "
+            "pg_class.oid = indexrelid WHERE relname IN ('article_search', 'article_search_gin')"
+        )
+        size = int(cursor.fetchone()[0])
+        # The stored column is no index, but there for it alone.
+        cursor.execute(
+            "SELECT 1 FROM pg_attribute WHERE attrelid = 'articles_article'::regclass "
+            "AND attname = 'search_document'"
+        )
+        if cursor.fetchone():
+            cursor.execute("SELECT sum(pg_column_size(search_document)) FROM articles_article")
+            size += int(cursor.fetchone()[0])
+    return seconds, size
+
+
+def load(articles: int) -> None:
+    """Write the same articles into each database."""
+    from datetime import UTC, datetime, timedelta  # noqa: PLC0415
+
+    from django.db import connection  # noqa: PLC0415
+
+    from apps.articles.models import Category  # noqa: PLC0415
+    from apps.users.models import User  # noqa: PLC0415
+
+    language = Language()
+    chance = language.chance
+    authors = [
+        User(id=UUID(int=number + 1), email=f"author{number}@example.org") for number in range(500)
+    ]
+    User.objects.bulk_create(authors)
+    start = datetime(2020, 1, 1, tzinfo=UTC)
+    columns = (
+        "id, author_id, title, slug, summary, body, category, status, published_at, cover, "
+        "created_at, updated_at, deleted_at"
+    )
+    connection.ensure_connection()
+    with (
+        connection.cursor() as cursor,
+        cursor.copy(f"COPY articles_article ({columns}) FROM STDIN") as copy,
+    ):
+        for number in range(articles):
+            at = start + timedelta(minutes=15 * number)
+            copy.write_row((
+                UUID(int=(number << 64) | chance.getrandbits(60)),
+                authors[int(chance.random() ** 3 * len(authors))].pk,
+                language.text(6).capitalize(),
+                f"article-{number}",
+                language.text(15).capitalize(),
+                language.text(chance.randint(60, 140)).capitalize(),
+                chance.choice(Category.values),
+                "published" if chance.random() < 0.9 else "draft",  # noqa: PLR2004
+                at, "", at, at,
+                at if chance.random() < 0.05 else None,  # noqa: PLR2004
+            ))  # fmt: skip
+
+
+def requests() -> dict[str, Callable[[str, str], Any]]:
+    """Return what is measured: each takes a word and another one."""
+    from apps.articles.models import Article  # noqa: PLC0415
+
+    published = Article.objects.published
+
+    def page(rows: Any) -> list[Any]:
+        return list(rows.defer("body")[:10])
+
+    return {
+        "top 10, ranked": lambda word, _: page(published().search(word)),
+        "with snippet": lambda word, _: page(published().search(word, snippet="body")),
+        "two words": lambda word, other: page(published().search(f"{word} {other}")),
+        "count": lambda word, _: published().search(word).count(),
+        "facets": lambda word, _: published().search(word).facets("category"),
+        "autocomplete": lambda word, _: page(published().autocomplete(word[:-1], limit=10)),
+        "typing error": lambda word, _: page(
+            published().search(word[:1] + word[2:3] + word[1:2] + word[3:], fuzzy=True)
+        ),
+    }
+
+
+def measure(terms: dict[str, list[str]], rounds: int) -> dict[str, Timing]:
+    chance = random.Random(SEED)  # noqa: S311
+    found: dict[str, Timing] = {}
+    for name, request in requests().items():
+        for rarity, words in terms.items():
+            times = []
+            for number in range(rounds + 1):
+                for word in chance.sample(words, len(words)):
+                    started = time.perf_counter()
+                    request(word, chance.choice(terms["common"]))
+                    if number:  # the first round fills the caches
+                        times.append((time.perf_counter() - started) * 1000)
+            found[f"{name}, {rarity}"] = Timing(times)
+    found["ORM over bare SQL"] = overhead(terms, rounds)
+    return found
+
+
+def overhead(terms: dict[str, list[str]], rounds: int) -> Timing:
+    """Return what Django adds to the SQL it sends, in percent of the latter, for each word."""
+    from django.db import connection  # noqa: PLC0415
+
+    from apps.articles.models import Article  # noqa: PLC0415
+
+    shares = []
+    for word in itertools.chain(*terms.values()):
+        rows = Article.objects.published().search(word).defer("body")[:10]
+        sql, params = rows.query.sql_with_params()
+        bare, whole = [], []
+        for _ in range(rounds * 3):
+            started = time.perf_counter()
+            with connection.cursor() as cursor:
+                cursor.execute(sql, params)
+                cursor.fetchall()
+            bare.append(time.perf_counter() - started)
+            started = time.perf_counter()
+            list(Article.objects.published().search(word).defer("body")[:10])
+            whole.append(time.perf_counter() - started)
+        shares.append(100 * (statistics.median(whole) / statistics.median(bare) - 1))
+    return Timing(shares)
+
+
+def rows_of(timings: dict[str, dict[str, Timing]]) -> Iterator[str]:
+    ours, theirs = (timings[engine] for engine in ENGINES)
+    for name, timing in ours.items():
+        if name.startswith("ORM"):
+            continue
+        cells = [
+            " / ".join(f"{found[name].percentile(percent):.1f}" for percent in (50, 95, 99))
+            for found in (ours, theirs)
+        ]
+        ratio = theirs[name].percentile(95) / timing.percentile(95)
+        yield f"| {name} | {cells[0]} | {cells[1]} | {ratio:.1f} |"
+
+
+def report(
+    articles: int,
+    builds: dict[str, tuple[float, int]],
+    timings: dict[str, dict[str, Timing]],
+) -> None:
+    print(f"{articles:,} articles; p50 / p95 / p99 in milliseconds; ratio of the p95s\n")
+    print("| | ParadeDB | PostgreSQL | PostgreSQL : ParadeDB |\n|---|---|---|---|")
+    for line in rows_of(timings):
+        print(line)
+    (seconds, size), (other_seconds, other_size) = (builds[engine] for engine in ENGINES)
+    times = f"{seconds:.0f} s | {other_seconds:.0f} s | {other_seconds / seconds:.1f}"
+    sizes = f"{size / 1e6:.0f} MB | {other_size / 1e6:.0f} MB | {other_size / size:.1f}"
+    print(f"| index, time to build | {times} |\n| index, size | {sizes} |")
+    shares = [timings[engine]["ORM over bare SQL"].percentile(50) for engine in ENGINES]
+    print(f"| Django over the bare SQL, p50 | {shares[0]:.0f} % | {shares[1]:.0f} % | |")
+
+
+if __name__ == "__main__":
+    main()
