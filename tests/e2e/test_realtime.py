@@ -3,9 +3,10 @@
 import re
 import uuid
 from collections.abc import Callable, Iterator
+from typing import Literal
 
 import pytest
-from playwright.sync_api import Browser, Page, WebSocket, expect
+from playwright.sync_api import Browser, Page, WebSocket, WebSocketRoute, expect
 
 from tests.e2e.conftest import Watch
 
@@ -14,6 +15,8 @@ READER = "reader@example.com"
 PASSWORD = "dovetail-demo"
 
 Visit = Callable[..., Page]
+
+expect.set_options(timeout=15_000)  # as the pages of conftest.py have it
 
 
 @pytest.fixture
@@ -307,11 +310,47 @@ def test_pages_that_follow_nothing_open_no_socket(page: Page) -> None:
 
 def test_back_and_forward_keep_following(page: Page) -> None:
     follow(page, "/articles/")
-    page.get_by_role("main").get_by_role("link").filter(has_not_text="Show").first.click()
-    page.wait_for_url(re.compile(r"/articles/[^/?]+/"))
+    page.get_by_role("main").get_by_role("heading", level=2).get_by_role("link").first.click()
+    page.wait_for_url(re.compile(r"/articles/[^/?]+/$"))
     expect(page.locator("turbo-cable-stream-source[connected]")).to_have_count(1)
 
     page.evaluate("history.back()")
     page.wait_for_url("**/articles/")
 
     expect(page.locator("turbo-cable-stream-source[connected]")).to_have_count(1)
+
+
+def test_a_page_that_hears_nothing_says_so_until_it_does(page: Page) -> None:
+    is_down = True
+
+    def answer(socket: WebSocketRoute) -> None:
+        if is_down:
+            socket.close()
+        else:
+            socket.connect_to_server()
+
+    page.route_web_socket(re.compile("/cable$"), answer)
+    page.goto("/articles/")
+    note = page.get_by_text("Live updates are paused.")
+    expect(note).to_be_visible(timeout=20_000)
+
+    is_down = False
+    expect(note).to_be_hidden(timeout=60_000)
+    expect(page.locator("turbo-cable-stream-source[connected]")).to_have_count(1)
+
+
+@pytest.mark.parametrize("motion", ["no-preference", "reduce"])
+def test_only_pages_that_move_load_gsap(
+    page: Page, motion: Literal["no-preference", "reduce"]
+) -> None:
+    scripts: list[str] = []
+    page.on("request", lambda request: scripts.append(request.url))
+    page.emulate_media(reduced_motion=motion)
+
+    page.goto("/articles/")
+    page.wait_for_load_state("networkidle")
+    assert not [url for url in scripts if "gsap" in url]
+
+    page.goto("/")
+    page.wait_for_load_state("networkidle")
+    assert bool([url for url in scripts if "gsap" in url]) == (motion == "no-preference")

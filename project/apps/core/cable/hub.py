@@ -86,8 +86,9 @@ class Hub:
         self.connections.discard(connection)
         if not self.connections and self._hubs.get(asyncio.get_running_loop()) is self:
             del self._hubs[asyncio.get_running_loop()]
-            for task in self._tasks:
-                task.cancel()
+            for task in (*self._tasks, self._tidying):
+                if task is not None:
+                    task.cancel()
 
     # Streams
 
