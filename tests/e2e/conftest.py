@@ -21,7 +21,7 @@ import pytest
 from django.conf import settings
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, Response, sync_playwright
 
-from apps.devtools.embedded.testing import free_ports
+from apps.devtools.embedded.testing import free_ports, throwaway_data_dir
 
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 ARGUMENTS = ["--disable-background-networking", "--disable-component-update", "--no-first-run"]
@@ -39,39 +39,37 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def site() -> Iterator[str]:
     """Start the stack on built assets, with state of its own, and return its address."""
-    with running_stack(tmp_path_factory.mktemp("data"), free_ports(4)) as address:
+    with running_stack(free_ports(4)) as address:
         yield address
 
 
 @contextmanager
-def running_stack(data: Path, port: int, **changes: str) -> Iterator[str]:
-    """Start a stack and yield its address.
+def running_stack(port: int, **changes: str) -> Iterator[str]:
+    """Start a stack with state of its own and yield its address.
 
     Args:
-        data: where its state goes.
         port: of the web; the three after it are taken too.
         changes: to the environment.
     """
-    (settings.DATA_DIR / "embedded").mkdir(parents=True, exist_ok=True)
-    (data / "embedded").symlink_to(settings.DATA_DIR / "embedded")
     services = {"DATABASE_URL", "VALKEY_URL", "CELERY_BROKER_URL", "DJANGO_SETTINGS_MODULE"}
     environment = {name: value for name, value in os.environ.items() if name not in services}
-    log = data / "up.log"
-    with log.open("w") as output:
-        up = subprocess.Popen(
-            [sys.executable, "project/manage.py", "up", "--build", "--port", str(port)],
-            cwd=settings.BASE_DIR,
-            env=environment | {"DATA_DIR": str(data)} | changes,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-        )
-    try:
-        yield _address(up, data, log)
-    finally:
-        up.send_signal(signal.SIGTERM)
-        up.wait(30)
+    with throwaway_data_dir(settings.DATA_DIR) as data:
+        log = data / "up.log"
+        with log.open("w") as output:
+            up = subprocess.Popen(
+                [sys.executable, "project/manage.py", "up", "--build", "--port", str(port)],
+                cwd=settings.BASE_DIR,
+                env=environment | {"DATA_DIR": str(data)} | changes,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+        try:
+            yield _address(up, data, log)
+        finally:
+            up.send_signal(signal.SIGTERM)
+            up.wait(30)
 
 
 def _address(up: "subprocess.Popen[bytes]", data: Path, log: Path) -> str:

@@ -20,7 +20,7 @@ HOME = re.compile(r"^http://localhost:\d+/$")
 
 
 @pytest.fixture(scope="package")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def site() -> Iterator[str]:
     port, provider_port = free_ports(4), free_port()
     script = Path(identity_provider.__file__)
     provider = subprocess.Popen(
@@ -40,7 +40,6 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             "trusted": True,
         }
         with running_stack(
-            tmp_path_factory.mktemp("accounts"),
             port,
             OIDC_PROVIDERS=json.dumps([entry]),
             MFA_REQUIRED_FOR_STAFF="true",
