@@ -6,32 +6,7 @@ import uuid
 from playwright.sync_api import Page, expect
 
 from tests.e2e.conftest import Watch
-
-PASSWORD = "a-joint-of-wood-29"
-
-
-def sign_up(page: Page) -> str:
-    """Sign up as somebody new, by the link in the caught mail, and return the address."""
-    email = f"{uuid.uuid4().hex[:12]}@example.org"
-    page.goto("/accounts/signup/")
-    page.get_by_label("Email").fill(email)
-    page.get_by_label("Password", exact=True).fill(PASSWORD)
-    page.get_by_label(re.compile(r"Password \(again\)")).fill(PASSWORD)
-    page.get_by_role("main").get_by_role("button", name="Sign up").click()
-    page.wait_for_url("**/accounts/confirm-email/")
-
-    page.goto("/dev/mailbox/")
-    # The task that sends the mail may still be on its way.
-    for _ in range(20):
-        if page.get_by_text(email).count():
-            break
-        page.wait_for_timeout(500)
-        page.reload()
-    page.get_by_role("link").filter(has_text=email).first.click()
-    page.get_by_role("link").filter(has_text="/accounts/confirm-email/").first.click()
-    page.get_by_role("button", name="Confirm").click()
-    page.wait_for_url("**/")
-    return email
+from tests.e2e.people import DEMO_PASSWORD, HOME, sign_in, sign_out, sign_up
 
 
 def write(page: Page, title: str) -> None:
@@ -80,13 +55,9 @@ def test_a_form_with_errors_says_so_and_keeps_what_was_typed(page: Page, watch: 
 
 
 def test_a_demo_user_logs_in_and_out(page: Page) -> None:
-    page.goto("/accounts/login/")
-    page.get_by_label("Email").fill("reader@example.com")
-    page.get_by_label("Password").fill("dovetail-demo")
-    page.get_by_role("main").get_by_role("button", name=re.compile("Log in|Sign in")).click()
-    page.wait_for_url("**/")
+    sign_in(page, "reader@example.com", DEMO_PASSWORD)
+    page.wait_for_url(HOME)
 
-    page.goto("/accounts/logout/")
-    page.get_by_role("main").get_by_role("button", name=re.compile("Log out|Sign out")).click()
-    page.wait_for_url("**/")
-    expect(page.get_by_role("link", name=re.compile("Log in|Sign in")).first).to_be_visible()
+    sign_out(page)
+    page.wait_for_url(HOME)
+    expect(page.get_by_role("link", name="Sign in").first).to_be_visible()

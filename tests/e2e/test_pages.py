@@ -1,9 +1,9 @@
 """Every page in both themes and on a narrow screen: nothing fails, nothing sticks out."""
 
-import re
-
 import pytest
 from playwright.sync_api import Browser, Page, expect
+
+from tests.e2e.people import DEMO_PASSWORD, HOME, sign_in
 
 PUBLIC = [
     "/",
@@ -24,15 +24,6 @@ PRIVATE = [
     "/accounts/password/change/",
     "/accounts/logout/",
 ]
-DEMO_PASSWORD = "dovetail-demo"
-
-
-def log_in(page: Page, email: str = "editor@example.com") -> None:
-    page.goto("/accounts/login/")
-    page.get_by_label("Email").fill(email)
-    page.get_by_label("Password").fill(DEMO_PASSWORD)
-    page.get_by_role("main").get_by_role("button", name=re.compile("Log in|Sign in")).click()
-    page.wait_for_url("**/")
 
 
 def look_at(page: Page, path: str) -> None:
@@ -58,7 +49,8 @@ def test_public_pages(page: Page) -> None:
 
 
 def test_private_pages(page: Page) -> None:
-    log_in(page)
+    sign_in(page, "editor@example.com", DEMO_PASSWORD)
+    page.wait_for_url(HOME)
     for path in PRIVATE:
         look_at(page, path)
 
@@ -79,7 +71,8 @@ def test_a_chosen_theme_is_there_at_the_first_paint_and_stays(page: Page, theme:
 def test_everything_needed_works_without_scripts(browser: Browser, site: str) -> None:
     context = browser.new_context(base_url=site, java_script_enabled=False)
     page = context.new_page()
-    log_in(page)
+    sign_in(page, "editor@example.com", DEMO_PASSWORD)
+    page.wait_for_url(HOME)
     page.goto("/articles/?q=the&category=design")
     expect(page.locator("h1")).to_have_count(1)
     page.goto("/articles/new/")

@@ -9,10 +9,10 @@ import pytest
 from playwright.sync_api import Browser, Page, WebSocket, WebSocketRoute, expect
 
 from tests.e2e.conftest import Watch
+from tests.e2e.people import DEMO_PASSWORD, HOME, sign_in
 
 AUTHOR = "ines.okafor@example.com"
 READER = "reader@example.com"
-PASSWORD = "dovetail-demo"
 
 Visit = Callable[..., Page]
 
@@ -31,21 +31,14 @@ def visit(browser: Browser, site: str, watch: Watch) -> Iterator[Visit]:
         page = context.new_page()
         watch.on(page)
         if email:
-            log_in(page, email)
+            sign_in(page, email, DEMO_PASSWORD)
+            page.wait_for_url(HOME)
         return page
 
     yield visit
     for context in contexts:
         context.close()
     assert not watch.problems
-
-
-def log_in(page: Page, email: str) -> None:
-    page.goto("/accounts/login/")
-    page.get_by_label("Email").fill(email)
-    page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("main").get_by_role("button", name=re.compile("Log in|Sign in")).click()
-    page.wait_for_url("**/")
 
 
 def publish(page: Page, title: str) -> str:

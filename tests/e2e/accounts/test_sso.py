@@ -4,9 +4,9 @@ import re
 
 from playwright.sync_api import Page, expect
 
-from tests.e2e.accounts.conftest import HOME, open_mail, sign_in, sign_out, sign_up
 from tests.e2e.accounts.identity_provider import PASSWORD
 from tests.e2e.conftest import Watch
+from tests.e2e.people import HOME, open_mail, sign_in, sign_out, sign_up
 
 
 def by_realm(page: Page, name: str) -> None:
