@@ -57,8 +57,8 @@ in
   '';
   types = check "types" [ ] "mypy --cache-dir=/dev/null";
 
-  # The suite on a ParadeDB that is gone afterwards; without what starts a stack or a browser, and
-  # what downloads the embedded PostgreSQL of the other way in.
+  # The suite on a ParadeDB that is gone afterwards; without what starts servers or a browser, and
+  # what downloads for the other way in.
   tests = check "tests" services ''
     initdb --pgdata=cluster --username=dovetail --auth=trust --no-sync >/dev/null
     port=$(python -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
@@ -70,7 +70,8 @@ in
     trap 'pg_ctl --pgdata=cluster --mode=immediate stop >/dev/null' EXIT
     export DATABASE_URL=postgres://dovetail@127.0.0.1:$port/postgres
     ln -s ${frontend.dist} frontend/dist
-    pytest -p no:cacheprovider -q -m "not e2e and not stack" --ignore=tests/devtools/embedded --ignore=tests/stack
+    pytest -p no:cacheprovider -q -m "not e2e and not stack" \
+      --ignore=tests/cable --ignore=tests/devtools/embedded --ignore=tests/devtools/stack --ignore=tests/stack
   '';
 
   shell-scripts = check "shell-scripts" [ pkgs.shellcheck ] ''
