@@ -44,16 +44,7 @@ let
         $out/bin/python3 -m compileall -q -f --invalidation-mode unchecked-hash $lib
       '';
 
-  workspace = uv2nix.lib.workspace.loadWorkspace {
-    # Only what the environments depend on: an edit elsewhere rebuilds nothing.
-    workspaceRoot = lib.fileset.toSource {
-      root = ../.;
-      fileset = lib.fileset.unions [
-        ../pyproject.toml
-        ../uv.lock
-      ];
-    };
-  };
+  workspace = uv2nix.lib.workspace.loadWorkspace { workspaceRoot = ../.; };
   set = (pkgs.callPackage pyproject-nix.build.packages { python = interpreter; }).overrideScope (
     # Every package of the lock has wheels, so nothing is compiled and no build system is needed.
     workspace.mkPyprojectOverlay { sourcePreference = "wheel"; }
