@@ -101,7 +101,10 @@ class SearchIndex(models.Index):
         return (
             f"CREATE INDEX {'CONCURRENTLY ' if concurrently else ''}{quote(self.name)} "
             f"ON {quote(model._meta.db_table)} USING {found.access_method} ({', '.join(parts)}) "
-            f"WITH (key_field='{model._meta.pk.column}')"
+            # By default up to 1000 rows wait for their place in the index, and every search reads
+            # and splits them anew: that is twenty times slower, and a write is half a millisecond
+            # faster.
+            f"WITH (key_field='{model._meta.pk.column}', mutable_segment_rows=0)"
         )
 
     def _postgres_sql(self, model: Any, connection: Any, concurrently: bool) -> list[str]:
