@@ -387,8 +387,9 @@ def test_asynchronous_iteration() -> None:
         connection.close()  # of the thread that runs this
 
     async def search() -> list[str]:
+        # The thread that asks outlives tests, and so do the databases that it is connected to.
+        await sync_to_async(close_connection)()
         rows = [row.title async for row in Page.objects.search("chisel")]
-        # The thread that asked outlives this test, and its engine.
         await sync_to_async(close_connection)()
         return rows
 
