@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from asgiref.sync import SyncToAsync
 from django.conf import settings
 from django.core.cache import cache
-from django.db import connection
+from django.db import connection, connections
 from pytest_django import DjangoDbBlocker
 
 from apps.devtools.embedded.testing import throwaway_postgres, throwaway_valkey
@@ -106,3 +107,13 @@ def _exists(database: str) -> bool:
 def _empty_cache() -> None:
     """Rate limits and fragments of one test are not those of another."""
     cache.clear()
+
+
+@pytest.fixture(autouse=True)
+def _no_connection_left_behind() -> Iterator[None]:
+    """Close what asynchronous tests opened in the one thread that their queries run in.
+
+    It outlives them, and a database that it is connected to can neither be copied nor switched.
+    """
+    yield
+    SyncToAsync.single_thread_executor.submit(connections.close_all).result()

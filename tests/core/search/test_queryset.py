@@ -5,9 +5,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from asgiref.sync import sync_to_async
 from django.core.paginator import Paginator
-from django.db import connection, transaction
+from django.db import transaction
 from django.utils.safestring import SafeString
 
 from apps.core.search import SearchQuerySet
@@ -383,14 +382,7 @@ class TestWrites:
 def test_asynchronous_iteration() -> None:
     page("A chisel")
 
-    def close_connection() -> None:
-        connection.close()  # of the thread that runs this
-
     async def search() -> list[str]:
-        # The thread that asks outlives tests, and so do the databases that it is connected to.
-        await sync_to_async(close_connection)()
-        rows = [row.title async for row in Page.objects.search("chisel")]
-        await sync_to_async(close_connection)()
-        return rows
+        return [row.title async for row in Page.objects.search("chisel")]
 
     assert asyncio.run(search()) == ["A chisel"]
