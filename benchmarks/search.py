@@ -134,7 +134,7 @@ def server() -> Iterator[str]:
 def run(url: str, articles: int, rounds: int) -> None:
     import psycopg  # noqa: PLC0415
     from django.conf import settings  # noqa: PLC0415
-    from django.db import connection  # noqa: PLC0415
+    from django.db import connections  # noqa: PLC0415
 
     from config.settings import env  # noqa: PLC0415
 
@@ -149,35 +149,36 @@ def run(url: str, articles: int, rounds: int) -> None:
         "medium": [language.words[rank] for rank in MEDIUM],
         "rare": [language.words[rank] for rank in RARE],
     }
-    builds: dict[str, tuple[float, int]] = {}
-    timings: dict[str, dict[str, Timing]] = {}
-    overheads: list[float] = []
     for engine in ENGINES:
-        settings.SEARCH_ENGINE = engine
         os.environ["DATABASE_URL"] = f"{address}/{engine}_articles"
-        connection.close()
-        connection.settings_dict.update(env.database("DATABASE_URL"))
-        builds[engine] = prepare(articles)
+        database = env.database("DATABASE_URL")
+        connections.settings[engine] = {**connections.settings["default"], **database}
+    builds = {}
+    for engine in ENGINES:
+        # Without the extension in its database, PostgreSQL searches by itself.
+        settings.SEARCH_ENGINE = "postgres" if engine == "postgres" else "auto"
+        builds[engine] = prepare(engine, articles)
         print(f"{engine}: built in {builds[engine][0]:.0f} s", file=sys.stderr, flush=True)
-        timings[engine] = measure(terms, rounds)
-        overheads.append(overhead(terms, rounds))
-    report(articles, builds, timings)
+    settings.SEARCH_ENGINE = "auto"
+    report(articles, builds, measure(terms, rounds))
+    overheads = [overhead(engine, terms, rounds) for engine in ENGINES]
     print("| Django over the bare SQL, p50 | {:.0f} % | {:.0f} % | |".format(*overheads))
 
 
-def prepare(articles: int) -> tuple[float, int]:
+def prepare(engine: str, articles: int) -> tuple[float, int]:
     """Migrate, load the articles and build the index; return its seconds and bytes."""
     from django.core.management import call_command  # noqa: PLC0415
-    from django.db import connection  # noqa: PLC0415
+    from django.db import connections  # noqa: PLC0415
 
     from apps.articles.models import Article  # noqa: PLC0415
     from apps.core.search.index import index_of  # noqa: PLC0415
 
-    call_command("migrate", verbosity=0)
+    connection = connections[engine]
+    call_command("migrate", database=engine, verbosity=0)
     index = index_of(Article)
     with connection.schema_editor() as editor:
         editor.remove_index(Article, index)
-    load(articles)
+    load(engine, articles)
     started = time.perf_counter()
     with connection.schema_editor() as editor:
         editor.add_index(Article, index)
@@ -200,11 +201,11 @@ def prepare(articles: int) -> tuple[float, int]:
     return seconds, size
 
 
-def load(articles: int) -> None:
+def load(engine: str, articles: int) -> None:
     """Write the same articles into each database."""
     from datetime import UTC, datetime, timedelta  # noqa: PLC0415
 
-    from django.db import connection  # noqa: PLC0415
+    from django.db import connections  # noqa: PLC0415
 
     from apps.articles.models import Category  # noqa: PLC0415
     from apps.users.models import User  # noqa: PLC0415
@@ -214,12 +215,13 @@ def load(articles: int) -> None:
     authors = [
         User(id=UUID(int=number + 1), email=f"author{number}@example.org") for number in range(500)
     ]
-    User.objects.bulk_create(authors)
+    User.objects.using(engine).bulk_create(authors)
     start = datetime(2020, 1, 1, tzinfo=UTC)
     columns = (
         "id, author_id, title, slug, summary, body, category, status, published_at, cover, "
         "created_at, updated_at, deleted_at"
     )
+    connection = connections[engine]
     connection.ensure_connection()
     with (
         connection.cursor() as cursor,
@@ -241,67 +243,76 @@ def load(articles: int) -> None:
             ))  # fmt: skip
 
 
-def requests() -> dict[str, Callable[[str, str], Any]]:
-    """Return what is measured: each takes a word and another one."""
-    from apps.articles.models import Article  # noqa: PLC0415
-
-    published = Article.objects.published
+def requests() -> dict[str, Callable[[str, str, str], Any]]:
+    """Return what is measured: each takes an engine, a word and another one."""
 
     def page(rows: Any) -> list[Any]:
         return list(rows.defer("body")[:10])
 
     return {
-        "top 10, ranked": lambda word, _: page(published().search(word)),
-        "with snippet": lambda word, _: page(published().search(word, snippet="body")),
-        "two words": lambda word, other: page(published().search(f"{word} {other}")),
-        "count": lambda word, _: published().search(word).count(),
-        "facets": lambda word, _: published().search(word).facets("category"),
-        "autocomplete": lambda word, _: page(published().autocomplete(word[:-1], limit=10)),
-        "typing error": lambda word, _: page(
-            published().search(word[:1] + word[2:3] + word[1:2] + word[3:], fuzzy=True)
+        "top 10, ranked": lambda engine, word, _: page(published(engine).search(word)),
+        "with snippet": lambda engine, word, _: page(
+            published(engine).search(word, snippet="body")
+        ),
+        "two words": lambda engine, word, other: page(published(engine).search(f"{word} {other}")),
+        "count": lambda engine, word, _: published(engine).search(word).count(),
+        "facets": lambda engine, word, _: published(engine).search(word).facets("category"),
+        "autocomplete": lambda engine, word, _: page(
+            published(engine).autocomplete(word[:-1], limit=10)
+        ),
+        "typing error": lambda engine, word, _: page(
+            published(engine).search(word[:1] + word[2:3] + word[1:2] + word[3:], fuzzy=True)
         ),
     }
 
 
-def measure(terms: dict[str, list[str]], rounds: int) -> dict[str, Timing]:
+def published(engine: str) -> Any:
+    from apps.articles.models import Article  # noqa: PLC0415
+
+    return Article.objects.using(engine).published()
+
+
+def measure(terms: dict[str, list[str]], rounds: int) -> dict[str, dict[str, Timing]]:
+    """Time every request for every word on one engine after the other, so that both meet the same.
+
+    Returns:
+        By engine, by request and rarity of the word.
+    """
     chance = random.Random(SEED)  # noqa: S311
-    found: dict[str, Timing] = {}
-    for name, request in requests().items():
-        for rarity, words in terms.items():
-            times = []
-            for number in range(rounds + 1):
-                for word in chance.sample(words, len(words)):
+    found: dict[str, dict[str, Timing]] = {engine: {} for engine in ENGINES}
+    for (name, request), (rarity, words) in itertools.product(requests().items(), terms.items()):
+        times: dict[str, list[float]] = {engine: [] for engine in ENGINES}
+        for number in range(rounds + 1):
+            for word in chance.sample(words, len(words)):
+                other = chance.choice(terms["common"])
+                for engine in ENGINES:
                     started = time.perf_counter()
-                    request(word, chance.choice(terms["common"]))
+                    request(engine, word, other)
                     if number:  # the first round fills the caches
-                        times.append((time.perf_counter() - started) * 1000)
-            found[f"{name}, {rarity}"] = Timing(times)
+                        times[engine].append((time.perf_counter() - started) * 1000)
+        for engine in ENGINES:
+            found[engine][f"{name}, {rarity}"] = Timing(times[engine])
     return found
 
 
-def overhead(terms: dict[str, list[str]], rounds: int) -> float:
+def overhead(engine: str, terms: dict[str, list[str]], rounds: int) -> float:
     """Return what Django adds to a ranked page at the median, in percent of its bare SQL."""
-    from django.db import connection  # noqa: PLC0415
+    from django.db import connections  # noqa: PLC0415
 
     bare, whole = [], []
     for word in itertools.chain(*terms.values()):
-        sql, params = _first_page(word).query.sql_with_params()
+        rows = published(engine).search(word).defer("body")[:10]
+        sql, params = rows.query.get_compiler(engine).as_sql()
         for _ in range(rounds * 3):
             started = time.perf_counter()
-            with connection.cursor() as cursor:
+            with connections[engine].cursor() as cursor:
                 cursor.execute(sql, params)
                 cursor.fetchall()
             between = time.perf_counter()
-            list(_first_page(word))
+            list(published(engine).search(word).defer("body")[:10])
             bare.append(between - started)
             whole.append(time.perf_counter() - between)
     return 100 * (statistics.median(whole) / statistics.median(bare) - 1)
-
-
-def _first_page(word: str) -> Any:
-    from apps.articles.models import Article  # noqa: PLC0415
-
-    return Article.objects.published().search(word).defer("body")[:10]
 
 
 def rows_of(timings: dict[str, dict[str, Timing]]) -> Iterator[str]:
