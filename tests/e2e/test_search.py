@@ -2,6 +2,7 @@
 
 import re
 
+import pytest
 from playwright.sync_api import Browser, Page, expect
 
 WORDS = "code reviews"  # the demo has articles about them, one outside of its category
@@ -100,3 +101,12 @@ def test_the_figures_have_their_table(page: Page) -> None:
     expect(chart).to_be_visible()
     page.get_by_text("Show as a table").click()
     expect(page.get_by_role("table").first.get_by_role("row")).to_have_count(27)
+
+
+@pytest.mark.parametrize("path", ["", "?q=reviews", "?q=reviews&category=culture", "dashboard/"])
+def test_a_narrow_screen_scrolls_in_one_direction(page: Page, path: str) -> None:
+    page.set_viewport_size({"width": 360, "height": 800})
+    page.goto(f"/articles/{path}")
+
+    overflow = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+    assert page.evaluate(overflow) == 0
