@@ -31,12 +31,12 @@ const animated = () => find("p").style.opacity !== ""
 test("animates its items", async () => {
   await mount(page, { animate: AnimateController })
 
-  await vi.waitUntil(animated)
+  await vi.waitUntil(animated, { timeout: 10_000 })
 })
 
 test("leaves no trace in a page that Turbo keeps", async () => {
   await mount(page, { animate: AnimateController })
-  await vi.waitUntil(animated)
+  await vi.waitUntil(animated, { timeout: 10_000 })
 
   document.dispatchEvent(new CustomEvent("turbo:before-cache"))
 
