@@ -44,8 +44,8 @@ def test_public_pages(page: Page) -> None:
         look_at(page, path)
     for link in ("h2 a[href^='/articles/']", "a[href^='/articles/by/']"):
         page.goto("/articles/")
-        path = page.get_by_role("main").locator(link).first.get_attribute("href")
-        look_at(page, str(path))
+        target = page.get_by_role("main").locator(link).first
+        look_at(page, str(target.get_attribute("href")))
 
 
 def test_private_pages(page: Page) -> None:
