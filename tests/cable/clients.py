@@ -127,6 +127,18 @@ class Client:
         )
         return self.log(key, events[0])
 
+    def wait_for_return(self, key: str) -> None:
+        """Wait until a subscription that was disconnected is connected again."""
+        states = {"connected", "disconnected"}
+        wait_until(
+            lambda: [
+                event for name, event, _ in self.runtime.run("harness.log")
+                if name == key and event in states
+            ][-1] == "connected",
+            f"the return of {key}",
+            RECONNECT,
+        )  # fmt: skip
+
     def received(self, key: str, *, count: int = 1, seconds: float = 20) -> list[Any]:
         return self.wait(key, "received", count=count, seconds=seconds)
 

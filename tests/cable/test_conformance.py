@@ -23,7 +23,8 @@ def turbo(stream: str, user_id: str | None = None) -> dict[str, str]:
 def test_subscribe_receive_perform_unsubscribe(connect: Connect) -> None:
     client = connect()
     client.subscribe("blue", channel="RoomChannel", room="blue")
-    assert client.log("blue", "connected") == [{"reconnected": False}]
+    # The client asks twice a second until it is answered: it may be answered more than once.
+    assert client.log("blue", "connected")[0] == {"reconnected": False}
     assert client.call("protocol") == "actioncable-v1-json"
 
     broadcast("room:blue", message={"html": "<b>木</b>", "list": [1, None, True]})
@@ -67,7 +68,7 @@ def test_any_identifier_is_confirmed(connect: Connect) -> None:
     )
 
     for key in ("order", "script", "nested"):
-        assert client.log(key, "connected") == [{"reconnected": False}]
+        assert client.log(key, "connected")[0] == {"reconnected": False}
 
 
 def test_two_subscriptions_of_one_identifier_both_hear(connect: Connect) -> None:
@@ -123,8 +124,8 @@ def test_the_session_says_who_it_is_until_it_ends(connect: Connect) -> None:
     assert client.received("room") == [{"user": str(user.pk)}]
 
     SessionStore(session).delete()
-    client.wait("room", "disconnected", seconds=5)
-    client.wait("room", "connected", count=2, seconds=RECONNECT)
+    client.wait("room", "disconnected")
+    client.wait_for_return("room")
     client.wait("mine", "rejected")
 
     client.call("perform", "room", "who", {})
@@ -140,11 +141,11 @@ def test_a_restarted_server_is_found_again(connect: Connect, web: Web) -> None:
     client.subscribe("room", channel="RoomChannel", room="restart")
 
     web.stop()
-    client.wait("room", "disconnected", seconds=5)
+    client.wait("room", "disconnected")
     assert client.log("room", "disconnected") == [{"willAttemptReconnect": True}]
     web.start()
 
-    client.wait("room", "connected", count=2, seconds=RECONNECT)
+    client.wait_for_return("room")
     assert {"reconnected": True} in client.log("room", "connected")
     broadcast("room:restart", message="again")
     assert client.received("room") == ["again"]

@@ -6,7 +6,14 @@ from collections.abc import Callable, Iterator
 from typing import Literal
 
 import pytest
-from playwright.sync_api import Browser, Page, WebSocket, WebSocketRoute, expect
+from playwright.sync_api import (
+    Browser,
+    Page,
+    Route,
+    WebSocket,
+    WebSocketRoute,
+    expect,
+)
 
 from tests.e2e.conftest import Watch
 from tests.e2e.people import DEMO_PASSWORD, HOME, sign_in
@@ -190,6 +197,46 @@ def test_a_refresh_leaves_an_open_edit_form_open(visit: Visit) -> None:
     expect(form).to_have_value("In the middle of a sen")
 
 
+def test_a_change_during_a_refresh_is_not_lost(visit: Visit) -> None:
+    reader, author = visit(), visit(AUTHOR)
+    follow(reader, "/articles/")
+    frames = frames_of(reader)
+    first, second = title(), title()
+    held = hold(reader, "**/articles/")
+
+    publish(author, first)
+    wait_until(reader, lambda: held)
+    stale = held[0].fetch()  # it knows the first article only
+    frames.clear()
+    publish(author, second)
+    wait_until(reader, lambda: any("refresh" in frame for frame in frames))
+    held[0].fulfill(response=stale)
+
+    for name in (first, second):
+        expect(reader.get_by_role("link", name=name)).to_be_visible()
+
+
+def test_a_refresh_leaves_a_form_that_is_being_sent_alone(visit: Visit) -> None:
+    author, other = visit(AUTHOR), visit(AUTHOR)
+    name = title()
+    path = publish(author, name)
+    follow(author, path)
+    frames = frames_of(author)
+    held = hold(author, "**/withdrawal/")
+
+    author.get_by_role("button", name="Back to draft").click()
+    wait_until(author, lambda: held)
+    other.goto(f"{path}edit/")
+    other.get_by_label("Title").fill(f"{name} revised")
+    other.get_by_role("button", name="Save").click()
+    wait_until(author, lambda: any("refresh" in frame for frame in frames))
+    author.wait_for_timeout(500)
+    held[0].continue_()
+
+    expect(author.get_by_role("button", name="Publish")).to_be_visible()
+    expect(author.get_by_role("heading", name=f"{name} revised")).to_be_visible()
+
+
 def test_the_number_of_readers(visit: Visit) -> None:
     author = visit(AUTHOR)
     path = publish(author, title())
@@ -245,7 +292,7 @@ def test_nothing_reaches_a_signed_out_browser(visit: Visit) -> None:
     first.goto("/accounts/logout/")
     first.get_by_role("main").get_by_role("button", name=re.compile("Log out|Sign out")).click()
     first.wait_for_url("**/")
-    second.wait_for_function("() => !document.querySelector('[connected]')", timeout=5000)
+    second.wait_for_function("() => !document.querySelector('[connected]')")
     assert sockets[0].is_closed()
     assert any('"reason":"remote"' in frame for frame in received)
 
@@ -258,6 +305,22 @@ def test_nothing_reaches_a_signed_out_browser(visit: Visit) -> None:
     expect(reader.get_by_text("A note for the author.")).to_be_visible()
     second.wait_for_timeout(1000)
     assert not received
+
+
+def hold(page: Page, url: str) -> list[Route]:
+    """Return a list that gets the next request to this address, which waits to be answered."""
+    held: list[Route] = []
+    page.route(url, lambda route: held.append(route), times=1)  # noqa: PLW0108 - see frames_of
+    return held
+
+
+def wait_until(page: Page, condition: Callable[[], object]) -> None:
+    """Wait, while the page lives on, until something is true."""
+    for _ in range(150):
+        if condition():
+            return
+        page.wait_for_timeout(100)
+    raise AssertionError("it did not happen")
 
 
 def frames_of(page: Page) -> list[str]:
@@ -294,11 +357,7 @@ def test_pages_that_follow_nothing_open_no_socket(page: Page) -> None:
     # Back at home, by Turbo and so in the same window, the socket closes soon.
     page.get_by_role("link", name="Dovetail").first.click()
     page.wait_for_url("**/")
-    for _ in range(40):
-        if sockets[0].is_closed():
-            break
-        page.wait_for_timeout(250)
-    assert sockets[0].is_closed()
+    wait_until(page, sockets[0].is_closed)
 
 
 def test_back_and_forward_keep_following(page: Page) -> None:

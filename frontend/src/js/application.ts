@@ -5,8 +5,10 @@ import { confirmInDialog } from "./lib/confirmation"
 import { focusErrors } from "./lib/error_focus"
 import { morphFrame } from "./lib/frame_morphing"
 import { keepAttributes, keepUnsaved } from "./lib/morphing"
+import { refresh, refreshFromStream } from "./lib/refresh"
 
 Turbo.config.forms.confirm = confirmInDialog
+Turbo.StreamActions.refresh = refreshFromStream
 
 addEventListener("turbo:submit-end", focusErrors)
 addEventListener("turbo:before-frame-render", morphFrame)
@@ -15,5 +17,5 @@ addEventListener("turbo:before-morph-element", keepUnsaved)
 
 // Broadcasts are delivered at most once: after a gap, or without a right, the page looks anew.
 for (const event of ["cable:reconnected", "cable:lost"]) {
-  addEventListener(event, () => Turbo.session.refresh(document.baseURI))
+  addEventListener(event, () => refresh())
 }

@@ -1,8 +1,24 @@
 import "@hotwired/turbo"
 
+// What Turbo has and its types lack.
 declare module "@hotwired/turbo" {
+  interface Navigator {
+    /** The visit under way. */
+    currentVisit?: object
+  }
   interface TurboSession {
-    /** Visits the page anew if it is the current one, by morph where its metas say so. */
-    refresh(url: string): void
+    /** The X-Turbo-Request-Id of what this window has requested of late. */
+    recentRequests: { has(id: string): boolean }
+    visit(location: string, options?: VisitOptions): void
+  }
+  interface RefreshOptions {
+    /** Instead of what the metas of the page say: "morph" or "replace". */
+    method?: string | null
+    /** Instead of what the metas of the page say: "preserve" or "reset". */
+    scroll?: string | null
+  }
+  interface VisitOptions {
+    refresh?: RefreshOptions
+    shouldCacheSnapshot?: boolean
   }
 }

@@ -1,32 +1,37 @@
 """Telling browsers that the server stops, in the moment in which it may still speak.
 
 Servers cut their sockets at SIGTERM and end the lifespan only after, when nothing can be sent any
-more. So the word goes out from the signal itself, and the server's own handler follows.
+more. So SIGTERM is ours: the word goes out first, and the server then hears SIGINT, which it takes
+for the same.
 """
 
 import asyncio
 import signal
 import threading
-from types import FrameType
 
 from apps.core.cable.hub import Hub
 
+LIMIT = 1.0  # second for browsers to hear of it and to close
+
 
 def say_goodbye_on_stop() -> None:
-    """Listen to SIGTERM beside the server; called when a worker's loop runs.
-
-    asyncio hears of a signal through a descriptor to which Python writes whatever handler is set,
-    so the server's own still runs, from the loop, after this one.
-    """
+    """Take SIGTERM over from the server; called when a worker's loop runs."""
     if threading.current_thread() is not threading.main_thread():
         return
     loop = asyncio.get_running_loop()
-    previous = signal.getsignal(signal.SIGTERM)
+    stopping: list[asyncio.Task[None]] = []  # held, since the loop itself would let it go
 
-    def handle(number: int, frame: FrameType | None) -> None:
-        if hub := Hub.of(loop):
-            loop.call_soon_threadsafe(hub.say_goodbye)
-        if callable(previous):
-            previous(number, frame)
+    def handle() -> None:
+        if not stopping:
+            stopping.append(loop.create_task(_stop()))
 
-    signal.signal(signal.SIGTERM, handle)
+    loop.add_signal_handler(signal.SIGTERM, handle)
+
+
+async def _stop() -> None:
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + LIMIT
+    while (hub := Hub.of(loop)) and loop.time() < deadline:
+        hub.say_goodbye()  # each time, for those who have just come
+        await asyncio.sleep(0.02)
+    signal.raise_signal(signal.SIGINT)
