@@ -1,6 +1,7 @@
 """The stack of process-compose.yaml: the real servers, started as `nix run` starts them.
 
-It needs what `nix develop` has in PATH. CI runs it alone (`.ci/nix`), on what it finds installed.
+It needs what `nix develop` has in PATH, and Chromium for what browsers show. CI runs it alone
+(`.ci/nix`), on what it finds installed.
 """
 
 import shutil
@@ -10,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+# The browser of tests/e2e, and what finds anything wrong on its pages.
+from tests.e2e.conftest import browser, watch  # noqa: F401 - fixtures
 from tests.stack.stack import Stack
 
 times: dict[str, float] = {}

@@ -1,31 +1,30 @@
-"""From a task through RabbitMQ, the worker and Valkey to what is open on two web servers."""
+"""From a task through RabbitMQ, the worker and Valkey to browsers on two web servers."""
 
-import json
+import re
 import subprocess
 from collections.abc import Iterator
-from contextlib import closing
 
 import pytest
+from playwright.sync_api import Browser, Page, expect
 
-from tests.cable.websocket import RawSocket
+from tests.e2e.conftest import Watch
 from tests.stack.conftest import Eventually
 from tests.stack.stack import ROOT, Stack, is_open
 
-SIGN = """
-from apps.core.cable.streams import sign
-print(sign("TurboStreamsChannel", "stack", None))
-"""
+LIMIT = 30_000  # milliseconds; Vite compiles for the first page that it meets
 SEND = """
-from apps.core.turbo.tasks import render_broadcast
-context = {"icon": "page", "title": "From a task"}
-render_broadcast.delay("stack", "append", "list", "components/empty_state.html", context)
+from apps.core.turbo.broadcasting import broadcast_later_to
+broadcast_later_to(
+    "articles", action="append", target="articles", template="components/empty_state.html",
+    context={"icon": "page", "title": "From a task", "text": "Rendered by the worker."},
+)
 """
 
 
 @pytest.fixture
 def second_web(stack: Stack, eventually: type[Eventually]) -> Iterator[str]:
     """Start another server beside that of the stack, on the same services."""
-    port = stack.ports["PORT"] + 10
+    port = stack.ports["MEMCACHED_PORT"] - 1  # between it and those of RabbitMQ's tools
     process = subprocess.Popen(
         [
             *("granian", "--interface", "asgi", "--host", "127.0.0.1", "--port", str(port)),
@@ -44,21 +43,31 @@ def second_web(stack: Stack, eventually: type[Eventually]) -> Iterator[str]:
         process.wait(20)
 
 
-def test_a_task_reaches_the_pages_of_two_servers(stack: Stack, second_web: str) -> None:
-    signed = stack.manage("shell", "--no-imports", "--command", SIGN).strip()
-    identifier = json.dumps({"channel": "TurboStreamsChannel", "signed_stream_name": signed})
+def test_a_task_changes_the_pages_of_two_servers(
+    stack: Stack, second_web: str, browser: Browser, watch: Watch, eventually: type[Eventually]
+) -> None:
     first_web = f"http://127.0.0.1:{stack.ports['PORT']}"
-    with closing(RawSocket(first_web)) as one, closing(RawSocket(second_web)) as two:
-        for socket in (one, two):
-            assert socket.receive() == {"type": "welcome"}
-            socket.command("subscribe", identifier)
-            confirmed = {"identifier": identifier, "type": "confirm_subscription"}
-            assert socket.receive() == confirmed
+    pages = [follow(browser, web, watch) for web in (first_web, second_web)]
 
-        stack.manage("shell", "--no-imports", "--command", SEND)
+    stack.manage("shell", "--no-imports", "--command", SEND)
 
-        for socket in (one, two):
-            message = socket.receive()
-            assert message
-            assert message["message"].startswith('<turbo-stream action="append" target="list">')
-            assert "From a task" in message["message"]
+    for page in pages:
+        shown = page.locator("turbo-frame#articles").get_by_text("From a task")
+        expect(shown).to_be_visible(timeout=LIMIT)
+    for _ in eventually():
+        if re.search(r"Task apps\S+\.render_broadcast\S* succeeded", stack.log("worker")):
+            break
+    assert not watch.problems
+
+
+def follow(browser: Browser, web: str, watch: Watch) -> Page:
+    """Open the list of articles and wait until it follows its stream, through the same server."""
+    page = browser.new_context().new_page()
+    page.set_default_timeout(LIMIT)
+    watch.on(page)
+    cable = f"{web.replace('http', 'ws', 1)}/cable"
+    with page.expect_websocket(lambda socket: socket.url == cable):
+        page.goto(f"{web}/articles/")
+    followed = page.locator("turbo-cable-stream-source[connected]")
+    expect(followed).to_have_count(1, timeout=LIMIT)
+    return page
