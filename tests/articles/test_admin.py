@@ -1,7 +1,8 @@
 import pytest
 from django.test import Client
 
-from tests.factories import make_article
+from apps.articles.discussion import Comment
+from tests.factories import make_article, make_user
 
 pytestmark = pytest.mark.django_db
 URL = "/admin/articles/article/"
@@ -49,3 +50,15 @@ def test_a_deleted_row_can_be_opened(admin_client: Client) -> None:
     (gone,) = admin_client.get(f"{URL}?deleted=yes").context["cl"].result_list
 
     assert admin_client.get(f"{URL}{gone.pk}/change/").status_code == 200
+
+
+def test_comments_can_be_moderated(admin_client: Client) -> None:
+    comment = Comment(article=make_article(), author=make_user(), body="Buy my pills.")
+    comment.save()
+    url = "/admin/articles/comment/"
+    assert "Buy my pills." in admin_client.get(f"{url}?q=pills").content.decode()
+
+    admin_client.post(f"{url}{comment.pk}/delete/", {"post": "yes"})
+
+    assert not Comment.objects.exists()
+    assert "Buy my pills." in admin_client.get(f"{url}?deleted=yes").content.decode()

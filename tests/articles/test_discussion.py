@@ -1,9 +1,11 @@
 """Comments, notifications, and what each shows to whom."""
 
+from datetime import timedelta
 from http import HTTPStatus
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from apps.articles.discussion import Comment, Notification
@@ -100,6 +102,31 @@ class TestComments:
         assert response.status_code == HTTPStatus.UNPROCESSABLE_ENTITY
         assert "errorlist" in response.content.decode()
         assert not Comment.objects.exists()
+
+    def test_a_flood_is_held_up_for_a_minute(
+        self, reader_client: Client, article: Article, author: User, reader: User
+    ) -> None:
+        path = f"/articles/{article.slug}/comments/"
+        for number in range(10):
+            comment_on(article, reader, f"Comment {number}")
+        comment_on(article, reader).hard_delete()
+        Comment.objects.filter(body="Comment 0").delete()  # which does not help
+
+        response = reader_client.post(path, {"body": "And another."}, headers=STREAM)
+        assert response.status_code == HTTPStatus.UNPROCESSABLE_ENTITY
+        assert "Please wait a minute." in response.content.decode()
+        # What is there may be mended still, and others may write.
+        comment = Comment.objects.filter(author=reader).latest("id")
+        response = reader_client.post(f"{path}{comment.pk}/edit/", {"body": "Mended."})
+        assert response.status_code == HTTPStatus.SEE_OTHER
+        reader_client.force_login(author)
+        response = reader_client.post(path, {"body": "Enough."}, headers=STREAM)
+        assert response.status_code == HTTPStatus.OK
+
+        Comment.all_objects.update(created_at=timezone.now() - timedelta(minutes=1))
+        reader_client.force_login(reader)
+        response = reader_client.post(path, {"body": "And another."}, headers=STREAM)
+        assert response.status_code == HTTPStatus.OK
 
     def test_who_is_not_signed_in_is_sent_to(self, client: Client, article: Article) -> None:
         response = client.post(f"/articles/{article.slug}/comments/", {"body": "Well cut."})

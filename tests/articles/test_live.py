@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from asgiref.sync import sync_to_async
+from django.db import transaction
 
 from apps.articles.discussion import Comment
 from apps.articles.models import Article
@@ -47,14 +48,26 @@ async def next_of(browser: Browser, kind: str) -> str:
         assert "readers_article" in str(frame), frame
 
 
-async def test_every_change_of_an_article_refreshes_the_list(connect: Connect) -> None:
+async def test_what_happens_to_a_published_article_refreshes_the_list(connect: Connect) -> None:
     browser = await stream_of(connect, "articles")
-    article: Article = await call(make_article, published=False)
+    article: Article = await call(make_article)
     assert (await browser.receive())["message"] == REFRESH
 
-    for change in (article.publish, article.withdraw, article.delete, article.restore):
+    for change in (
+        article.save, article.delete, article.restore, article.withdraw, article.publish,
+    ):  # fmt: skip
         await call(change)
         assert (await browser.receive())["message"] == REFRESH
+
+
+async def test_the_work_on_a_draft_is_nobody_elses_business(connect: Connect) -> None:
+    browser = await stream_of(connect, "articles")
+    draft: Article = await call(make_article, published=False)
+
+    for change in (draft.save, draft.delete, draft.restore):
+        await call(change)
+
+    assert await browser.receives_nothing()
 
 
 async def test_readers_of_a_published_article(connect: Connect) -> None:
@@ -72,9 +85,12 @@ async def test_readers_of_a_published_article(connect: Connect) -> None:
     assert "Well cut." in await next_of(browser, "append")
     comment.body = "Very well cut."
     await call(comment.save)
-    assert "Very well cut." in await next_of(browser, "replace")
+    assert "Very well cut." in (replaced := await next_of(browser, "replace"))
+    assert 'method="morph"' in replaced  # an edit form that somebody has open there stays
     await call(comment.delete)
     assert f"comment_{comment.pk}" in await next_of(browser, "remove")
+    await call(comment.restore)
+    assert await next_of(browser, "refresh") == REFRESH
 
 
 @pytest.mark.parametrize("change", ["withdraw", "delete"])
@@ -115,13 +131,36 @@ async def test_an_article_channel_carries_no_other_stream(connect: Connect) -> N
     assert answer["type"] == "reject_subscription"
 
 
-async def test_a_comment_counts_in_its_authors_navigation(connect: Connect) -> None:
+async def test_the_number_of_unread_notes_follows_the_comments(connect: Connect) -> None:
+    article: Article = await call(make_article)
+    browser = await stream_of(connect, stream_name(article.author, "notifications"))
+    reader: User = await call(make_user)
+    comment = Comment(article=article, author=reader, body="Well cut.")
+
+    for change, is_shown in (
+        (comment.save, True),
+        (comment.delete, False),
+        (comment.restore, True),
+        (article.delete, False),
+        (article.restore, True),
+    ):
+        await call(change)
+        message = (await browser.receive())["message"]
+        assert message.startswith('<turbo-stream action="update" target="notification_count">')
+        assert (">1</span>" in message) is is_shown
+
+
+async def test_the_number_is_counted_after_the_commit(connect: Connect) -> None:
     article: Article = await call(make_article)
     browser = await stream_of(connect, stream_name(article.author, "notifications"))
     reader: User = await call(make_user)
 
-    await call(Comment(article=article, author=reader, body="Well cut.").save)
+    def comment_twice() -> None:
+        with transaction.atomic():
+            Comment(article=article, author=reader, body="Well cut.").save()
+            Comment(article=article, author=reader, body="And well glued.").save()
 
-    message = (await browser.receive())["message"]
-    assert message.startswith('<turbo-stream action="update" target="notification_count">')
-    assert ">1</span>" in message
+    await call(comment_twice)
+
+    for _ in range(2):
+        assert ">2</span>" in (await browser.receive())["message"]

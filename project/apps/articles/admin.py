@@ -1,5 +1,6 @@
 from django.contrib import admin
 
+from apps.articles.discussion import Comment
 from apps.articles.models import Article
 from apps.core.admin import SoftDeleteAdmin
 from apps.core.search.admin import SearchAdmin
@@ -13,3 +14,12 @@ class ArticleAdmin(SearchAdmin[Article], SoftDeleteAdmin[Article]):
     search_fields = ["title", "summary", "body"]
     autocomplete_fields = ["author"]
     readonly_fields = ["slug", "status", "published_at", "deleted_at", "created_at", "updated_at"]
+
+
+@admin.register(Comment)
+class CommentAdmin(SoftDeleteAdmin[Comment]):
+    list_display = ["__str__", "author", "article", "created_at", "deleted_at"]
+    list_select_related = ["author", "article"]
+    search_fields = ["body"]
+    autocomplete_fields = ["author", "article"]
+    readonly_fields = ["deleted_at", "created_at", "updated_at"]

@@ -1,5 +1,6 @@
 """Comments on articles, and the notes that tell authors of them."""
 
+from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
@@ -12,6 +13,7 @@ from django.utils import timezone
 from apps.core.models import BaseModel, SoftDeleteModel
 from apps.core.turbo.broadcasting import (
     broadcast_append_to,
+    broadcast_refresh_to,
     broadcast_remove_to,
     broadcast_replace_to,
     broadcast_update_to,
@@ -21,6 +23,7 @@ from apps.users.models import User
 
 COMMENT = "articles/_comment.html"
 COUNT = "articles/_notification_count.html"
+A_MINUTE = 10  # comments that one person may write; each reaches every reader's page
 
 
 class Comment(SoftDeleteModel):
@@ -43,14 +46,20 @@ class Comment(SoftDeleteModel):
     def get_absolute_url(self) -> str:
         return reverse("articles:comment", args=[self.article.slug, self.pk])
 
-    def can_be_edited_by(self, user: User | AnonymousUser) -> bool:
-        return user.pk == self.author_id or user.has_perm("articles.change_comment")
+    @classmethod
+    def is_flooded_by(cls, author: User) -> bool:
+        """Tell whether somebody has written all that they may in a minute, the deleted included."""
+        recent = timezone.now() - timedelta(minutes=1)
+        written = cls.all_objects.filter(author=author, created_at__gt=recent)
+        return written.count() >= A_MINUTE
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         is_new = self._state.adding
         super().save(*args, **kwargs)
         if not is_new:
-            broadcast_replace_to(self.article, target=self, template=COMMENT, comment=self)
+            broadcast_replace_to(
+                self.article, target=self, template=COMMENT, method="morph", comment=self
+            )
             return
         broadcast_append_to(
             self.article, target=dom_id(self.article, "comments"), template=COMMENT, comment=self
@@ -63,7 +72,14 @@ class Comment(SoftDeleteModel):
     ) -> tuple[int, dict[str, int]]:
         result = super().delete(using, keep_parents)
         broadcast_remove_to(self.article, target=self)
+        Notification.broadcast_count(self.article.author)
         return result
+
+    def restore(self) -> int:
+        restored = super().restore()
+        broadcast_refresh_to(self.article)  # it returns to its place among the others
+        Notification.broadcast_count(self.article.author)
+        return restored
 
 
 class NotificationQuerySet(models.QuerySet["Notification"]):
@@ -120,5 +136,6 @@ class Notification(BaseModel):
             "notifications",
             target="notification_count",
             template=COUNT,
-            count=cls.objects.for_person(person).unread().count(),
+            # Called when it is rendered, after the commit: what others have committed counts too.
+            count=cls.objects.for_person(person).unread().count,
         )

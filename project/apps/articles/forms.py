@@ -27,6 +27,13 @@ class CommentForm(forms.ModelForm[Comment]):
         fields = ["body"]
         widgets = {"body": forms.Textarea(attrs={"rows": 3})}
 
+    def clean(self) -> dict[str, Any] | None:
+        if self.instance._state.adding and Comment.is_flooded_by(self.instance.author):
+            raise forms.ValidationError(
+                "You have written a lot in a short time. Please wait a minute.", code="flood"
+            )
+        return super().clean()
+
 
 ORDERS = [("", "Best match"), ("date", "Newest")]
 

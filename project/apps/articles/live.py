@@ -39,4 +39,5 @@ class LiveArticle(SoftDeleteModel):
         if self.is_deleted or not self.is_published:
             reauthorize(self)  # who reads it now may have to stop
         broadcast_refresh_to(self)
-        broadcast_refresh_to(LIST)
+        if self.is_published:  # a draft is in no list but its author's
+            broadcast_refresh_to(LIST)

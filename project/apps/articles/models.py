@@ -9,10 +9,11 @@ from django.utils import timezone
 from django.utils.text import slugify
 
 from apps.articles.discussion import Comment, Notification  # noqa: F401 - found by Django here
-from apps.articles.live import LiveArticle
+from apps.articles.live import LIST, LiveArticle
 from apps.core.models import SoftDeleteQuerySet
 from apps.core.models.soft_delete import LiveManager
 from apps.core.search import SearchConfig, SearchIndex, SearchQuerySet
+from apps.core.turbo.broadcasting import broadcast_refresh_to
 from apps.users.models import User
 
 # Paths of apps.articles.urls.
@@ -135,6 +136,14 @@ class Article(LiveArticle):
         """Make the article a draft again, seen by its author alone."""
         self.status = Status.DRAFT
         self.save(update_fields=["status", "updated_at"])
+        broadcast_refresh_to(LIST)  # which it has left
+
+    def delete(
+        self, using: str | None = None, keep_parents: bool = False
+    ) -> tuple[int, dict[str, int]]:
+        result = super().delete(using, keep_parents)
+        Notification.broadcast_count(self.author)
+        return result
 
     def restore(self) -> int:
         """Bring the article back; when its address is taken meanwhile, it gets a free one."""
@@ -142,7 +151,9 @@ class Article(LiveArticle):
         if self.is_deleted and slug != self.slug:
             self.slug = slug
             self.save(update_fields=["slug", "updated_at"])
-        return super().restore()
+        restored = super().restore()
+        Notification.broadcast_count(self.author)
+        return restored
 
     def _free_slug(self, wanted: str = "") -> str:
         base = wanted or slugify(self.title, allow_unicode=True)[:140].strip("-") or "article"

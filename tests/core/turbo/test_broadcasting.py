@@ -41,6 +41,16 @@ async def test_a_template_is_rendered_into_the_action(follower: Browser, action:
     assert "&lt;New&gt;" in html
 
 
+@pytest.mark.parametrize("action", ["replace", "update"])
+async def test_an_action_may_morph(follower: Browser, action: str) -> None:
+    broadcast = getattr(broadcasting, f"broadcast_{action}_to")
+
+    await call(broadcast, "news", target="list", template=TEMPLATE, method="morph", title="New")
+
+    html = (await follower.receive())["message"]
+    assert html.startswith(f'<turbo-stream action="{action}" method="morph" target="list">')
+
+
 async def test_remove(follower: Browser) -> None:
     await call(broadcasting.broadcast_remove_to, "news", target="x")
 

@@ -56,18 +56,36 @@ def broadcast_prepend_to(
 
 
 def broadcast_replace_to(
-    *streamables: Streamable, target: Model | str, template: str, **context: Any
+    *streamables: Streamable,
+    target: Model | str,
+    template: str,
+    method: str | None = None,
+    **context: Any,
 ) -> None:
     broadcast_action_to(
-        *streamables, action="replace", target=target, template=template, context=context
+        *streamables,
+        action="replace",
+        target=target,
+        template=template,
+        method=method,
+        context=context,
     )
 
 
 def broadcast_update_to(
-    *streamables: Streamable, target: Model | str, template: str, **context: Any
+    *streamables: Streamable,
+    target: Model | str,
+    template: str,
+    method: str | None = None,
+    **context: Any,
 ) -> None:
     broadcast_action_to(
-        *streamables, action="update", target=target, template=template, context=context
+        *streamables,
+        action="update",
+        target=target,
+        template=template,
+        method=method,
+        context=context,
     )
 
 
@@ -97,12 +115,23 @@ def broadcast_action_to(
     action: str,
     target: Model | str,
     template: str = "",
+    method: str | None = None,
     context: dict[str, Any] | None = None,
 ) -> None:
-    """Carry out one action of Turbo Streams on commit; the functions above name each of them."""
+    """Carry out one action of Turbo Streams on commit; the functions above name each of them.
+
+    Args:
+        streamables: what names the stream.
+        action: one of `apps.core.turbo.streams.ACTIONS`.
+        target: the id of the element, or the model that `dom_id` names it by.
+        template: its name; "" for an action without content.
+        method: "morph" to change only what differs, so that what somebody types there stays.
+        context: what the template shows; what can be called is called when it is rendered.
+    """
     name, element = stream_name(*streamables), streams.dom_id(target)
     transaction.on_commit(
-        lambda: render_and_send(name, action, element, template, context or {}), robust=True
+        lambda: render_and_send(name, action, element, template, context or {}, method=method),
+        robust=True,
     )
 
 
@@ -131,12 +160,18 @@ def broadcast_later_to(
 
 
 def render_and_send(
-    name: str, action: str, target: str, template: str, context: dict[str, Any]
+    name: str,
+    action: str,
+    target: str,
+    template: str,
+    context: dict[str, Any],
+    *,
+    method: str | None = None,
 ) -> None:
     """Render and send at once. What goes wrong is logged with the stream, not raised."""
     try:
         content = render_to_string(template, context) if template else ""
-        html = streams.stream(action, target, content)
+        html = streams.stream(action, target, content, method=method)
     except Exception:
         logger.exception("the broadcast of %s to %s could not be rendered", template, name)
         return

@@ -1,6 +1,7 @@
 """`request.turbo`, the status codes by which Turbo knows how a form went, and the messages."""
 
 from collections.abc import Awaitable, Callable
+from http import HTTPStatus
 from typing import cast
 
 from asgiref.sync import iscoroutinefunction
@@ -34,15 +35,24 @@ def finish(request: HttpRequest, response: HttpResponseBase) -> None:
 def set_status(request: HttpRequest, response: HttpResponseBase) -> None:
     """Answer an invalid form with 422 and redirect a valid one with 303.
 
-    Django answers 200 and 302. Turbo shows a form's errors only from a 4xx, and a 302 after PUT,
-    PATCH or DELETE would be followed with the same method.
+    Django answers 200 and 301 or 302. Turbo shows a form's errors only from a 4xx, and what is not
+    303 would be followed with the same method after PUT, PATCH or DELETE.
     """
     if request.method in SAFE_METHODS:
         return
-    if response.status_code == 302:  # noqa: PLR2004
-        response.status_code = 303
-    elif response.status_code == 200 and _shows_errors(response):  # noqa: PLR2004
-        response.status_code = 422
+    if response.status_code in {HTTPStatus.MOVED_PERMANENTLY, HTTPStatus.FOUND}:
+        response.status_code = HTTPStatus.SEE_OTHER
+    elif response.status_code == HTTPStatus.OK and (
+        _shows_errors(response) or _would_be_lost(request, response)
+    ):
+        response.status_code = HTTPStatus.UNPROCESSABLE_ENTITY
+
+
+def _would_be_lost(request: HttpRequest, response: HttpResponseBase) -> bool:
+    """Tell whether Turbo would throw the page away: after a form it shows only what is no 2xx."""
+    is_page = response.get("Content-Type", "").startswith("text/html")
+    turbo = turbo_of(request)
+    return is_page and turbo.request_id is not None and turbo.frame is None
 
 
 def _shows_errors(response: HttpResponseBase) -> bool:
