@@ -372,6 +372,22 @@ def test_back_and_forward_keep_following(page: Page) -> None:
     expect(page.locator("turbo-cable-stream-source[connected]")).to_have_count(1)
 
 
+def test_a_return_to_the_tab_catches_up(page: Page) -> None:
+    sockets: list[WebSocketRoute] = []
+
+    def answer(socket: WebSocketRoute) -> None:
+        socket.connect_to_server()
+        sockets.append(socket)
+
+    page.route_web_socket(re.compile("/cable$"), answer)
+    follow(page, "/articles/")
+
+    with page.expect_request("**/articles/"):
+        sockets[0].close()
+        page.evaluate("document.dispatchEvent(new Event('visibilitychange', { bubbles: true }))")
+    expect(page.locator("turbo-cable-stream-source[connected]")).to_have_count(1)
+
+
 def test_a_page_that_hears_nothing_says_so_until_it_does(page: Page) -> None:
     is_down = True
 

@@ -1,5 +1,5 @@
 import { adapters } from "@rails/actioncable"
-import { afterEach, beforeEach, expect, test, vi } from "vitest"
+import { afterEach, beforeEach, expect, onTestFinished, test, vi } from "vitest"
 import { find } from "../testing"
 import "./turbo_cable_stream_source_element"
 
@@ -17,6 +17,7 @@ class Socket {
   onmessage?: (event: { data: string }) => void
   onclose?: (event: object) => void
   onopen?: () => void
+  #heartbeat: ReturnType<typeof setInterval>
 
   constructor() {
     Socket.opened.push(this)
@@ -25,6 +26,8 @@ class Socket {
       this.onopen?.()
       this.say({ type: "welcome" })
     })
+    // The client would give up on a socket from which it hears nothing.
+    this.#heartbeat = setInterval(() => this.say({ type: "ping" }), 3000)
   }
 
   send(text: string): void {
@@ -36,6 +39,7 @@ class Socket {
   }
 
   close(): void {
+    clearInterval(this.#heartbeat)
     this.readyState = Socket.CLOSED
     this.onclose?.({})
   }
@@ -50,6 +54,13 @@ const commands = () =>
       ({ command, identifier }) => `${command} ${JSON.parse(identifier).signed_stream_name}`,
     )
     .filter((command, index, all) => command !== all[index - 1])
+function listen(event: string): ReturnType<typeof vi.fn> {
+  const listener = vi.fn()
+  document.addEventListener(event, listener)
+  onTestFinished(() => document.removeEventListener(event, listener))
+  return listener
+}
+
 const settle = () => vi.advanceTimersByTimeAsync(20)
 
 async function follow(name = "news:signed"): Promise<string> {
@@ -90,6 +101,67 @@ test("says while it is connected that it is", async () => {
 
   socket().close()
   expect(source().hasAttribute("connected")).toBe(false)
+})
+
+test.each([
+  ["a prompt answer", 1500, 0],
+  ["a late first answer, as when the server had to wait", 2500, 1],
+])("%s after %d ms asks for the page %d times", async (_, wait, times) => {
+  const missed = listen("cable:reconnected")
+  const identifier = await follow()
+
+  await vi.advanceTimersByTimeAsync(wait)
+  socket().say({ type: "confirm_subscription", identifier })
+
+  expect(missed).toHaveBeenCalledTimes(times)
+})
+
+test("a second answer to what was asked twice is no gap", async () => {
+  const missed = listen("cable:reconnected")
+  const identifier = await follow()
+
+  socket().say({ type: "confirm_subscription", identifier })
+  socket().say({ type: "confirm_subscription", identifier })
+
+  expect(missed).not.toHaveBeenCalled()
+})
+
+test("a return to the tab after the socket was lost asks for the page", async () => {
+  const identifier = await follow()
+  socket().say({ type: "confirm_subscription", identifier })
+  const missed = listen("cable:reconnected")
+
+  socket().close()
+  document.dispatchEvent(new Event("visibilitychange", { bubbles: true }))
+  await vi.advanceTimersByTimeAsync(300) // the client opens another without counting an attempt
+  expect(Socket.opened).toHaveLength(2)
+  socket().say({ type: "confirm_subscription", identifier })
+
+  expect(source().hasAttribute("connected")).toBe(true)
+  expect(missed).toHaveBeenCalledOnce()
+})
+
+test("every subscription says that it may have missed something", async () => {
+  const first = await follow("one")
+  const other = document.createElement("turbo-cable-stream-source")
+  other.setAttribute("channel", "TurboStreamsChannel")
+  other.setAttribute("signed-stream-name", "two")
+  document.body.append(other)
+  await settle()
+  const second = first.replace("one", "two")
+  const confirm = () => {
+    for (const identifier of [first, second])
+      socket().say({ type: "confirm_subscription", identifier })
+  }
+  confirm()
+  const missed = listen("cable:reconnected")
+
+  socket().close()
+  document.dispatchEvent(new Event("visibilitychange", { bubbles: true }))
+  await vi.advanceTimersByTimeAsync(300)
+  confirm()
+
+  expect(missed).toHaveBeenCalledTimes(2)
 })
 
 test("gives what it receives to Turbo", async () => {

@@ -2,6 +2,8 @@ import { connectStreamSource, disconnectStreamSource } from "@hotwired/turbo"
 import type { Subscription } from "@rails/actioncable"
 import { subscribe, unsubscribe } from "../lib/cable"
 
+const PROMPT = 2000 // milliseconds: a page that is younger has missed nothing worth a request
+
 /**
  * Follows the stream that the server named and signed, and gives what comes to Turbo.
  *
@@ -13,6 +15,7 @@ export class TurboCableStreamSourceElement extends HTMLElement {
   static observedAttributes = ["channel", "signed-stream-name"]
 
   #wasConnected = false
+  #upToDate = 0 // when the page showed all that had been said; 0 once it may lack something
   #current: object | undefined // stands for the latest subscription: what older ones say is void
   #subscription: Subscription | undefined
 
@@ -37,6 +40,7 @@ export class TurboCableStreamSourceElement extends HTMLElement {
   async #subscribe(): Promise<void> {
     const current = {}
     this.#current = current
+    this.#upToDate = Date.now()
     const only = (act: () => void) => () => {
       if (this.#current === current) act()
     }
@@ -46,8 +50,8 @@ export class TurboCableStreamSourceElement extends HTMLElement {
         signed_stream_name: this.getAttribute("signed-stream-name"),
       },
       {
-        connected: ({ reconnected }) => only(() => this.#connected(reconnected))(),
-        disconnected: only(() => this.#change({ connected: false })),
+        connected: only(() => this.#connected()),
+        disconnected: only(() => this.#disconnected()),
         rejected: only(() => this.#rejected()),
         received: (data: string) =>
           only(() => this.dispatchEvent(new MessageEvent("message", { data })))(),
@@ -65,9 +69,18 @@ export class TurboCableStreamSourceElement extends HTMLElement {
     this.#change({ connected: false, rejected: false })
   }
 
-  #connected(reconnected: boolean): void {
+  /**
+   * Also after a gap that nobody announced, as of a socket that died in its sleep. The client's own
+   * `reconnected` is of no use: it is said to one subscription, and not when a tab was returned to.
+   */
+  #connected(): void {
     this.#change({ connected: true, rejected: false })
-    if (reconnected) this.#tell("cable:reconnected")
+    if (Date.now() - this.#upToDate > PROMPT) this.#tell("cable:reconnected")
+  }
+
+  #disconnected(): void {
+    this.#upToDate = 0
+    this.#change({ connected: false })
   }
 
   #rejected(): void {

@@ -13,8 +13,15 @@ export async function subscribe(
 ): Promise<Subscription> {
   clearTimeout(closing)
   subscriptions += 1
-  consumer ??= import("@rails/actioncable").then(({ createConsumer }) => createConsumer("/cable"))
-  return (await consumer).subscriptions.create(params, callbacks)
+  try {
+    consumer ??= import("@rails/actioncable").then(({ createConsumer }) => createConsumer("/cable"))
+    return (await consumer).subscriptions.create(params, callbacks)
+  } catch (error) {
+    // Nothing follows, and whoever comes next loads the client again.
+    subscriptions -= 1
+    consumer = undefined
+    throw error
+  }
 }
 
 /** Ends a subscription; without any the socket closes soon, so that idle pages hold none. */

@@ -1,0 +1,34 @@
+import { afterEach, expect, test, vi } from "vitest"
+import { subscribe, unsubscribe } from "./cable"
+
+const callbacks = {}
+let isOffline = true
+const disconnect = vi.fn()
+
+vi.mock("@rails/actioncable", () => ({
+  get createConsumer() {
+    if (isOffline) throw new TypeError("Failed to fetch dynamically imported module")
+    return () => ({
+      subscriptions: { create: () => ({ unsubscribe: vi.fn() }) },
+      disconnect,
+    })
+  },
+}))
+
+afterEach(() => {
+  vi.useRealTimers()
+})
+
+test("a client that could not be loaded is loaded by the next who follows something", async () => {
+  vi.useFakeTimers()
+  const params = { channel: "TurboStreamsChannel" }
+  await expect(subscribe(params, callbacks)).rejects.toThrow("Failed to fetch")
+
+  isOffline = false
+  const subscription = await subscribe(params, callbacks)
+  unsubscribe(subscription)
+  await vi.advanceTimersByTimeAsync(5000)
+
+  // The one that failed is not counted: nothing is followed any more.
+  expect(disconnect).toHaveBeenCalledOnce()
+})
