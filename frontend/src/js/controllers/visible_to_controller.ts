@@ -11,6 +11,11 @@ export default class extends Controller<HTMLElement> {
   declare readonly userValue: string
 
   connect(): void {
+    this.update()
+  }
+
+  /** Also an action for turbo:morph-element: the server renders it hidden. */
+  update(): void {
     const current = document.querySelector<HTMLMetaElement>('meta[name="current-user-id"]')
     this.element.hidden = !this.userValue || current?.content !== this.userValue
   }

@@ -2,12 +2,18 @@ import { beforeEach, expect, test } from "vitest"
 import { find } from "../testing"
 import { focusErrors } from "./error_focus"
 
-const submitted = (success: boolean) =>
-  focusErrors(new CustomEvent("turbo:submit-end", { detail: { success } }))
+addEventListener("turbo:submit-end", focusErrors)
+
+function submitted(success: boolean, form = "#page"): void {
+  const detail = { success, fetchResponse: {} }
+  find(form).dispatchEvent(new CustomEvent("turbo:submit-end", { bubbles: true, detail }))
+}
 const rendered = () => window.dispatchEvent(new Event("turbo:render"))
 
 beforeEach(() => {
-  document.body.innerHTML = "<input name=first><input name=wrong autofocus><button></button>"
+  document.body.innerHTML = `
+    <form id="page"><input name="first"><input name="wrong" autofocus><button></button></form>
+    <turbo-frame><form id="framed"></form></turbo-frame>`
   find("button").focus()
 })
 
@@ -27,6 +33,19 @@ test("a page that changes for another reason keeps the focus where it is", () =>
   submitted(false)
   rendered()
   find("button").focus()
+  rendered()
+  expect(document.activeElement).toBe(find("button"))
+})
+
+test("a form in a frame is Turbo's own matter, and the next page is another", () => {
+  submitted(false, "#framed")
+  rendered()
+  expect(document.activeElement).toBe(find("button"))
+})
+
+test("without an answer there is nothing to wait for", () => {
+  const detail = { success: false, error: new TypeError("Failed to fetch") }
+  find("#page").dispatchEvent(new CustomEvent("turbo:submit-end", { bubbles: true, detail }))
   rendered()
   expect(document.activeElement).toBe(find("button"))
 })
