@@ -1,15 +1,19 @@
 import * as Turbo from "@hotwired/turbo"
 import "./controllers"
 import "./elements/turbo_cable_stream_source_element"
-import { confirmInDialog } from "./lib/confirmation"
+import { confirmInDialog, dismissQuestion } from "./lib/confirmation"
 import { focusErrors } from "./lib/error_focus"
 import { morphFrame } from "./lib/frame_morphing"
 import { keepAttributes, keepUnsaved } from "./lib/morphing"
+import { forgetProgressBar } from "./lib/progress_bar"
 import { refresh, refreshFromStream } from "./lib/refresh"
 
 Turbo.config.forms.confirm = confirmInDialog
 Turbo.StreamActions.refresh = refreshFromStream
 
+addEventListener("turbo:visit", dismissQuestion)
+addEventListener("turbo:visit", forgetProgressBar)
+addEventListener("turbo:submit-start", forgetProgressBar)
 addEventListener("turbo:submit-end", focusErrors)
 addEventListener("turbo:before-frame-render", morphFrame)
 addEventListener("turbo:before-morph-attribute", keepAttributes)

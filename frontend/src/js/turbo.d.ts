@@ -5,6 +5,11 @@ declare module "@hotwired/turbo" {
   interface Navigator {
     /** The visit under way. */
     currentVisit?: object
+    stop(): void
+  }
+  interface Adapter {
+    /** Timer of the browser's adapter: when it fires, the progress bar is shown. */
+    visitProgressBarTimeout?: number
   }
   interface TurboSession {
     /** The X-Turbo-Request-Id of what this window has requested of late. */

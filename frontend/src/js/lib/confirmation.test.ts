@@ -1,6 +1,6 @@
-import { beforeEach, expect, test } from "vitest"
+import { beforeEach, expect, test, vi } from "vitest"
 import { find } from "../testing"
-import { confirmInDialog } from "./confirmation"
+import { confirmInDialog, dismissQuestion } from "./confirmation"
 
 const dialog = () => find<HTMLDialogElement>("dialog")
 
@@ -37,8 +37,34 @@ test("yes once is not yes for ever", async () => {
   expect(await second).toBe(false)
 })
 
-test("a page without the dialog is a mistake that shows", () => {
+test("a page that is left takes its question along", async () => {
+  const asked = confirmInDialog("Delete it?")
+
+  dismissQuestion()
+
+  expect(dialog().open).toBe(false)
+  expect(await asked).toBe(false)
+})
+
+test("a dialog that stands open is no obstacle", async () => {
+  const first = confirmInDialog("Delete it?")
+  const second = confirmInDialog("Delete that?")
+  expect(await first).toBe(false)
+
+  await vi.waitUntil(() => dialog().open)
+  expect(find("p").textContent).toBe("Delete that?")
+  dialog().close("yes")
+  expect(await second).toBe(true)
+})
+
+test("where nothing was asked nothing happens", async () => {
+  await dismissQuestion()
+  document.body.innerHTML = ""
+  await dismissQuestion()
+})
+
+test("a page without the dialog is a mistake that shows", async () => {
   document.body.innerHTML = ""
 
-  expect(() => confirmInDialog("?")).toThrow("components/confirmation.html")
+  await expect(confirmInDialog("?")).rejects.toThrow("components/confirmation.html")
 })
