@@ -11,7 +11,7 @@ function change(): void {
 beforeEach(async () => {
   vi.useFakeTimers()
   await mount(
-    `<p hidden data-controller="connection" data-action="cable:change@document->connection#update"></p>
+    `<p data-controller="connection" data-connection-text-value="Paused." data-action="cable:change@document->connection#update"></p>
      <turbo-cable-stream-source></turbo-cable-stream-source>`,
     { connection: ConnectionController },
   )
@@ -27,21 +27,21 @@ test("a short wait is not worth a word", () => {
   change()
   vi.advanceTimersByTime(9000)
 
-  expect(find("p").hidden).toBe(true)
+  expect(find("p").textContent).toBe("")
 })
 
 test("a longer one is shown, until the connection is back", () => {
   vi.advanceTimersByTime(4000)
-  expect(find("p").hidden).toBe(false)
+  expect(find("p").textContent).toBe("Paused.")
 
   source().toggleAttribute("connected", true)
   change()
-  expect(find("p").hidden).toBe(true)
+  expect(find("p").textContent).toBe("")
 })
 
 test("a page that follows nothing says nothing, and neither does one that was refused", () => {
   source().toggleAttribute("rejected", true)
   vi.advanceTimersByTime(9000)
 
-  expect(find("p").hidden).toBe(true)
+  expect(find("p").textContent).toBe("")
 })

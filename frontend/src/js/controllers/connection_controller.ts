@@ -2,10 +2,14 @@ import { Controller } from "@hotwired/stimulus"
 
 const WAITING = "turbo-cable-stream-source:not([connected], [rejected])"
 
-/** Shows its element while live updates do not arrive, once that has lasted for a moment. */
+/**
+ * Says in its element that live updates do not arrive, once that has lasted for a moment.
+ * Screen readers tell of a text that changes, and not of one that is shown.
+ */
 export default class extends Controller<HTMLElement> {
-  static values = { delay: { type: Number, default: 4000 } } // milliseconds
+  static values = { text: String, delay: { type: Number, default: 4000 } } // milliseconds
 
+  declare readonly textValue: string
   declare readonly delayValue: number
   #timer = 0
 
@@ -19,11 +23,15 @@ export default class extends Controller<HTMLElement> {
 
   update(): void {
     clearTimeout(this.#timer)
-    if (!document.querySelector(WAITING)) this.element.hidden = true
-    else if (this.element.hidden) {
+    if (!isWaiting()) this.element.textContent = ""
+    else if (!this.element.textContent) {
       this.#timer = window.setTimeout(() => {
-        this.element.hidden = !document.querySelector(WAITING)
+        this.element.textContent = isWaiting() ? this.textValue : ""
       }, this.delayValue)
     }
   }
+}
+
+function isWaiting(): boolean {
+  return document.querySelector(WAITING) !== null
 }

@@ -1,0 +1,51 @@
+import { beforeEach, expect, test, vi } from "vitest"
+import { find } from "../testing"
+import { handleMissingFrame, noteSubmission } from "./missing_frame"
+
+addEventListener("turbo:before-fetch-response", noteSubmission)
+addEventListener("turbo:frame-missing", handleMissingFrame)
+
+const visit = vi.fn()
+
+beforeEach(() => {
+  visit.mockClear()
+  document.body.innerHTML = `
+    <div id="toasts"></div><template id="unsaved"><p role="alert">Not saved.</p></template>
+    <turbo-frame>
+      <form id="change" method="post"></form><form id="search" method="get"></form>
+    </turbo-frame>`
+})
+
+/** Answers a request of an element in the frame with a page that lacks it. */
+function answer(selector: string): CustomEvent {
+  const response = new Response("<h1>Not found</h1>", { status: 404 })
+  const options = { bubbles: true, cancelable: true }
+  find(selector).dispatchEvent(
+    new CustomEvent("turbo:before-fetch-response", {
+      ...options,
+      detail: { fetchResponse: { response } },
+    }),
+  )
+  const missing = new CustomEvent("turbo:frame-missing", {
+    ...options,
+    detail: { response, visit },
+  })
+  find("turbo-frame").dispatchEvent(missing)
+  return missing
+}
+
+test("a form that failed stays, and a toast says so", () => {
+  const missing = answer("#change")
+
+  expect(missing.defaultPrevented).toBe(true)
+  expect(visit).not.toHaveBeenCalled()
+  expect(find("#toasts [role=alert]").textContent).toBe("Not saved.")
+})
+
+test.each(["turbo-frame", "#search"])("what %s asked for is shown whole", (selector) => {
+  const missing = answer(selector)
+
+  expect(missing.defaultPrevented).toBe(true)
+  expect(visit).toHaveBeenCalledWith(missing.detail.response)
+  expect(find("#toasts").children).toHaveLength(0)
+})
