@@ -1,13 +1,17 @@
 """Who may follow what, and how fast that ends."""
 
 import json
+from typing import Any
 
 import pytest
 from asgiref.sync import sync_to_async
 from django.contrib.auth.models import AnonymousUser, Group, Permission
+from django.contrib.contenttypes.models import ContentType
 from django.contrib.sessions.backends.cached_db import SessionStore
+from django.contrib.sessions.models import Session
 from django.core.signing import Signer
 from django.test import AsyncClient
+from django.utils import timezone
 
 from apps.core.cable import streams
 from apps.core.cable.broadcasting import abroadcast, reauthorize
@@ -139,6 +143,66 @@ class TestIdentity:
         assert (await browser.subscribe(identifier))["type"] == "reject_subscription"
 
 
+def _by_group(user: User, group: Group, permission: Permission) -> None:
+    user.groups.add(group)
+    group.permissions.add(permission)
+
+
+def _by_itself(user: User, _group: Group, permission: Permission) -> None:
+    user.user_permissions.add(permission)
+
+
+def _of_nobody(_user: User, group: Group, permission: Permission) -> None:
+    group.permissions.add(permission)
+
+
+GIVEN_OR_TAKEN: dict[str, tuple[Any, Any]] = {
+    "user.groups.add": (_of_nobody, lambda u, g, _: u.groups.add(g)),
+    "user.groups.remove": (_by_group, lambda u, g, _: u.groups.remove(g)),
+    "user.groups.clear": (_by_group, lambda u, _g, _p: u.groups.clear()),
+    "user.groups.set": (_by_group, lambda u, _g, _p: u.groups.set([])),
+    "group.user_set.add": (_of_nobody, lambda u, g, _: g.user_set.add(u)),
+    "group.user_set.remove": (_by_group, lambda u, g, _: g.user_set.remove(u)),
+    "group.user_set.clear": (_by_group, lambda _u, g, _p: g.user_set.clear()),
+    "group.delete": (_by_group, lambda _u, g, _p: g.delete()),
+    "group.permissions.remove": (_by_group, lambda _u, g, p: g.permissions.remove(p)),
+    "group.permissions.clear": (_by_group, lambda _u, g, _p: g.permissions.clear()),
+    "permission.group_set.remove": (_by_group, lambda _u, g, p: p.group_set.remove(g)),
+    "permission.group_set.clear": (_by_group, lambda _u, _g, p: p.group_set.clear()),
+    "user.user_permissions.remove": (_by_itself, lambda u, _, p: u.user_permissions.remove(p)),
+    "user.user_permissions.clear": (_by_itself, lambda u, _g, _p: u.user_permissions.clear()),
+    "permission.user_set.remove": (_by_itself, lambda u, _, p: p.user_set.remove(u)),
+    "permission.user_set.clear": (_by_itself, lambda _u, _g, p: p.user_set.clear()),
+    "permission.delete": (_by_itself, lambda _u, _g, p: p.delete()),
+    "permission.delete of a group's": (_by_group, lambda _u, _g, p: p.delete()),
+}
+
+
+@pytest.mark.parametrize("call", GIVEN_OR_TAKEN)
+async def test_a_permission_given_or_taken_closes_the_sockets_of_its_people_only(
+    connect: Connect, ada: User, bob: User, call: str
+) -> None:
+    prepare, change = GIVEN_OR_TAKEN[call]
+
+    def make() -> tuple[Group, Permission]:
+        group = Group.objects.create(name="editors")
+        kind = ContentType.objects.get_for_model(User)
+        permission = Permission.objects.create(codename="edit", name="Edit", content_type=kind)
+        prepare(ada, group, permission)
+        return group, permission
+
+    group, permission = await sync_to_async(make)()
+    before = await sync_to_async(ada.has_perm)("users.edit")
+    browser, other = [await connect(await session_of(user)) for user in (ada, bob)]
+
+    await sync_to_async(change)(ada, group, permission)
+
+    assert await browser.receive() == REMOTE
+    assert await other.receives_nothing()
+    now = await User.objects.aget(pk=ada.pk)
+    assert await sync_to_async(now.has_perm)("users.edit") is not before
+
+
 class TestRevocation:
     async def test_a_logout_closes_the_sockets_of_its_session_only(
         self, connect: Connect, ada: User
@@ -185,26 +249,40 @@ class TestRevocation:
 
         assert await browser.receive() == REMOTE
 
-    async def test_a_login_elsewhere_closes_nothing(self, connect: Connect, ada: User) -> None:
+    @pytest.mark.parametrize(
+        "fields", [None, ["last_login"], ["display_name"], ["avatar", "avatar_small"]]
+    )
+    async def test_what_changes_no_right_closes_nothing(
+        self, connect: Connect, ada: User, fields: list[str] | None
+    ) -> None:
         browser = await connect(await session_of(ada))
 
-        await ada.asave(update_fields=["last_login"])
+        ada.display_name = "Ada"
+        await ada.asave(update_fields=fields)
 
         assert await browser.receives_nothing()
 
-    async def test_a_changed_group_closes_the_sockets_of_its_members(
-        self, connect: Connect, ada: User
+    @pytest.mark.parametrize("right", ["is_staff", "is_superuser"])
+    async def test_a_changed_flag_closes_the_sockets_whatever_was_loaded(
+        self, connect: Connect, ada: User, right: str
     ) -> None:
+        old = await User.objects.aget(pk=ada.pk)
+        await User.objects.filter(pk=ada.pk).aupdate(**{right: not getattr(ada, right)})
         browser = await connect(await session_of(ada))
-        group = await Group.objects.acreate(name="editors")
 
-        await sync_to_async(ada.groups.add)(group)
+        await old.asave()  # puts the flag back
+
         assert await browser.receive() == REMOTE
 
-        browser = await connect(await session_of(ada))
-        permission = await Permission.objects.aget(codename="change_article")
-        await sync_to_async(group.permissions.add)(permission)
-        assert await browser.receive() == REMOTE
+    async def test_to_tidy_expired_sessions_says_nothing(self, connect: Connect, ada: User) -> None:
+        session = await session_of(ada)
+        browser = await connect(session)
+        await Session.objects.filter(pk=session).aupdate(expire_date=timezone.now())
+
+        await sync_to_async(SessionStore.clear_expired)()
+
+        assert not await Session.objects.filter(pk=session).aexists()
+        assert await browser.receives_nothing()
 
     async def test_a_lost_right_ends_the_subscriptions_that_need_it(
         self, connect: Connect, ada: User
