@@ -31,6 +31,12 @@ globalThis.harness = (() => {
     protocol() {
       return consumer.connection.getProtocol()
     },
+    isWatching() {
+      return consumer.connection.monitor.isRunning()
+    },
+    attempts() {
+      return consumer.connection.monitor.reconnectAttempts
+    },
     close() {
       consumer?.disconnect()
     },
