@@ -89,6 +89,7 @@ def test_no_text_breaks_what_is_built_on_a_search(text: str) -> None:
 
 @settings(UNHURRIED, max_examples=100)
 @given(text=st.text(max_size=200).filter(lambda text: "\0" not in text))
+@example(text="a joint\u2028of two\u2029boards")
 def test_any_text_can_be_stored_and_found_again(text: str) -> None:
     with transaction.atomic():
         page = Page.objects.create(title=text[:200], body=text)

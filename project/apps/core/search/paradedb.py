@@ -18,6 +18,7 @@ ALIAS = "words"  # ends the name under which a column is indexed a second time, 
 TOLERANCE = "::pdb.fuzzy(1, f, t)"  # one letter; no prefix; two that are swapped count as one
 MAX_SIMILAR_TERMS = 25
 MAX_COMPLETIONS = 1000  # of the last word of a phrase
+LINE_ENDS = {0x2028: " ", 0x2029: " "}  # JSON5, which pg_search reads, has none within a string
 
 
 class ParadeDB:
@@ -48,7 +49,7 @@ class ParadeDB:
             f"{columns.key} @@@ pdb.more_like_this(%s, min_term_frequency => 1, "
             f"min_doc_frequency => 1, max_query_terms => {MAX_SIMILAR_TERMS})"
         )
-        return sql, [json.dumps(texts, ensure_ascii=False)]
+        return sql, [json.dumps(texts, ensure_ascii=False).translate(LINE_ENDS)]
 
     def resemblance(self, texts: Mapping[str, str], config: SearchConfig, columns: Columns) -> Sql:
         del texts, config
