@@ -1,5 +1,6 @@
 """Comments, notifications, and what each shows to whom."""
 
+import re
 from datetime import timedelta
 from http import HTTPStatus
 
@@ -8,6 +9,7 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
+from apps.articles import discussion_views
 from apps.articles.discussion import Comment, Notification
 from apps.articles.models import Article
 from apps.users.models import User
@@ -61,6 +63,30 @@ class TestComments:
 
         assert text.index("Comment 0 &lt;script&gt;") < text.index("Comment 2")
         assert "Sign in" in text
+
+    def test_older_ones_are_a_link_away(
+        self, client: Client, article: Article, reader: User, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(discussion_views, "AT_ONCE", 2)
+        path = "/articles/on-joints/comments/"
+        for number in range(3):
+            comment_on(article, reader, f"Comment {number}")
+
+        latest = client.get(path).content.decode()
+        assert "Comment 0" not in latest
+        assert latest.index("Comment 1") < latest.index("Comment 2")
+        (link,) = re.findall(r'href="(/articles/on-joints/comments/\?before=[^"]+)"', latest)
+        older = client.get(link).content.decode()
+        assert "Comment 0" in older
+        assert "Comment 1" not in older
+        assert "?before=" not in older
+        # A new one belongs to the latest.
+        target = f'id="comments_article_{article.pk}"'
+        assert (target in latest, target in older) == (True, False)
+
+        for before in ("x", "\x00", "1" * 40):
+            response = client.get(path, {"before": before})
+            assert response.status_code == HTTPStatus.NOT_FOUND
 
     def test_a_frame_gets_no_layout(self, client: Client, article: Article) -> None:
         frame = f"discussion_article_{article.pk}"

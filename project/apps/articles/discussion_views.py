@@ -1,9 +1,10 @@
 from typing import Any, cast
+from uuid import UUID
 
 from django.contrib import messages
 from django.contrib.auth.mixins import LoginRequiredMixin
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.template.loader import render_to_string
 from django.urls import reverse
@@ -18,7 +19,7 @@ from apps.core.turbo.streams import TurboStreamResponse, dom_id
 from apps.users.models import User
 
 PAGE_SIZE = 20
-LATEST = 200  # comments that a page shows
+AT_ONCE = 200  # comments that a page shows
 
 
 def visible_article(request: HttpRequest, slug: str) -> Article:
@@ -27,16 +28,26 @@ def visible_article(request: HttpRequest, slug: str) -> Article:
 
 
 class CommentsView(TemplateView):
-    """The comments of an article (in the frame of its page), and a place to post one to."""
+    """The comments of an article (in the frame of its page), and a place to post one to.
+
+    The latest, or with `?before=` those before that comment.
+    """
 
     template_name = "articles/comments.html"
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         article = kwargs.pop("article", None) or visible_article(self.request, self.kwargs["slug"])
         comments = Comment.objects.filter(article=article).select_related("author", "article")
+        if before := self.request.GET.get("before"):
+            comments = comments.filter(pk__lt=_uuid_or_404(before))
+        latest = list(comments.order_by("-id")[: AT_ONCE + 1])
         kwargs.setdefault("form", CommentForm())
         return super().get_context_data(
-            article=article, comments=reversed(comments.order_by("-id")[:LATEST]), **kwargs
+            article=article,
+            comments=latest[:AT_ONCE][::-1],
+            has_older=len(latest) > AT_ONCE,
+            is_latest=not before,
+            **kwargs,
         )
 
     def post(self, request: HttpRequest, slug: str) -> HttpResponse:
@@ -52,6 +63,13 @@ class CommentsView(TemplateView):
             html = render_to_string("articles/_comment.html", {"comment": comment})
             return TurboStreamResponse(streams.append(dom_id(article, "comments"), html))
         return redirect(article)
+
+
+def _uuid_or_404(text: str) -> UUID:
+    try:
+        return UUID(text)
+    except ValueError as error:
+        raise Http404 from error
 
 
 class CommentMixin:
