@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,14 +19,28 @@ from urllib.request import urlopen
 
 import pytest
 from django.conf import settings
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request, Response, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    ConsoleMessage,
+    Page,
+    Request,
+    Response,
+    expect,
+    sync_playwright,
+)
 
 from apps.devtools.embedded.testing import free_ports, throwaway_data_dir
+from tests.e2e.people import DEMO_PASSWORD, HOME, sign_in
 
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 ARGUMENTS = ["--disable-background-networking", "--disable-component-update", "--no-first-run"]
 START_TIMEOUT = 180  # seconds; the first start also builds the front end
 SCREENSHOTS = settings.BASE_DIR / "test-results"
+TIMEOUT = 15_000  # milliseconds
+
+Visit = Callable[..., Page]
+
+expect.set_options(timeout=TIMEOUT)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -144,7 +158,7 @@ def page(
 ) -> Iterator[Page]:
     """Return a page of a fresh visitor; the test fails when anything went wrong on it."""
     context = browser.new_context(base_url=site, viewport={"width": 1280, "height": 900})
-    context.set_default_timeout(15_000)
+    context.set_default_timeout(TIMEOUT)
     page = context.new_page()
     watch.on(page)
     failed = request.session.testsfailed
@@ -153,4 +167,26 @@ def page(
         SCREENSHOTS.mkdir(exist_ok=True)
         page.screenshot(path=SCREENSHOTS / f"{request.node.name}.png", full_page=True)
     context.close()
+    assert not watch.problems
+
+
+@pytest.fixture
+def visit(browser: Browser, site: str, watch: Watch) -> Iterator[Visit]:
+    """Return what opens the page of another person; nothing may go wrong on it."""
+    contexts = []
+
+    def visit(email: str = "") -> Page:
+        context = browser.new_context(base_url=site, viewport={"width": 1280, "height": 900})
+        context.set_default_timeout(TIMEOUT)
+        contexts.append(context)
+        page = context.new_page()
+        watch.on(page)
+        if email:
+            sign_in(page, email, DEMO_PASSWORD)
+            page.wait_for_url(HOME)
+        return page
+
+    yield visit
+    for context in contexts:
+        context.close()
     assert not watch.problems

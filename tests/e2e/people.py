@@ -2,10 +2,13 @@
 
 import re
 import uuid
+from collections.abc import Callable
 
-from playwright.sync_api import Page
+from playwright.sync_api import Page, Route, expect
 
 PASSWORD = "a-joint-of-wood-29"
+AUTHOR = "ines.okafor@example.com"
+READER = "reader@example.com"
 DEMO_PASSWORD = "dovetail-demo"
 HOME = re.compile(r"^http://localhost:\d+/$")
 
@@ -58,3 +61,58 @@ def prove(page: Page, password: str = PASSWORD) -> None:
     page.get_by_label("Password").fill(password)
     page.get_by_role("main").get_by_role("button", name=re.compile("Confirm|Continue")).click()
     page.wait_for_load_state()
+
+
+def publish(page: Page, title: str) -> str:
+    """Write and publish an article; return its path."""
+    page.goto("/articles/new/")
+    page.get_by_label("Title").fill(title)
+    page.get_by_label("Body").fill("Cut the tails first. " * 400)
+    page.get_by_role("button", name="Save").click()
+    page.get_by_role("button", name="Publish").click()
+    expect(page.get_by_text("Published.", exact=False).first).to_be_visible()
+    return "/articles/" + page.url.rstrip("/").rpartition("/")[2] + "/"
+
+
+def follow(page: Page, path: str) -> None:
+    """Open a page and wait until all its streams are followed."""
+    page.goto(path)
+    expect(page.locator("turbo-cable-stream-source").first).to_be_attached()
+    expect(page.locator("turbo-cable-stream-source:not([connected])")).to_have_count(0)
+
+
+def mark(page: Page) -> None:
+    """Leave a trace in the window, which only a full load of another page removes."""
+    page.evaluate("window.marked = true")
+
+
+def is_marked(page: Page) -> bool:
+    return bool(page.evaluate("window.marked === true"))
+
+
+def title() -> str:
+    return f"Joints {uuid.uuid4().hex[:8]}"
+
+
+def comments(page: Page) -> None:
+    """Scroll to the comments, which are loaded then."""
+    page.get_by_role("heading", name="Comments").or_(
+        page.get_by_role("link", name="Read the comments")
+    ).first.scroll_into_view_if_needed()
+    expect(page.get_by_role("heading", name="Comments")).to_be_visible()
+
+
+def hold(page: Page, url: str) -> list[Route]:
+    """Return a list that gets the next request to this address, which waits to be answered."""
+    held: list[Route] = []
+    page.route(url, lambda route: held.append(route), times=1)  # noqa: PLW0108 - Playwright marks what it is given
+    return held
+
+
+def wait_until(page: Page, condition: Callable[[], object]) -> None:
+    """Wait, while the page lives on, until something is true."""
+    for _ in range(150):
+        if condition():
+            return
+        page.wait_for_timeout(100)
+    raise AssertionError("it did not happen")

@@ -1,90 +1,24 @@
 """What one person does, others see at once; and what they must not see never reaches them."""
 
 import re
-import uuid
-from collections.abc import Callable, Iterator
 from typing import Literal
 
 import pytest
-from playwright.sync_api import (
-    Browser,
-    Page,
-    Route,
-    WebSocket,
-    WebSocketRoute,
-    expect,
+from playwright.sync_api import Page, WebSocket, WebSocketRoute, expect
+
+from tests.e2e.conftest import Visit, Watch
+from tests.e2e.people import (
+    AUTHOR,
+    READER,
+    comments,
+    follow,
+    hold,
+    is_marked,
+    mark,
+    publish,
+    title,
+    wait_until,
 )
-
-from tests.e2e.conftest import Watch
-from tests.e2e.people import DEMO_PASSWORD, HOME, sign_in
-
-AUTHOR = "ines.okafor@example.com"
-READER = "reader@example.com"
-
-Visit = Callable[..., Page]
-
-expect.set_options(timeout=15_000)  # as the pages of conftest.py have it
-
-
-@pytest.fixture
-def visit(browser: Browser, site: str, watch: Watch) -> Iterator[Visit]:
-    """Return what opens the page of another person; nothing may go wrong on it."""
-    contexts = []
-
-    def visit(email: str = "") -> Page:
-        context = browser.new_context(base_url=site, viewport={"width": 1280, "height": 900})
-        context.set_default_timeout(15_000)
-        contexts.append(context)
-        page = context.new_page()
-        watch.on(page)
-        if email:
-            sign_in(page, email, DEMO_PASSWORD)
-            page.wait_for_url(HOME)
-        return page
-
-    yield visit
-    for context in contexts:
-        context.close()
-    assert not watch.problems
-
-
-def publish(page: Page, title: str) -> str:
-    """Write and publish an article; return its path."""
-    page.goto("/articles/new/")
-    page.get_by_label("Title").fill(title)
-    page.get_by_label("Body").fill("Cut the tails first. " * 400)
-    page.get_by_role("button", name="Save").click()
-    page.get_by_role("button", name="Publish").click()
-    expect(page.get_by_text("Published.", exact=False).first).to_be_visible()
-    return "/articles/" + page.url.rstrip("/").rpartition("/")[2] + "/"
-
-
-def follow(page: Page, path: str) -> None:
-    """Open a page and wait until all its streams are followed."""
-    page.goto(path)
-    expect(page.locator("turbo-cable-stream-source").first).to_be_attached()
-    expect(page.locator("turbo-cable-stream-source:not([connected])")).to_have_count(0)
-
-
-def mark(page: Page) -> None:
-    """Leave a trace in the window, which only a full load of another page removes."""
-    page.evaluate("window.marked = true")
-
-
-def is_marked(page: Page) -> bool:
-    return bool(page.evaluate("window.marked === true"))
-
-
-def title() -> str:
-    return f"Joints {uuid.uuid4().hex[:8]}"
-
-
-def comments(page: Page) -> None:
-    """Scroll to the comments, which are loaded then."""
-    page.get_by_role("heading", name="Comments").or_(
-        page.get_by_role("link", name="Read the comments")
-    ).first.scroll_into_view_if_needed()
-    expect(page.get_by_role("heading", name="Comments")).to_be_visible()
 
 
 def test_the_list_follows_what_is_published_and_edited(visit: Visit) -> None:
@@ -305,22 +239,6 @@ def test_nothing_reaches_a_signed_out_browser(visit: Visit) -> None:
     expect(reader.get_by_text("A note for the author.")).to_be_visible()
     second.wait_for_timeout(1000)
     assert not received
-
-
-def hold(page: Page, url: str) -> list[Route]:
-    """Return a list that gets the next request to this address, which waits to be answered."""
-    held: list[Route] = []
-    page.route(url, lambda route: held.append(route), times=1)  # noqa: PLW0108 - see frames_of
-    return held
-
-
-def wait_until(page: Page, condition: Callable[[], object]) -> None:
-    """Wait, while the page lives on, until something is true."""
-    for _ in range(150):
-        if condition():
-            return
-        page.wait_for_timeout(100)
-    raise AssertionError("it did not happen")
 
 
 def frames_of(page: Page) -> list[str]:

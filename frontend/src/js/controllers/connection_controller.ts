@@ -1,6 +1,7 @@
 import { Controller } from "@hotwired/stimulus"
 
-const WAITING = "turbo-cable-stream-source:not([connected], [rejected])"
+const WAITING =
+  "html:not([data-turbo-preview]) turbo-cable-stream-source:not([connected], [rejected])"
 
 /**
  * Says in its element that live updates do not arrive, once that has lasted for a moment.

@@ -247,8 +247,9 @@ test("an element that left while the client was loading follows nothing", async 
 
 test("a preview follows nothing", async () => {
   document.documentElement.dataset.turboPreview = ""
-  document.body.innerHTML = "<turbo-cable-stream-source></turbo-cable-stream-source>"
+  document.body.innerHTML = "<turbo-cable-stream-source connected></turbo-cable-stream-source>"
   await settle()
 
   expect(Socket.opened).toHaveLength(0)
+  expect(source().hasAttribute("connected")).toBe(false)
 })

@@ -20,6 +20,7 @@ export class TurboCableStreamSourceElement extends HTMLElement {
   #subscription: Subscription | undefined
 
   connectedCallback(): void {
+    this.#change({ connected: false, rejected: false }) // a copy that Turbo kept says otherwise
     // A preview is an old copy that is about to be replaced.
     if (document.documentElement.hasAttribute("data-turbo-preview")) return
     connectStreamSource(this)

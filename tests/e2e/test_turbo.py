@@ -1,0 +1,298 @@
+"""Visits, frames and forms by Turbo, as a browser shows them."""
+
+import re
+from typing import Literal
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.e2e.conftest import Visit, Watch
+from tests.e2e.people import (
+    AUTHOR,
+    READER,
+    comments,
+    follow,
+    hold,
+    is_marked,
+    mark,
+    publish,
+    title,
+    wait_until,
+)
+
+IS_MODAL = "dialog => dialog.matches(':modal')"
+
+
+def comment(page: Page, text: str) -> None:
+    page.get_by_role("main").get_by_role("textbox").fill(text)
+    page.get_by_role("button", name="Comment", exact=True).click()
+
+
+def revise(page: Page, path: str, name: str) -> None:
+    """Give an article another title, which refreshes the pages that show it."""
+    page.goto(f"{path}edit/")
+    page.get_by_label("Title").fill(name)
+    page.get_by_role("button", name="Save").click()
+
+
+def focused(page: Page) -> str:
+    """Return the tag and id of what has the focus."""
+    return str(page.evaluate("document.activeElement.localName + '#' + document.activeElement.id"))
+
+
+def test_a_refresh_leaves_people_what_is_theirs(visit: Visit) -> None:
+    author, reader = visit(AUTHOR), visit(READER)
+    path = publish(author, title())
+    follow(reader, path)
+    comments(reader)
+    comment(reader, "Mine to edit.")
+    edit = reader.get_by_role("link", name="Edit your comment")
+    expect(edit).to_be_visible()
+    # What the server did not render goes when the morph comes to the comment.
+    edit.locator("..").evaluate("element => element.setAttribute('data-before', '')")
+
+    revise(author, path, title())
+
+    expect(reader.locator("[data-before]")).to_have_count(0)
+    expect(edit).to_be_visible()
+
+
+def test_an_error_in_a_frame_takes_the_focus_once(visit: Visit, watch: Watch) -> None:
+    watch.expected.add(422)
+    author, reader = visit(AUTHOR), visit(READER)
+    name = title()
+    path = publish(author, name)
+    follow(reader, path)
+    comments(reader)
+
+    reader.get_by_role("button", name="Comment", exact=True).click()
+    expect(reader.locator("textarea[aria-invalid=true]")).to_be_focused()
+
+    link = reader.get_by_role("link", name="Dovetail").first
+    link.focus()
+    revise(author, path, f"{name} revised")
+    expect(reader.get_by_role("heading", name=f"{name} revised")).to_be_attached()
+    reader.wait_for_timeout(500)
+    expect(link).to_be_focused()
+
+
+def test_a_question_does_not_outlive_its_page(visit: Visit) -> None:
+    reader = visit(READER)
+    path = publish(visit(AUTHOR), title())
+    reader.goto("/articles/")
+    reader.locator(f"a[href='{path}']").first.click()
+    comments(reader)
+    comment(reader, "To be deleted.")
+    delete = reader.get_by_role("button", name="Delete your comment")
+    dialog = reader.locator("#confirmation")
+    delete.click()
+    assert dialog.evaluate(IS_MODAL)
+
+    reader.evaluate("history.back()")
+    reader.wait_for_url("**/articles/")
+    expect(dialog).not_to_have_attribute("open", "")
+
+    reader.evaluate("history.forward()")
+    comments(reader)
+    delete.click()
+    assert dialog.evaluate(IS_MODAL)
+    dialog.get_by_role("button", name="Yes").click()
+    expect(reader.get_by_text("To be deleted.")).to_have_count(0)
+
+
+def test_what_cannot_be_saved_stays_and_what_cannot_be_framed_is_shown(
+    visit: Visit, watch: Watch
+) -> None:
+    watch.expected.add(404)
+    author, writer, reader = visit(AUTHOR), visit(READER), visit()
+    path = publish(author, title())
+    for page in (writer, reader):
+        # These hear nothing of what follows.
+        page.route_web_socket(re.compile("/cable$"), lambda socket: None)  # noqa: ARG005
+        page.goto(path)
+    comments(writer)
+    author.get_by_role("button", name="Back to draft").click()
+    expect(author.get_by_role("button", name="Publish")).to_be_visible()
+
+    comment(writer, "Half an hour of work.")
+    expect(writer.get_by_text("This could not be saved.")).to_be_visible()
+    expect(writer.get_by_role("main").get_by_role("textbox")).to_have_value("Half an hour of work.")
+
+    reader.get_by_role("link", name="Read the comments").scroll_into_view_if_needed()
+    reader.wait_for_url("**/comments/")
+    expect(reader.get_by_text("Content missing")).to_have_count(0)
+    # Django's own page for a 404 in development has a style of its own.
+    watch.problems[:] = [problem for problem in watch.problems if "inline style" not in problem]
+
+
+def test_editing_in_place_keeps_the_focus_at_the_comment(visit: Visit) -> None:
+    reader = visit(READER)
+    follow(reader, publish(visit(AUTHOR), title()))
+    comments(reader)
+    comment(reader, "First words.")
+    frame = reader.locator("turbo-frame[id^=comment_]")
+    edit, area = reader.get_by_role("link", name="Edit your comment"), frame.get_by_role("textbox")
+
+    edit.click()
+    expect(area).to_be_focused()
+    reader.get_by_role("link", name="Cancel").click()
+    expect(frame).to_be_focused()
+
+    edit.click()
+    area.fill("Second thoughts.")
+    reader.get_by_role("button", name="Save comment").click()
+    expect(reader.get_by_text("Second thoughts.")).to_be_visible()
+    expect(frame).to_be_focused()
+    expect(reader.get_by_role("log", name="Comments")).to_contain_text("Second thoughts.")
+
+
+def test_a_new_page_is_announced(page: Page) -> None:
+    page.goto("/")
+    announcer = page.locator("#announcer")
+    expect(announcer).to_have_text("")
+
+    page.get_by_role("navigation").get_by_role("link", name="Articles").first.click()
+    expect(announcer).to_have_text("Articles · Dovetail")
+
+
+def test_the_progress_bar_is_styled_and_goes(page: Page) -> None:
+    page.goto("/")
+    held = hold(page, "**/articles/")
+    page.get_by_role("navigation").get_by_role("link", name="Articles").first.click()
+    bar = page.locator(".turbo-progress-bar")
+    expect(bar).to_be_attached()
+    # The watch of the page notes what the policy forbids.
+    assert bar.evaluate("bar => getComputedStyle(bar).position") == "fixed"
+
+    held[0].continue_()
+    page.wait_for_url("**/articles/")
+    expect(bar).to_have_count(0)
+
+
+def test_the_progress_bar_of_a_visit_that_was_given_up_never_comes(page: Page) -> None:
+    page.goto("/")
+    held = hold(page, "**/articles/dashboard/")
+    page.evaluate("""() => {
+        Turbo.visit('/articles/dashboard/')
+        setTimeout(() => Turbo.visit('/articles/'), 50)
+    }""")
+    expect(page.get_by_role("heading", name="Articles", exact=True)).to_be_visible()
+    assert held
+
+    page.wait_for_timeout(1500)  # the bar would come after 500 ms
+    expect(page.locator(".turbo-progress-bar")).to_have_count(0, timeout=1)
+
+
+def test_back_shows_the_page_without_its_toast(visit: Visit) -> None:
+    author = visit(AUTHOR)
+    path = publish(author, title())
+    toasts = author.locator("#toasts .toast-message")
+    expect(toasts).to_have_count(1)
+
+    author.get_by_role("navigation").get_by_role("link", name="Articles", exact=True).first.click()
+    author.wait_for_url("**/articles/")
+    author.evaluate("history.back()")
+    author.wait_for_url(f"**{path}")
+    expect(author.get_by_role("button", name="Back to draft")).to_be_visible()
+    expect(toasts).to_have_count(0, timeout=1)
+
+
+def test_a_preview_is_a_still_picture(page: Page) -> None:
+    follow(page, "/articles/")
+    page.get_by_role("link", name="Dovetail").first.click()
+    page.wait_for_url(re.compile(r":\d+/$"))
+    held = hold(page, "**/articles/")
+
+    page.get_by_role("navigation").get_by_role("link", name="Articles").first.click()
+    expect(page.locator("html[data-turbo-preview]")).to_have_count(1)
+    assert page.locator("turbo-cable-stream-source[connected]").count() == 0
+
+    held[0].continue_()
+    expect(page.locator("html[data-turbo-preview]")).to_have_count(0)
+    expect(page.locator("turbo-cable-stream-source[connected]")).to_have_count(1)
+
+
+@pytest.mark.parametrize("motion", ["no-preference", "reduce"])
+def test_pages_change_by_a_transition_for_who_likes_motion(
+    page: Page, motion: Literal["no-preference", "reduce"]
+) -> None:
+    page.emulate_media(reduced_motion=motion)
+    page.goto("/")
+    page.evaluate("""() => {
+        window.transitions = 0
+        const start = document.startViewTransition.bind(document)
+        document.startViewTransition = (update) => { window.transitions++; return start(update) }
+    }""")
+
+    page.get_by_role("navigation").get_by_role("link", name="Articles").first.click()
+
+    expect(page.get_by_role("heading", name="Articles", exact=True)).to_be_visible()
+    assert page.evaluate("window.transitions") == (1 if motion == "no-preference" else 0)
+
+
+def test_who_is_signed_out_gets_a_page_of_their_own(visit: Visit) -> None:
+    reader = visit(READER)
+    mark(reader)
+    reader.get_by_role("navigation").get_by_role("link", name="Articles", exact=True).first.click()
+    reader.wait_for_url("**/articles/")
+    assert is_marked(reader)
+
+    reader.context.clear_cookies()
+    reader.get_by_role("link", name="Dovetail").first.click()
+
+    expect(reader.get_by_role("link", name="Sign in").first).to_be_visible()
+    wait_until(reader, lambda: not is_marked(reader))
+
+
+def test_a_page_that_is_only_prefetched_leaves_the_toast(visit: Visit) -> None:
+    author = visit(AUTHOR)
+    path = publish(author, title())
+    author.goto("/")
+    token = next(cookie["value"] for cookie in author.context.cookies() if "csrf" in cookie["name"])
+    # What happens elsewhere leaves a message for the page that is shown next.
+    done = author.request.post(
+        f"{path}withdrawal/",
+        headers={"X-CSRF-Token": token, "Referer": author.url},
+        max_redirects=0,
+    )
+    assert done.status in {302, 303}
+
+    navigation = author.get_by_role("navigation")
+    with author.expect_response("**/articles/") as prefetched:
+        navigation.get_by_role("link", name="Articles", exact=True).first.hover()
+    assert "x-sec-purpose" in prefetched.value.request.headers
+    navigation.get_by_role("link", name="My articles").first.click()
+
+    author.wait_for_url("**/articles/mine/")
+    expect(author.locator("#toasts .toast-message")).to_have_count(1)
+
+
+def test_costly_pages_are_not_prefetched(page: Page) -> None:
+    page.goto("/articles/")
+    figures = page.get_by_role("link", name="Figures")
+    urls: list[str] = []
+    page.on("request", lambda request: urls.append(request.url))
+
+    figures.hover()
+    page.wait_for_timeout(500)  # Turbo waits for 100 ms
+
+    assert not [url for url in urls if "dashboard" in url]
+
+
+def test_a_link_that_deletes_carries_the_token(visit: Visit, watch: Watch) -> None:
+    watch.expected.add(405)
+    author = visit(AUTHOR)
+    path = publish(author, title())
+    author.locator("main").evaluate(
+        """(main, href) => {
+            main.insertAdjacentHTML('afterbegin', '<a data-turbo-method="delete">Away with it</a>')
+            main.firstElementChild.href = href
+        }""",
+        f"{path}withdrawal/",
+    )
+
+    with author.expect_response(f"**{path}withdrawal/") as answer:
+        author.get_by_role("link", name="Away with it").click()
+
+    assert answer.value.request.method == "DELETE"
+    assert answer.value.status == 405  # and not 403: the view was reached
