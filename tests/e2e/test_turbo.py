@@ -173,13 +173,14 @@ def test_the_progress_bar_of_a_visit_that_was_given_up_never_comes(page: Page) -
     page.goto("/")
     held = hold(page, "**/articles/dashboard/")
     page.evaluate("""() => {
+        Turbo.config.drive.progressBarDelay = 3000 // time for the second visit to be over
         Turbo.visit('/articles/dashboard/')
         setTimeout(() => Turbo.visit('/articles/'), 50)
     }""")
     expect(page.get_by_role("heading", name="Articles", exact=True)).to_be_visible()
     assert held
 
-    page.wait_for_timeout(1500)  # the bar would come after 500 ms
+    page.wait_for_timeout(4000)
     expect(page.locator(".turbo-progress-bar")).to_have_count(0, timeout=1)
 
 
