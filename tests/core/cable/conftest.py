@@ -1,5 +1,6 @@
 """A browser without a browser: the protocol, spoken to the application in this process."""
 
+import asyncio
 import json
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -37,6 +38,7 @@ class Browser:
         self.scope: dict[str, Any] = {
             "type": "websocket",
             "path": "/cable",
+            "client": ("192.0.2.1", 50000),
             "headers": [(name.encode(), value.encode()) for name, value in values.items()],
             "subprotocols": ["actioncable-v1-json", "actioncable-unsupported"],
         }
@@ -86,6 +88,15 @@ class Browser:
     async def is_closed(self) -> bool:
         event = await self.socket.receive_output(timeout=10)
         return bool(event["type"] == "websocket.close")
+
+
+async def until(condition: Callable[[], object]) -> None:
+    """Wait until something is so."""
+    for _ in range(3000):
+        if condition():
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError("it did not happen")
 
 
 Connect = Callable[..., Awaitable[Browser]]

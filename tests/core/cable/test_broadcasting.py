@@ -13,7 +13,7 @@ from django.db import transaction
 from apps.core.cable import hub
 from apps.core.cable.broadcasting import broadcast
 from apps.core.cable.hub import Hub
-from tests.core.cable.conftest import Connect, turbo_identifier
+from tests.core.cable.conftest import Connect, turbo_identifier, until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -22,6 +22,14 @@ class Layer(InMemoryChannelLayer):
     """A layer whose server can go away."""
 
     is_down = False
+    unreadable = 0  # messages
+
+    async def receive(self, channel: str) -> Any:
+        message = await super().receive(channel)
+        if self.unreadable:
+            self.unreadable -= 1
+            raise ValueError("unpack(b) received extra data")
+        return message
 
     async def group_add(self, group: str, channel: str) -> None:
         if self.is_down:
@@ -108,6 +116,50 @@ async def test_a_layer_that_hangs_does_not_hang_the_browser_for_ever(
     answer = await browser.subscribe('{"channel": "None"}')
 
     assert answer["type"] == "reject_subscription"
+
+
+async def test_who_goes_while_joining_leaves_nothing(connect: Connect, layer: Layer) -> None:
+    await connect()
+    joining = await connect()
+    await joining.subscribe('{"channel": "None"}')
+    layer.group_add = lambda *_: hang()  # type: ignore[method-assign]
+    await joining.send(command="subscribe", identifier=turbo_identifier("news"))
+    await until(lambda: "news" in Hub.current().streams)
+    (channel,) = Hub.current().streams["news"].channels
+
+    channel.connection.drop("it is gone")
+    await joining.socket.wait(timeout=10)
+
+    assert not Hub.current().streams["news"].channels
+
+
+async def test_a_message_that_cannot_be_read_costs_only_itself(
+    connect: Connect, layer: Layer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hub, "RETRY", 0.01)
+    browser = await connect()
+    await browser.subscribe(turbo_identifier("news"))
+    layer.unreadable = 1
+
+    await sync_to_async(broadcast)("news", message="unreadable")
+    await sync_to_async(broadcast)("news", message="after")
+
+    assert (await browser.receive())["message"] == "after"
+
+
+async def test_a_broken_layer_is_not_asked_without_end(
+    connect: Connect, layer: Layer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hub, "RETRY", 60)
+    browser = await connect()
+    await browser.subscribe(turbo_identifier("news"))
+    layer.unreadable = 1_000_000
+
+    for _ in range(10):
+        await sync_to_async(broadcast)("news", message="unreadable")
+
+    assert await browser.receives_nothing()
+    assert layer.unreadable == 1_000_000 - 1
 
 
 async def hang() -> None:

@@ -76,8 +76,8 @@ class Channel:
 
     async def stream_from(self, stream: str) -> None:
         """Receive what is broadcast to a stream; returns when nothing can be missed any more."""
+        self.streams.append(stream)  # first: whatever happens while joining, `leave` knows of it
         await self.connection.hub.join(stream, self)
-        self.streams.append(stream)
 
     def transmit(self, message: Any) -> None:
         """Send JSON to this one subscription."""

@@ -1,4 +1,4 @@
-"""One socket: the ASGI application at `/cable`.
+"""One socket that was let in, and its subscriptions.
 
 It reads commands one after the other and never writes by itself: what it says goes through
 `push`, into a queue with an end. A reader too slow for it is dropped, not waited for.
@@ -7,20 +7,21 @@ It reads commands one after the other and never writes by itself: what it says g
 import asyncio
 import json
 import logging
+import secrets
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from apps.core.cable import origin, protocol
+from apps.core.cable import protocol
 from apps.core.cable.channel import Channel, Rejected
-from apps.core.cable.database import in_thread
-from apps.core.cable.handshake import Identity, header, identify
+from apps.core.cable.handshake import Identity
 from apps.core.cable.hub import Hub, LayerDown
 
 logger = logging.getLogger(__name__)
 
 MAX_MESSAGE = 16 * 1024  # characters a browser may send at once
+MAX_IDENTIFIER = 1024  # characters: it is kept as long as the subscription, and sent with each word
 MAX_SUBSCRIPTIONS = 100
 MAX_BURST = 250  # messages at once: a page that subscribes to all of its streams, twice over
 MAX_RATE = 20  # messages a second in the long run
@@ -28,7 +29,6 @@ MAX_QUEUE = 256  # frames that wait for a slow reader
 MAX_QUEUE_SIZE = 1024 * 1024  # characters that wait for a slow reader
 CLOSE_TIMEOUT = 5.0  # seconds a closed socket has to be gone
 
-Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[Mapping[str, Any]]]
 Send = Callable[[Mapping[str, Any]], Awaitable[None]]
 
@@ -44,17 +44,19 @@ class Connection:
         hub: what delivers broadcasts to it.
         identity: who opened it, fixed for its life.
         subscriptions: by identifier, byte for byte as the browser wrote it.
+        token: names this socket among those of all processes.
     """
 
     __slots__ = (
         "_closing", "_dropped", "_queue", "_queue_size", "_send", "_sender", "_sending_since",
-        "_task", "_tokens", "_tokens_at", "hub", "identity", "subscriptions",
+        "_task", "_tokens", "_tokens_at", "hub", "identity", "subscriptions", "token",
     )  # fmt: skip
 
     def __init__(self, hub: Hub, identity: Identity, send: Send) -> None:
         self.hub = hub
         self.identity = identity
         self.subscriptions: dict[str, Channel] = {}
+        self.token = secrets.token_urlsafe(12)
         self._send = send
         self._task = asyncio.current_task()
         self._queue: deque[str] = deque()
@@ -195,20 +197,22 @@ class Connection:
             self.subscriptions[identifier] = channel
             try:
                 await channel.subscribed()
-            except BaseException as error:
-                del self.subscriptions[identifier]
-                await self._end(channel)
-                if not isinstance(error, Rejected):
-                    raise
-                self.push(protocol.rejection(identifier))
+                # Not there any more: its person lost the right to it meanwhile.
+                channel.is_live = self.subscriptions.get(identifier) is channel
+            except Rejected:
+                self.reject(channel)
+            finally:
+                if not channel.is_live:
+                    self.subscriptions.pop(identifier, None)
+                    await self._end(channel)
+            if not channel.is_live:
                 return
-            if self.subscriptions.get(identifier) is not channel:
-                return  # its person lost the right to it meanwhile
-            channel.is_live = True
         # Also for a second time: without an answer the browser would ask for ever.
         self.push(protocol.confirmation(identifier))
 
     def _build(self, identifier: str) -> Channel | None:
+        if len(identifier) > MAX_IDENTIFIER:
+            return None
         if len(self.subscriptions) >= MAX_SUBSCRIPTIONS:
             logger.warning("a cable connection wants more than %d streams", MAX_SUBSCRIPTIONS)
             return None
@@ -233,11 +237,15 @@ class Connection:
 
     # Endings
 
-    async def reject(self, channel: Channel) -> None:
+    def reject(self, channel: Channel) -> None:
         """End a subscription whose person may no longer follow it; the browser forgets it."""
-        if self.subscriptions.pop(channel.identifier, None) is not None:
-            await self._end(channel)
-            self.push(protocol.rejection(channel.identifier))
+        if self.subscriptions.get(channel.identifier) is not channel:
+            return
+        del self.subscriptions[channel.identifier]
+        self.hub.leave(channel)
+        self.push(protocol.rejection(channel.identifier))
+        if channel.is_live:  # or else it is still being subscribed, and cleaned up there
+            self.hub.in_background(self._end(channel))
 
     async def _unsubscribe_all(self) -> None:
         channels = list(self.subscriptions.values())
@@ -261,23 +269,3 @@ def _json_object(text: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise InvalidRequest("it sent JSON that is no object")
     return value
-
-
-async def serve(scope: Scope, receive: Receive, send: Send) -> None:
-    """Answer a handshake: 403 to what is no page of ours, else the socket and its life."""
-    await receive()  # websocket.connect
-    # Some servers hand the whole header over as one name.
-    offered = [part.strip() for name in scope["subprotocols"] for part in name.split(",")]
-    allowed = origin.is_allowed(header(scope, b"origin"), header(scope, b"host") or "")
-    if protocol.SUBPROTOCOL not in offered or not allowed:
-        await send({"type": "websocket.close", "code": 1008})
-        return
-    try:
-        identity = await in_thread(identify, scope)
-    except Exception:
-        # The database is away: without an identity nobody comes in, and the browser tries again.
-        logger.exception("a cable connection could not be identified")
-        await send({"type": "websocket.close", "code": 1013})
-        return
-    await send({"type": "websocket.accept", "subprotocol": protocol.SUBPROTOCOL})
-    await Connection(Hub.current(), identity, send).run(receive)

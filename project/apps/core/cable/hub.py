@@ -9,6 +9,7 @@ import asyncio
 import logging
 import random
 import time
+from collections import Counter
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, ClassVar
 from weakref import WeakKeyDictionary
@@ -16,6 +17,8 @@ from weakref import WeakKeyDictionary
 from channels.layers import get_channel_layer
 
 from apps.core.cable import protocol
+from apps.core.cable.database import THREADS
+from apps.core.cable.recheck import reauthorize, recheck_on_beat, recheck_soon
 from apps.core.cable.streams import group_name
 
 if TYPE_CHECKING:
@@ -29,6 +32,7 @@ SEND_TIMEOUT = 10.0  # seconds a browser has to take one frame
 MERGE_DELAY = 0.1  # seconds in which several refreshes of one stream become one
 JOIN_TIMEOUT = 5.0  # seconds the layer has to add a stream
 CATCH_UP_SPREAD = 3.0  # seconds over which pages fetch anew what they may have missed
+RETRY = 1.0  # seconds until a layer that failed is asked again
 
 
 class LayerDown(Exception):  # noqa: N818 - a state that passes
@@ -36,13 +40,21 @@ class LayerDown(Exception):  # noqa: N818 - a state that passes
 
 
 class Stream:
-    """Who follows one stream here. `joined` is done when the layer sends its messages to us."""
+    """Who follows one stream here.
 
-    __slots__ = ("channels", "joined")
+    Attributes:
+        joined: is done when the layer sends its messages to us.
+        asking: how many ask at this moment who may follow; meanwhile nobody is told anything.
+        missed: whether something came meanwhile.
+    """
+
+    __slots__ = ("asking", "channels", "joined", "missed")
 
     def __init__(self, joined: "asyncio.Task[None]") -> None:
         self.channels: set[Channel] = set()
         self.joined = joined
+        self.asking = 0
+        self.missed = False
 
 
 class Hub:
@@ -50,7 +62,13 @@ class Hub:
 
     Attributes:
         connections: all sockets of this loop.
+        holders: how many of them each session, or the visitors of each address, hold.
+        heard: counts what may have ended a session, also of a socket that is not added yet.
+        questions: lets only so many ask the database that one thread is left for who arrives.
+        sessions_asked_at, rights_asked_at: when it was last asked whether all still may be here.
     """
+
+    heard: ClassVar[int] = 0
 
     _hubs: ClassVar[WeakKeyDictionary[asyncio.AbstractEventLoop, "Hub"]] = WeakKeyDictionary()
     # Called on every beat, with the hub: what else has to happen regularly while sockets are open.
@@ -58,13 +76,16 @@ class Hub:
 
     def __init__(self) -> None:
         self.connections: set[Connection] = set()
+        self.holders: Counter[str] = Counter()
         self.streams: dict[str, Stream] = {}
+        self.questions = asyncio.Semaphore(THREADS - 1)
+        self.sessions_asked_at = self.rights_asked_at = time.monotonic()
         self.layer: Any = get_channel_layer()
         self._channel: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._tasks = [asyncio.create_task(self._listen()), asyncio.create_task(self._beat())]
         self._merging: dict[tuple[str, str], str] = {}
         self._tidying: asyncio.Task[None] | None = None
-        self._background: set[asyncio.Task[None]] = set()
+        self.background: set[asyncio.Task[None]] = set()
 
     @classmethod
     def current(cls) -> "Hub":
@@ -81,9 +102,14 @@ class Hub:
 
     def add(self, connection: "Connection") -> None:
         self.connections.add(connection)
+        self.holders[connection.identity.holder] += 1
 
     def remove(self, connection: "Connection") -> None:
-        self.connections.discard(connection)
+        if connection in self.connections:
+            self.connections.remove(connection)
+            self.holders.subtract([holder := connection.identity.holder])
+            if not self.holders[holder]:
+                del self.holders[holder]
         if not self.connections and self._hubs.get(asyncio.get_running_loop()) is self:
             del self._hubs[asyncio.get_running_loop()]
             for task in (*self._tasks, self._tidying):
@@ -141,17 +167,25 @@ class Hub:
                     channel = await self._open()
                 except Exception as error:  # noqa: BLE001 - whatever it is, the layer is away
                     logger.warning("the channel layer does not answer (%s)", error)
-                    await asyncio.sleep(1)
+                    await asyncio.sleep(RETRY)
             self._channel.set_result(channel)
+            self._recover()  # who came before has not heard what ended meanwhile
             while True:
-                message = await self.layer.receive(channel)
-                try:
+                if message := await self._receive(channel):
                     self._deliver(message)
-                except Exception:
-                    logger.exception("a broadcast could not be delivered")
         finally:
             if channel:
                 await self._close(channel)
+
+    async def _receive(self, channel: str) -> dict[str, Any] | None:
+        try:
+            message: dict[str, Any] = await self.layer.receive(channel)
+        except Exception:
+            # Either it is no message of ours, or the layer is broken: then this must not spin.
+            logger.exception("a message of the channel layer cannot be read")
+            await asyncio.sleep(RETRY)
+            return None
+        return message
 
     async def _open(self) -> str:
         channel: str = await self.layer.new_channel()
@@ -167,19 +201,25 @@ class Hub:
                 logger.info("the channel layer does not answer (%s)", error)
 
     def _deliver(self, message: dict[str, Any]) -> None:
-        match message["type"]:
-            case "cable.message" if "kind" in message:
-                self._merge(message)
-            case "cable.message":
-                self.deliver_here(message["stream"], message["payload"])
-            case "cable.disconnect":
-                self._disconnect(message)
-            case "cable.reauthorize":
-                self.in_background(self.reauthorize(message["stream"]))
+        try:
+            match message["type"]:
+                case "cable.message" if "kind" in message:
+                    self._merge(message)
+                case "cable.message":
+                    self.deliver_here(message["stream"], message["payload"])
+                case "cable.disconnect":
+                    self._disconnect(message)
+                case "cable.reauthorize":
+                    self.in_background(reauthorize(self, message["stream"]))
+        except Exception:
+            logger.exception("a broadcast could not be delivered")
 
     def deliver_here(self, name: str, payload: str) -> None:
         """Send encoded JSON to the followers of a stream in this process."""
         stream = self.streams.get(name)
+        if stream and stream.asking:
+            stream.missed = True
+            return
         for channel in list(stream.channels) if stream else ():
             if channel.is_live:
                 channel.connection.push(protocol.message(channel.prefix, payload))
@@ -197,32 +237,18 @@ class Hub:
         loop.call_later(MERGE_DELAY, lambda: self.deliver_here(name, self._merging.pop(key)))
 
     def _disconnect(self, message: dict[str, Any]) -> None:
+        Hub.heard += 1
         users, sessions = set(message["users"]), set(message["sessions"])
         for connection in list(self.connections):
             identity = connection.identity
             if identity.user_id in users or identity.session in sessions:
                 connection.close(protocol.REMOTE, reconnect=True)
 
-    async def reauthorize(self, name: str) -> None:
-        """Ask anew whether those who follow a stream may; end the subscriptions that may not."""
-        stream = self.streams.get(name)
-        answers: dict[tuple[type[Channel], str | None], bool] = {}
-        for channel in list(stream.channels) if stream else []:
-            key = type(channel), channel.user_id
-            if key not in answers:
-                try:
-                    answers[key] = await channel.is_allowed()
-                except Exception:
-                    logger.exception("nobody could say who may follow %s: nobody may", name)
-                    answers[key] = False
-            if not answers[key]:
-                await channel.connection.reject(channel)
-
     def in_background(self, work: Coroutine[Any, Any, None]) -> None:
         """Run something to its end without waiting for it."""
         task = asyncio.create_task(work)
-        self._background.add(task)
-        task.add_done_callback(self._background.discard)
+        self.background.add(task)
+        task.add_done_callback(self.background.discard)
 
     # Time
 
@@ -240,7 +266,7 @@ class Hub:
 
     async def tidy(self) -> None:
         """Do what the pings must not wait for."""
-        for work in (Hub._prune, *self.on_beat):
+        for work in (Hub._prune, recheck_on_beat, *self.on_beat):
             try:
                 await work(self)
             except Exception as error:  # noqa: BLE001 - the next beat tries again
@@ -255,10 +281,18 @@ class Hub:
             connection.close(protocol.SERVER_RESTART, reconnect=True)
 
     def catch_up(self) -> None:
-        """Tell every channel that messages may have been lost, spread over some seconds."""
+        """Make up for what may have been lost: ask who may stay, and tell every channel.
+
+        The second is spread over some seconds, since pages fetch themselves.
+        """
+        self._recover()
         loop = asyncio.get_running_loop()
         for connection in list(self.connections):
             loop.call_later(random.uniform(0, CATCH_UP_SPREAD), connection.catch_up)  # noqa: S311
+
+    def _recover(self) -> None:
+        Hub.heard += 1
+        recheck_soon(self)
 
 
 def _failed(task: "asyncio.Task[None]") -> bool:
