@@ -1,3 +1,4 @@
+from functools import partial
 from typing import cast
 
 from django.template.loader import render_to_string
@@ -26,14 +27,16 @@ class ArticleChannel(TurboStreamsChannel):
 
     async def subscribed(self) -> None:
         await super().subscribed()
-        self.person = self.user_id or f"visitor-{id(self)}"
-        await presence.enter(self.stream, self.person, self._show_readers)
+        # One socket can follow twice, with a spare parameter: it is still one reader.
+        self.person = self.user_id or f"visitor-{self.connection.token}"
+        pk = self.stream.partition(":")[2]
+        presence.enter(self.stream, self.person, partial(show_readers, pk))
 
     async def unsubscribed(self) -> None:
         if self.person:
-            await presence.leave(self.stream, self.person)
+            presence.leave(self.stream, self.person)
 
-    def _show_readers(self, count: int) -> str:
-        pk = self.stream.partition(":")[2]
-        text = render_to_string("articles/_readers.html", {"count": count})
-        return streams.update(f"readers_article_{pk}", text)
+
+def show_readers(pk: str, count: int) -> str:
+    text = render_to_string("articles/_readers.html", {"count": count})
+    return streams.update(f"readers_article_{pk}", text)

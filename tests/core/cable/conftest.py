@@ -14,6 +14,7 @@ from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_K
 from django.contrib.sessions.backends.cached_db import SessionStore
 
 from apps.core.cable.asgi import with_cable
+from apps.core.cable.presence import Rooms
 from apps.core.cable.streams import sign
 from apps.users.models import User
 
@@ -121,6 +122,7 @@ async def connect() -> AsyncIterator[Connect]:
     yield connect
     for browser in browsers:
         await browser.close()
+    await until(lambda: not Rooms.current().tasks)
 
 
 def log_in(user: User) -> str:

@@ -7,9 +7,10 @@ from unittest.mock import patch
 import pytest
 
 from apps.core.cable import presence
+from apps.core.cable.broadcasting import abroadcast
 from apps.core.cable.hub import Hub
 from apps.core.cable.presence import Rooms
-from tests.core.cable.conftest import Browser, Connect, turbo_identifier
+from tests.core.cable.conftest import Browser, Connect, turbo_identifier, until
 
 
 def show(count: int) -> str:
@@ -21,6 +22,7 @@ async def follower(connect: Connect) -> AsyncIterator[Browser]:
     browser = await connect()
     await browser.subscribe(turbo_identifier("room"))
     yield browser
+    await until(lambda: not Rooms.current().tasks)
     await Rooms.current().server.aclose()
 
 
@@ -31,31 +33,82 @@ async def told(follower: Browser, text: str) -> None:
 
 
 async def test_people_are_counted_once(follower: Browser) -> None:
-    await presence.enter("room", "ada", show)
-    await presence.enter("room", "ada", show)  # a second window
-    await presence.enter("room", "bob", show)
+    presence.enter("room", "ada", show)
+    presence.enter("room", "ada", show)  # a second window
+    presence.enter("room", "bob", show)
     await told(follower, "2 here")
 
-    await presence.leave("room", "ada")
-    await presence.leave("room", "bob")
+    presence.leave("room", "ada")
+    presence.leave("room", "bob")
     await told(follower, "1 here")
 
-    await presence.leave("room", "ada")
+    presence.leave("room", "ada")
     await told(follower, "0 here")
-    assert not Rooms.current().rooms
+    await until(lambda: not Rooms.current().rooms)
+
+
+async def test_who_is_still_in_another_process_has_not_left(follower: Browser) -> None:
+    here, there = Rooms.current(), Rooms()
+    presence.enter("room", "ada", show)
+    presence.enter("room", "bob", show)
+    await until(lambda: not here.tasks)
+    with patch.object(Rooms, "current", return_value=there):
+        presence.enter("room", "ada", show)
+        await until(lambda: not there.tasks)
+    await told(follower, "2 here")
+
+    presence.leave("room", "ada")
+    presence.leave("room", "bob")
+    await told(follower, "1 here")
+
+    with patch.object(Rooms, "current", return_value=there):
+        presence.leave("room", "ada")
+    await told(follower, "0 here")
+    await until(lambda: not here.tasks | there.tasks)
+
+
+@pytest.mark.parametrize("rooms", [1, 300])
+async def test_a_crowd_comes_at_once(
+    follower: Browser, caplog: pytest.LogCaptureFixture, rooms: int
+) -> None:
+    names = ["room", *(f"room {number}" for number in range(1, rooms))]
+
+    for number in range(300):
+        presence.enter(names[number % rooms], f"person {number}", show)
+
+    await told(follower, f"{300 // rooms} here")
+    await until(lambda: not Rooms.current().tasks)
+    assert caplog.text == ""
+    for number in range(300):
+        presence.leave(names[number % rooms], f"person {number}")
+
+
+async def test_a_number_that_was_overtaken_is_put_right(follower: Browser) -> None:
+    presence.enter("room", "ada", show)
+    await told(follower, "1 here")
+    await abroadcast("room", message="7 here")  # another process counted a moment before
+    await told(follower, "7 here")
+
+    with patch.object(presence, "REFRESH", 0):
+        await presence.keep(Hub.current())
+        await told(follower, "1 here")
+        await presence.keep(Hub.current())
+    assert await follower.receives_nothing()
+    presence.leave("room", "ada")
 
 
 async def test_leaving_without_having_come_is_nothing(follower: Browser) -> None:
-    await presence.leave("room", "nobody")
+    presence.leave("room", "nobody")
 
     assert await follower.receives_nothing()
 
 
 async def test_those_of_a_process_that_died_are_forgotten(follower: Browser) -> None:
     with patch.object(presence, "LIFETIME", 0.3):
-        await presence.enter("room", "of a dead process", show)
+        presence.enter("room", "of a dead process", show)
+        await until(lambda: not Rooms.current().tasks)
     Rooms.current().rooms.clear()
-    await presence.enter("room", "ada", show)
+    presence.enter("room", "ada", show)
     await told(follower, "2 here")
 
     await asyncio.sleep(0.4)
@@ -63,15 +116,17 @@ async def test_those_of_a_process_that_died_are_forgotten(follower: Browser) -> 
         await presence.keep(Hub.current())
 
     await told(follower, "1 here")
-    await presence.leave("room", "ada")
+    presence.leave("room", "ada")
 
 
 async def test_without_its_server_nobody_is_counted_and_nothing_breaks(
     follower: Browser, caplog: pytest.LogCaptureFixture
 ) -> None:
     with patch.object(Rooms.current(), "server", presence.server_at("redis://127.0.0.1:1")):
-        await presence.enter("room", "ada", show)
-        await presence.leave("room", "ada")
+        presence.enter("room", "ada", show)
+        await until(lambda: not Rooms.current().tasks)
+        presence.leave("room", "ada")
+        await until(lambda: not Rooms.current().tasks)
 
     assert await follower.receives_nothing()
     assert "nobody knows who follows room" in caplog.text

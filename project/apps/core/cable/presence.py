@@ -1,12 +1,13 @@
 """How many people follow a stream at this moment, over all processes.
 
-Kept in Valkey: a sorted set a stream, of people by the time until which they count. A process says
-now and then that its people are still there, so those of one that died are forgotten. The same
-person in two windows counts once.
+Kept in Valkey: a sorted set a stream, of people and processes by the time until which they count. A
+process says now and then that its people are still there, so those of one that died are forgotten.
+The same person in two windows, or in two processes, counts once.
 """
 
 import asyncio
 import logging
+import secrets
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -15,12 +16,11 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from django.conf import settings
-from redis.asyncio import Redis
+from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
-from apps.core.cable import protocol
 from apps.core.cable.broadcasting import abroadcast_merged
 from apps.core.cable.hub import Hub
 from apps.core.cable.streams import group_name
@@ -29,19 +29,23 @@ logger = logging.getLogger(__name__)
 
 LIFETIME = 30.0  # seconds that a person counts without another sign
 REFRESH = 10.0  # seconds between two signs
+DELAY = 0.1  # seconds in which those who come and go are told of together
 TIMEOUT = 2  # seconds that the server has to answer
+CONNECTIONS = 4
 
 Show = Callable[[int], Any]  # the message that tells a stream how many there are
 
 
 def server_at(url: str) -> Redis:
     """Return a client that tries once more at once, and then lets the page go on without it."""
-    return Redis.from_url(
+    pool = BlockingConnectionPool.from_url(
         url,
+        max_connections=CONNECTIONS,
         socket_connect_timeout=TIMEOUT,
         socket_timeout=TIMEOUT,
         retry=Retry(NoBackoff(), 1),
     )
+    return Redis.from_pool(pool)
 
 
 @dataclass
@@ -49,13 +53,19 @@ class Room:
     """The people of this process who follow one stream.
 
     Attributes:
-        people: with the number of their windows.
+        stream: its name.
         show: makes the message.
-        told: the number that this process has sent last.
+        people: with the number of their windows.
+        changed: who has come or gone since it was last told.
+        is_telling: whether it is about to be told.
+        told: the number that all pages have heard, as far as this process knows.
     """
 
+    stream: str
     show: Show
     people: "Counter[str]" = field(default_factory=Counter)
+    changed: set[str] = field(default_factory=set)
+    is_telling: bool = False
     told: int | None = None
 
 
@@ -66,6 +76,8 @@ class Rooms:
 
     def __init__(self) -> None:
         self.rooms: dict[str, Room] = {}
+        self.tasks: set[asyncio.Task[None]] = set()
+        self.process = secrets.token_hex(4)
         self.refreshed_at = time.monotonic()
         self.server = server_at(str(settings.CACHES["default"]["LOCATION"]))
 
@@ -76,52 +88,52 @@ class Rooms:
             cls._all[loop] = cls()
         return cls._all[loop]
 
+    def change(self, room: Room, person: str) -> None:
+        room.changed.add(person)
+        if not room.is_telling:
+            room.is_telling = True
+            task = asyncio.create_task(_tell(self, room))
+            self.tasks.add(task)
+            task.add_done_callback(self.tasks.discard)
 
-async def enter(stream: str, person: str, show: Show) -> None:
-    """Count a person, and tell everybody who follows the stream.
+
+def enter(stream: str, person: str, show: Show) -> None:
+    """Count a person, and tell everybody who follows the stream in a moment.
 
     Args:
         stream: its name.
         person: the same text for the same person.
-        show: makes the message from the number of people.
+        show: makes the message from the number of people. It is kept as long as somebody is there,
+            so it is no method of one's channel.
     """
     rooms = Rooms.current()
-    room = rooms.rooms.setdefault(stream, Room(show))
+    room = rooms.rooms.setdefault(stream, Room(stream, show))
     room.people[person] += 1
-    await _try(_sign(rooms, stream, [person]), stream)
-    await _tell(rooms, stream, room)
+    rooms.change(room, person)
 
 
-async def leave(stream: str, person: str) -> None:
-    """Count a person no more, unless another window of theirs is open in this process."""
+def leave(stream: str, person: str) -> None:
+    """Count a person no more, unless another window of theirs is open."""
     rooms = Rooms.current()
     room = rooms.rooms.get(stream)
     if room is None or not room.people[person]:
         return
     room.people[person] -= 1
-    if room.people[person]:
-        return
-    del room.people[person]
-    if not room.people:
-        del rooms.rooms[stream]
-    await _try(rooms.server.zrem(_key(stream), person), stream)
-    await _tell(rooms, stream, room)
-    if not rooms.rooms:
-        await rooms.server.aclose()  # connects again when it is needed
+    if not room.people[person]:
+        del room.people[person]
+        rooms.change(room, person)
 
 
-async def keep(hub: Hub) -> None:
+async def keep(_hub: Hub) -> None:
     """Say on the beat that our people are still there, and notice who is not any more."""
     rooms = Rooms.current()
     if time.monotonic() - rooms.refreshed_at < REFRESH:
         return
     rooms.refreshed_at = time.monotonic()
-    for stream, room in list(rooms.rooms.items()):
-        await _try(_sign(rooms, stream, list(room.people)), stream)
-        count = await _try(_count(rooms, stream), stream)
+    for room in list(rooms.rooms.values()):
+        count = await _try(_sign(rooms, room, set(room.people)), room.stream)
         if count is not None and count != room.told:
-            room.told = count
-            hub.deliver_here(stream, protocol.encode(room.show(count)))
+            await _say(room, count)
 
 
 Hub.on_beat.append(keep)
@@ -131,28 +143,41 @@ def _key(stream: str) -> str:
     return f"dovetail:presence:{group_name(stream)}"
 
 
-async def _sign(rooms: Rooms, stream: str, people: list[str]) -> None:
-    until = time.time() + LIFETIME
+async def _sign(rooms: Rooms, room: Room, people: set[str]) -> int:
+    """Say which of these people are here and which are not; return how many there are in all."""
+    here = {person for person in people if room.people[person]}
+    key, now = _key(room.stream), time.time()
     async with rooms.server.pipeline() as pipe:
-        pipe.zadd(_key(stream), dict.fromkeys(people, until))
-        pipe.expire(_key(stream), int(2 * LIFETIME) + 1)
-        await pipe.execute()
+        if here:
+            entries = [f"{person} {rooms.process}" for person in here]
+            pipe.zadd(key, dict.fromkeys(entries, now + LIFETIME))
+        if gone := people - here:
+            pipe.zrem(key, *(f"{person} {rooms.process}" for person in gone))
+        pipe.zremrangebyscore(key, 0, now)
+        pipe.expire(key, int(2 * LIFETIME) + 1)
+        pipe.zrange(key, 0, -1)
+        everybody: list[bytes] = (await pipe.execute())[-1]
+    return len({entry.rpartition(b" ")[0] for entry in everybody})
 
 
-async def _count(rooms: Rooms, stream: str) -> int:
-    async with rooms.server.pipeline() as pipe:
-        pipe.zremrangebyscore(_key(stream), 0, time.time())
-        pipe.zcard(_key(stream))
-        count: int = (await pipe.execute())[1]
-    return count
+async def _tell(rooms: Rooms, room: Room) -> None:
+    while room.changed:
+        await asyncio.sleep(DELAY)
+        changed, room.changed = room.changed, set()
+        count = await _try(_sign(rooms, room, changed), room.stream)
+        if count is not None:
+            await _say(room, count)
+            room.told = None  # another process may have said another number in this very moment
+    room.is_telling = False
+    if not room.people:
+        del rooms.rooms[room.stream]
+    if not rooms.rooms:
+        await rooms.server.aclose()  # connects again when it is needed
 
 
-async def _tell(rooms: Rooms, stream: str, room: Room) -> None:
-    count = await _try(_count(rooms, stream), stream)
-    if count is None:
-        return
+async def _say(room: Room, count: int) -> None:
     room.told = count
-    await _try(abroadcast_merged(stream, "presence", room.show(count)), stream)
+    await _try(abroadcast_merged(room.stream, "presence", room.show(count)), room.stream)
 
 
 async def _try(work: Any, stream: str) -> Any:
