@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from urllib.error import URLError
 from urllib.request import urlopen
@@ -106,13 +107,19 @@ def _chromium() -> str:
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
+def chromium() -> Iterator[Callable[..., Browser]]:
+    """Return what starts a browser, with arguments of Playwright's `launch`."""
     path = _chromium()
     arguments = [*ARGUMENTS, "--no-sandbox"] if os.geteuid() == 0 else ARGUMENTS
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=arguments)
-        yield browser
-        browser.close()
+        yield partial(playwright.chromium.launch, executable_path=path, args=arguments)
+
+
+@pytest.fixture(scope="module")
+def browser(chromium: Callable[..., Browser]) -> Iterator[Browser]:
+    browser = chromium()
+    yield browser
+    browser.close()
 
 
 @dataclass

@@ -1,10 +1,11 @@
 """Visits, frames and forms by Turbo, as a browser shows them."""
 
 import re
+from collections.abc import Callable
 from typing import Literal
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from tests.e2e.conftest import Visit, Watch
 from tests.e2e.people import (
@@ -211,6 +212,22 @@ def test_a_preview_is_a_still_picture(page: Page) -> None:
     held[0].continue_()
     expect(page.locator("html[data-turbo-preview]")).to_have_count(0)
     expect(page.locator("turbo-cable-stream-source[connected]")).to_have_count(1)
+
+
+def test_a_page_that_the_browser_kept_follows_and_looks_again(
+    chromium: Callable[..., Browser], site: str
+) -> None:
+    browser = chromium(ignore_default_args=["--disable-back-forward-cache"])
+    page = browser.new_page(base_url=site)
+    follow(page, "/articles/")
+    page.evaluate("addEventListener('pageshow', event => { window.kept = event.persisted })")
+    page.goto("/accounts/login/")
+
+    with page.expect_request(lambda request: request.resource_type == "fetch"):
+        page.evaluate("setTimeout(() => history.back())")
+    page.wait_for_function("window.kept")
+    expect(page.locator("turbo-cable-stream-source[connected]")).to_have_count(1)
+    browser.close()
 
 
 @pytest.mark.parametrize("motion", ["no-preference", "reduce"])
