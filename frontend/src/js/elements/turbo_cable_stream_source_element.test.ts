@@ -43,6 +43,14 @@ class Socket {
     this.readyState = Socket.CLOSED
     this.onclose?.({})
   }
+
+  /** As when the network is gone: nothing comes, and nobody answers a farewell. */
+  fallSilent(): void {
+    clearInterval(this.#heartbeat)
+    this.close = () => {
+      this.readyState = Socket.CLOSING
+    }
+  }
 }
 
 const source = () => find("turbo-cable-stream-source")
@@ -162,6 +170,18 @@ test("every subscription says that it may have missed something", async () => {
   confirm()
 
   expect(missed).toHaveBeenCalledTimes(2)
+})
+
+test("says of a socket that has fallen silent that it is not connected", async () => {
+  const identifier = await follow()
+  socket().say({ type: "confirm_subscription", identifier })
+  socket().fallSilent()
+
+  for (let i = 0; i < 300 && source().hasAttribute("connected"); i++)
+    await vi.advanceTimersByTimeAsync(100)
+
+  expect(source().hasAttribute("connected")).toBe(false)
+  expect(Socket.opened).toHaveLength(1) // before there is another
 })
 
 test("gives what it receives to Turbo", async () => {

@@ -9,6 +9,7 @@ vi.mock("@rails/actioncable", () => ({
   get createConsumer() {
     if (isOffline) throw new TypeError("Failed to fetch dynamically imported module")
     return () => ({
+      connection: { reopen: vi.fn() },
       subscriptions: { create: () => ({ unsubscribe: vi.fn() }) },
       disconnect,
     })

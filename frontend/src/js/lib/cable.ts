@@ -14,7 +14,7 @@ export async function subscribe(
   clearTimeout(closing)
   subscriptions += 1
   try {
-    consumer ??= import("@rails/actioncable").then(({ createConsumer }) => createConsumer("/cable"))
+    consumer ??= load()
     return (await consumer).subscriptions.create(params, callbacks)
   } catch (error) {
     // Nothing follows, and whoever comes next loads the client again.
@@ -22,6 +22,19 @@ export async function subscribe(
     consumer = undefined
     throw error
   }
+}
+
+async function load(): Promise<Consumer> {
+  const { createConsumer } = await import("@rails/actioncable")
+  const consumer = createConsumer("/cable")
+  // It gives a socket that has fallen silent up without a word to those who listen.
+  const { connection, subscriptions } = consumer
+  const reopen = connection.reopen
+  connection.reopen = () => {
+    subscriptions.notifyAll("disconnected", { willAttemptReconnect: true })
+    reopen.call(connection)
+  }
+  return consumer
 }
 
 /** Ends a subscription; without any the socket closes soon, so that idle pages hold none. */
