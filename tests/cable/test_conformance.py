@@ -1,7 +1,10 @@
 """The real client against the real servers: Granian with two workers, Valkey, PostgreSQL."""
 
+import time
+
 import pytest
 from django.contrib.sessions.backends.cached_db import SessionStore
+from redis import Redis
 
 from apps.core.cable.broadcasting import broadcast
 from apps.core.cable.streams import sign
@@ -169,6 +172,38 @@ def test_a_restarted_valkey_loses_nothing_that_matters(connect: Connect, valkey:
     broadcast("news", message="after")
     for client in clients:
         assert client.received("news", count=2)[-1] == "after"
+
+
+def test_a_session_that_ends_while_valkey_is_away_is_over_when_it_is_back(
+    connect: Connect, valkey: Valkey
+) -> None:
+    user = make_user()
+    session = log_in(user)
+    client = connect(session)
+    client.subscribe("mine", **turbo("mine", str(user.pk)))
+
+    valkey.stop()
+    SessionStore(session).delete()  # nobody hears of it
+    valkey.start()
+
+    client.wait("mine", "disconnected", seconds=RECONNECT)
+    client.wait("mine", "rejected", seconds=RECONNECT)
+    received = client.log("mine", "received")
+    broadcast("mine", message="private")
+    broadcast("mine", message="still private")
+    time.sleep(1)
+    assert client.log("mine", "received") == received
+
+
+def test_what_is_no_message_ends_nothing(connect: Connect, valkey: Valkey) -> None:
+    client = connect()
+    client.subscribe("room", channel="RoomChannel", room="noise")
+
+    with Redis.from_url(valkey.url) as server:
+        assert server.publish("dovetail.__group__cable.control", b"\xc1")
+
+    broadcast("room:noise", message="heard")
+    assert client.received("room") == ["heard"]
 
 
 def test_while_valkey_is_away_subscriptions_wait(connect: Connect, valkey: Valkey) -> None:
