@@ -7,7 +7,7 @@ PATH) and the same clients, in turns in one run. Reports, of ours and of the oth
 the sockets held and the memory of each (private, of the worker), a storm in which all connect and
 subscribe at once, one broadcast of 1 kB to all (p50 and p99 over sockets and rounds, and the CPU
 time of the worker), and how its memory grows over cycles of connect, subscribe and drop.
-Linux only, for /proc.
+Linux only, for /proc; at most 1,500 sockets, as one address's visitors may hold no more.
 """
 
 import argparse

@@ -55,6 +55,7 @@ async def _serve(scope: Scope, receive: Receive, send: Send) -> None:
         logger.warning("a cable connection is refused: there are too many, of all or of one")
         await send({"type": "websocket.close", "code": 1013})
         return
+    scope["headers"] = []  # or else the server keeps them, cookies and all, as long as the socket
     await send({"type": "websocket.accept", "subprotocol": protocol.SUBPROTOCOL})
     connection = Connection(Hub.current(), identity, send)
     if Hub.heard != heard:  # perhaps it was this session that ended, before anybody found us here
