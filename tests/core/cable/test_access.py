@@ -133,6 +133,13 @@ class TestIdentity:
 
         assert (await browser.subscribe(turbo_identifier("news")))["type"] == "confirm_subscription"
 
+    async def test_the_server_keeps_no_cookie_of_a_held_socket(
+        self, connect: Connect, ada: User
+    ) -> None:
+        browser = await connect(await session_of(ada))
+
+        assert browser.scope["headers"] == []
+
     async def test_a_session_from_before_a_new_password_is_anonymous(
         self, connect: Connect, ada: User
     ) -> None:
