@@ -104,7 +104,7 @@ class Worker:
                 *("--log-level", "error"),
             ],
             cwd=ROOT / "project",
-            env=environment,
+            env=environment | {"_RJEM_MALLOC_CONF": "cache_oblivious:false"},  # as in the image
             start_new_session=True,
         )
 
