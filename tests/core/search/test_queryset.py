@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from django.core.paginator import Paginator
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils.safestring import SafeString
 
 from apps.core.search import SearchQuerySet
@@ -238,7 +238,17 @@ class TestRank:
         page("Sharpening stones", body="Water or oil.")
 
         assert list(Page.objects.similar_to(origin)) == [near]
-        assert list(Page.objects.similar_to(Page(title="!!!"))) == []
+        for nothing in ("!!!", "the of and"):
+            assert list(Page.objects.similar_to(Page(title=nothing))) == []
+
+    @pytest.mark.django_db(transaction=True)
+    def test_similar_rows_among_many_that_are_gone(self) -> None:
+        near, origin, *gone = [page("A dovetail joint") for _ in range(20)]
+        Page.all_objects.filter(pk__in=[row.pk for row in gone]).hard_delete()
+        with connection.cursor() as cursor:
+            cursor.execute(f"VACUUM {Page._meta.db_table}")
+
+        assert list(Page.objects.similar_to(origin)) == [near]
 
 
 class TestSnippet:

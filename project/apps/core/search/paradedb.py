@@ -5,12 +5,12 @@ Written for the common subset of pg_search 0.21 to 0.27; what differs between th
 docs/search.md.
 """
 
-import json
 import re
 from collections.abc import Callable, Mapping
 
 from apps.core.search import words
 from apps.core.search.config import SearchConfig
+from apps.core.search.likeness import telling_words
 from apps.core.search.query import Query, Term
 from apps.core.search.sql import Columns, Sql, any_of, every
 
@@ -18,7 +18,6 @@ ALIAS = "words"  # ends the name under which a column is indexed a second time, 
 TOLERANCE = "::pdb.fuzzy(1, f, t)"  # one letter; no prefix; two that are swapped count as one
 MAX_SIMILAR_TERMS = 25
 MAX_COMPLETIONS = 1000  # of the last word of a phrase
-LINE_ENDS = {0x2028: " ", 0x2029: " "}  # JSON5, which pg_search reads, has none within a string
 
 
 class ParadeDB:
@@ -43,13 +42,11 @@ class ParadeDB:
         return sql, [words.HIT_START, words.HIT_END, words.UNESCAPED]
 
     def resembles(self, texts: Mapping[str, str], config: SearchConfig, columns: Columns) -> Sql:
-        del config
-        # The form that takes a key fails on a UUID in pg_search 0.21.
-        sql = (
-            f"{columns.key} @@@ pdb.more_like_this(%s, min_term_frequency => 1, "
-            f"min_doc_frequency => 1, max_query_terms => {MAX_SIMILAR_TERMS})"
+        text = " ".join(telling_words(texts, config, MAX_SIMILAR_TERMS))
+        return any_of(
+            (f"{column} ||| %s::pdb.boost({config.weights[field]:g})", [text])
+            for field, column in columns.fields.items()
         )
-        return sql, [json.dumps(texts, ensure_ascii=False).translate(LINE_ENDS)]
 
     def resemblance(self, texts: Mapping[str, str], config: SearchConfig, columns: Columns) -> Sql:
         del texts, config

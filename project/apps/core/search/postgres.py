@@ -8,12 +8,12 @@ because ranking would otherwise read and split every text that matches, ten time
 ParadeDB has none of either.
 """
 
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from apps.core.search import words
 from apps.core.search.config import SearchConfig
+from apps.core.search.likeness import telling_words
 from apps.core.search.query import Query, Term
 from apps.core.search.sql import Columns, Sql, joined
 
@@ -151,15 +151,7 @@ def _exact(term: Term, config: SearchConfig) -> Sql:
 
 
 def _similar(texts: Mapping[str, str], config: SearchConfig) -> Sql:
-    """Look for the words that say most about a text; longer words are rarer."""
-    counts: Counter[str] = Counter()
-    for field, text in texts.items():
-        for word in words.split(text[:MAX_CHARACTERS]):
-            counts[word] += config.weights[field] * len(word)  # type: ignore[assignment]
-    for word in words.STOP_WORDS.get(config.language, ()):
-        counts.pop(word, None)
-    best = [word for word, _ in counts.most_common(MAX_SIMILAR_TERMS)]
-    return _stemmed(_either(best), config)
+    return _stemmed(_either(telling_words(texts, config, MAX_SIMILAR_TERMS)), config)
 
 
 def _stemmed(text: str, config: SearchConfig) -> Sql:
