@@ -14,7 +14,7 @@ from apps.core.http.lifespan import Application, Receive, Scope, Send
 logger = logging.getLogger(__name__)
 
 PATH = "/cable"
-MAX_SOCKETS = 5000  # a worker; at about 155 KiB each, more would need most of a small machine
+MAX_SOCKETS = 5000  # a worker; at about 150 KiB each, more would need most of a small machine
 MAX_SOCKETS_OF_SESSION = 100  # tabs; a browser itself stops at some 250 sockets
 MAX_SOCKETS_OF_ADDRESS = 1500  # visitors; a school or an office may be behind one
 
