@@ -13,12 +13,14 @@ from django.conf import settings
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
 from django.contrib.sessions.backends.cached_db import SessionStore
 
+from apps.core.cable import presence
 from apps.core.cable.asgi import with_cable
 from apps.core.cable.presence import Rooms
 from apps.core.cable.streams import sign
 from apps.users.models import User
 
 ORIGIN = "http://testserver"
+LIMIT = 60  # seconds for what comes at once, where the machine has nothing else to do
 Communicator: Any = ApplicationCommunicator  # asgiref gives it no types
 
 
@@ -48,7 +50,7 @@ class Browser:
         """Shake hands; tell whether the server let us in."""
         self.socket = Communicator(application, self.scope)
         await self.socket.send_input({"type": "websocket.connect"})
-        answer = await self.socket.receive_output(timeout=10)
+        answer = await self.socket.receive_output(timeout=LIMIT)
         accepted = {"type": "websocket.accept", "subprotocol": "actioncable-v1-json"}
         assert answer == accepted or answer["type"] == "websocket.close"
         return bool(answer == accepted)
@@ -61,11 +63,11 @@ class Browser:
     async def close(self) -> None:
         """Go away without a word of the protocol, as a closed tab does."""
         await self.socket.send_input({"type": "websocket.disconnect", "code": 1005})
-        await self.socket.wait(timeout=10)
+        await self.socket.wait(timeout=LIMIT)
 
     async def receive(self) -> dict[str, Any]:
         """Return the next frame that is no ping."""
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + LIMIT
         while True:
             event = await self.socket.receive_output(timeout=deadline - time.monotonic())
             assert event["type"] == "websocket.send", event
@@ -87,25 +89,26 @@ class Browser:
         return await self.receive()
 
     async def is_closed(self) -> bool:
-        event = await self.socket.receive_output(timeout=10)
+        event = await self.socket.receive_output(timeout=LIMIT)
         return bool(event["type"] == "websocket.close")
 
 
 async def until(condition: Callable[[], object]) -> None:
     """Wait until something is so."""
-    for _ in range(3000):
-        if condition():
-            return
+    deadline = time.monotonic() + LIMIT
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen"
         await asyncio.sleep(0.01)
-    raise AssertionError("it did not happen")
 
 
 Connect = Callable[..., Awaitable[Browser]]
 
 
 @pytest.fixture(autouse=True)
-def _fresh_layer() -> Iterator[None]:
+def _fresh_layer(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     channel_layers.backends.clear()
+    # The server of the tests is written in Python: it gets the time that it needs.
+    monkeypatch.setattr(presence, "TIMEOUT", LIMIT)
     yield
     channel_layers.backends.clear()
 

@@ -13,7 +13,7 @@ from django.db import transaction
 from apps.core.cable import hub
 from apps.core.cable.broadcasting import broadcast
 from apps.core.cable.hub import Hub
-from tests.core.cable.conftest import Connect, turbo_identifier, until
+from tests.core.cable.conftest import LIMIT, Connect, turbo_identifier, until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -128,7 +128,7 @@ async def test_who_goes_while_joining_leaves_nothing(connect: Connect, layer: La
     (channel,) = Hub.current().streams["news"].channels
 
     channel.connection.drop("it is gone")
-    await joining.socket.wait(timeout=10)
+    await joining.socket.wait(timeout=LIMIT)
 
     assert not Hub.current().streams["news"].channels
 

@@ -1,6 +1,6 @@
 """How many people follow a stream: over windows, people and processes."""
 
-import asyncio
+import time
 from collections.abc import AsyncIterator
 from unittest.mock import patch
 
@@ -103,18 +103,16 @@ async def test_leaving_without_having_come_is_nothing(follower: Browser) -> None
 
 
 async def test_those_of_a_process_that_died_are_forgotten(follower: Browser) -> None:
-    with patch.object(presence, "LIFETIME", 0.3):
-        presence.enter("room", "of a dead process", show)
-        await until(lambda: not Rooms.current().tasks)
+    presence.enter("room", "of a dead process", show)
+    await until(lambda: not Rooms.current().tasks)
     Rooms.current().rooms.clear()
     presence.enter("room", "ada", show)
     await told(follower, "2 here")
 
-    await asyncio.sleep(0.4)
-    with patch.object(presence, "REFRESH", 0):
+    later = time.time() + presence.LIFETIME + 1
+    with patch.object(presence, "REFRESH", 0), patch("time.time", lambda: later):
         await presence.keep(Hub.current())
-
-    await told(follower, "1 here")
+        await told(follower, "1 here")
     presence.leave("room", "ada")
 
 

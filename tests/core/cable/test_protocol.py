@@ -11,7 +11,7 @@ from apps.core.cable.broadcasting import abroadcast
 from apps.core.cable.channel import Channel, Rejected, action
 from apps.core.cable.handshake import Identity
 from apps.core.cable.hub import Hub
-from tests.core.cable.conftest import Browser, Connect, turbo_identifier
+from tests.core.cable.conftest import LIMIT, Browser, Connect, turbo_identifier
 
 
 class EchoChannel(Channel):
@@ -225,7 +225,7 @@ async def test_pings_come_regularly(connect: Connect, monkeypatch: pytest.Monkey
     browser = await connect()
 
     for _ in range(2):
-        frame = json.loads((await browser.socket.receive_output(timeout=10))["text"])
+        frame = json.loads((await browser.socket.receive_output(timeout=LIMIT))["text"])
         assert frame["type"] == "ping"
         assert isinstance(frame["message"], int)
 
