@@ -1,7 +1,6 @@
 """The client of Rails, @rails/actioncable, driven from a test: in Node and in Chromium."""
 
 import json
-import os
 import subprocess
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -13,7 +12,7 @@ from django.conf import settings
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.cable.servers import wait_until
-from tests.e2e.conftest import ARGUMENTS, _chromium as chromium
+from tests.e2e.conftest import launcher
 
 HERE = Path(__file__).parent
 PACKAGE = settings.BASE_DIR / "frontend/node_modules/@rails/actioncable"
@@ -62,9 +61,7 @@ class BrowserThread:
         self.browser: Browser = self.call(self._launch)
 
     def _launch(self) -> Browser:
-        playwright = self._stack.enter_context(sync_playwright())
-        arguments = [*ARGUMENTS, "--no-sandbox"] if os.geteuid() == 0 else ARGUMENTS
-        return playwright.chromium.launch(executable_path=chromium(), args=arguments)
+        return launcher(self._stack.enter_context(sync_playwright()))()
 
     def call(self, function: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
         return self._thread.submit(function, *arguments, **options).result()

@@ -2,20 +2,12 @@
 
 import os
 import signal
-from pathlib import Path
 
 from apps.core.cable.broadcasting import broadcast
 from tests.cable.clients import RECONNECT
 from tests.cable.conftest import Connect
 from tests.cable.servers import Web, wait_until
-
-
-def processes_of(web: Web) -> list[int]:
-    """Return the server's own process and its workers."""
-    assert web.process
-    pid = web.process.pid
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text()
-    return [pid, *map(int, children.split())]
+from tests.devtools.processes import descendants
 
 
 def test_who_broke_a_rule_stays_away(connect: Connect) -> None:
@@ -32,7 +24,8 @@ def test_who_broke_a_rule_stays_away(connect: Connect) -> None:
 def test_a_server_that_falls_silent_is_left_and_found_again(connect: Connect, web: Web) -> None:
     client = connect()
     client.subscribe("room", channel="RoomChannel", room="silence")
-    processes = processes_of(web)
+    assert web.process
+    processes = {web.process.pid} | descendants(web.process.pid)
 
     for process in processes:
         os.kill(process, signal.SIGSTOP)

@@ -24,6 +24,7 @@ from playwright.sync_api import (
     Browser,
     ConsoleMessage,
     Page,
+    Playwright,
     Request,
     Response,
     expect,
@@ -99,20 +100,18 @@ def _address(up: "subprocess.Popen[bytes]", data: Path, log: Path) -> str:
     raise AssertionError(f"the stack did not start:\n{log.read_text()[-3000:]}")
 
 
-def _chromium() -> str:
+def launcher(playwright: Playwright) -> Callable[..., Browser]:
+    """Return what starts the Chromium on PATH, with arguments of Playwright's `launch`."""
     found = next((path for name in CHROMIUM if (path := shutil.which(name))), None)
     if not found:
         pytest.skip(f"no Chromium on PATH (looked for {', '.join(CHROMIUM)})")
-    return found
+    return partial(playwright.chromium.launch, executable_path=found, args=ARGUMENTS)
 
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Callable[..., Browser]]:
-    """Return what starts a browser, with arguments of Playwright's `launch`."""
-    path = _chromium()
-    arguments = [*ARGUMENTS, "--no-sandbox"] if os.geteuid() == 0 else ARGUMENTS
     with sync_playwright() as playwright:
-        yield partial(playwright.chromium.launch, executable_path=path, args=arguments)
+        yield launcher(playwright)
 
 
 @pytest.fixture(scope="module")
