@@ -196,7 +196,7 @@ class Stack:
         }
         self.tasks: dict[str, asyncio.Task[None]] = {}
 
-    async def live(self) -> int:
+    async def undeleted(self) -> int:
         self.over: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, self.fail, 0)
@@ -269,7 +269,7 @@ def main() -> None:
             sys.exit(1)
         print(json.dumps(answer))
     else:
-        sys.exit(asyncio.run(Stack(arguments).live()))
+        sys.exit(asyncio.run(Stack(arguments).undeleted()))
 
 
 if __name__ == "__main__":

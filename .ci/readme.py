@@ -63,7 +63,7 @@ def wait_for_page(process: "subprocess.Popen[bytes]", state: Path) -> str:
     while process.poll() is None and time.monotonic() < deadline:
         try:
             url: str = json.loads(state.read_text(encoding="utf-8"))["url"]
-            for path, expected in {"/": "Dovetail", "/articles/": "/articles/by/"}.items():
+            for path, expected in {"/": "Dovetail", "/articles/": "/people/"}.items():
                 with urlopen(url + path, timeout=10) as page:  # noqa: S310 - our own server
                     if expected not in page.read().decode():
                         sys.exit(f"error: {url}{path} does not show {expected!r}")

@@ -147,7 +147,7 @@ class Worker:
 
 
 def identifier() -> bytes:
-    from apps.core.cable.streams import sign  # noqa: PLC0415 - after the settings
+    from dovetail.cable.streams import sign  # noqa: PLC0415 - after the settings
 
     channel = "TurboStreamsChannel"
     params = {"channel": channel, "signed_stream_name": sign(channel, STREAM, None)}
@@ -166,7 +166,7 @@ async def connect_all(worker: Worker, count: int) -> list[Socket]:
 
 
 async def broadcast(layer: Any, kind: Kind) -> None:
-    from apps.core.cable.streams import group_name  # noqa: PLC0415
+    from dovetail.cable.streams import group_name  # noqa: PLC0415
 
     if kind.name == "cable":
         payload = json.dumps(TEXT)

@@ -94,10 +94,10 @@ def main() -> None:
 @contextmanager
 def server() -> Iterator[str]:
     """Run an empty server with the memory that such a table needs; yield its URL."""
-    from apps.devtools.embedded.account import reachable, server_account  # noqa: PLC0415
-    from apps.devtools.embedded.postgres import Cluster, find_binaries  # noqa: PLC0415
-    from apps.devtools.embedded.testing import free_port  # noqa: PLC0415
-    from apps.devtools.supervisor.guard import Guard  # noqa: PLC0415
+    from dovetail.devtools.embedded.account import reachable, server_account  # noqa: PLC0415
+    from dovetail.devtools.embedded.postgres import Cluster, find_binaries  # noqa: PLC0415
+    from dovetail.devtools.embedded.testing import free_port  # noqa: PLC0415
+    from dovetail.devtools.supervisor.guard import Guard  # noqa: PLC0415
 
     guard = Guard()
     processes: list[subprocess.Popen[bytes]] = []
@@ -136,7 +136,7 @@ def run(url: str, articles: int, rounds: int) -> None:
     from django.conf import settings  # noqa: PLC0415
     from django.db import connections  # noqa: PLC0415
 
-    from config.settings import env  # noqa: PLC0415
+    from config import env  # noqa: PLC0415
 
     settings.DEBUG = False  # which keeps every statement
     address = url.rpartition("/")[0]
@@ -171,7 +171,7 @@ def prepare(engine: str, articles: int) -> tuple[float, int]:
     from django.db import connections  # noqa: PLC0415
 
     from apps.articles.models import Article  # noqa: PLC0415
-    from apps.core.search.index import index_of  # noqa: PLC0415
+    from dovetail.search.index import index_of  # noqa: PLC0415
 
     connection = connections[engine]
     call_command("migrate", database=engine, verbosity=0)

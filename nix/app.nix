@@ -12,8 +12,7 @@ runCommand "dovetail"
       root = ../project;
       fileset = lib.fileset.difference (lib.fileset.fileFilter (file: !file.hasExt "pyc") ../project) (
         lib.fileset.unions [
-          ../project/apps/devtools
-          (lib.fileset.maybeMissing ../project/templates/devtools)
+          ../project/dovetail/devtools
         ]
       );
     };

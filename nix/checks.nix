@@ -71,7 +71,7 @@ in
     export DATABASE_URL=postgres://dovetail@127.0.0.1:$port/postgres
     ln -s ${frontend.dist} frontend/dist
     pytest -p no:cacheprovider -q -m "not e2e and not stack" \
-      --ignore=tests/cable --ignore=tests/devtools/embedded --ignore=tests/devtools/stack --ignore=tests/stack
+      --ignore=tests/cable --ignore=tests/dovetail/devtools/embedded --ignore=tests/dovetail/devtools/stack --ignore=tests/stack
   '';
 
   shell-scripts = check "shell-scripts" [ pkgs.shellcheck ] ''

@@ -16,7 +16,7 @@ LAYERS = 100
 # Shells, compilers, package managers, what is for development only.
 UNWANTED = re.compile(
     r"/bin/(ba|da|z|k|c|fi|)sh$|/bin/(busybox|gcc|cc|c\+\+|ld|make|pip3?|uv|nix|apt|apk|npm|node)$"
-    r"|/project/apps/devtools/|/tests/conftest\.py$|/site-packages/(pytest|mypy|ruff)/"
+    r"|/project/dovetail/devtools/|/tests/conftest\.py$|/site-packages/(pytest|mypy|ruff)/"
 )
 
 

@@ -5,7 +5,7 @@ import os
 import sys
 
 if sys.version_info < (3, 11):  # noqa: UP036 - the sentence below is for those who run an older one
-    sys.exit("error: Dovetail needs Python 3.11 or newer. Install one and run this again.")
+    sys.exit("error: This project needs Python 3.11 or newer. Install it and run this again.")
 
 
 def main() -> None:

@@ -14,9 +14,9 @@ from django.core.cache import cache
 from django.db import connection, connections
 from pytest_django import DjangoDbBlocker
 
-from apps.devtools.embedded.testing import throwaway_postgres, throwaway_valkey
-from apps.devtools.errors import SetupError
-from config.settings import env
+from config import env
+from dovetail.devtools.embedded.testing import throwaway_postgres, throwaway_valkey
+from dovetail.devtools.errors import SetupError
 
 BROKER_DATABASE = 15  # the last one of a Valkey server's
 SERVICES = pytest.StashKey[ExitStack]()

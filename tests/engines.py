@@ -15,8 +15,8 @@ from django.core.management import call_command
 from django.db import connection
 from pytest_django import DjangoDbBlocker
 
-from apps.core.search import engine
-from apps.core.search.index import searchable_models
+from dovetail.search import engine
+from dovetail.search.index import searchable_models
 
 ENGINES = ("paradedb", "postgres")
 Use = Callable[[str], Any]  # a context in which the connection is that of an engine

@@ -2,10 +2,9 @@ from django.apps import AppConfig
 
 
 class ProjectConfig(AppConfig):
-    """The project itself, as an application: shared tasks are sent through its Celery."""
+    """The project itself as an app, so that shared tasks go through its Celery application."""
 
     name = "config"
-    verbose_name = "Dovetail"
 
     def ready(self) -> None:
         from config import celery  # noqa: F401, PLC0415

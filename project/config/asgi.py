@@ -5,7 +5,7 @@ from config.startup import refuse_in_one_sentence
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.production")
 
 with refuse_in_one_sentence():
-    from config.settings import env
+    from config import env
 
     env.use_defaults({"DATABASE_POOL_SIZE": "8"})
 
@@ -13,8 +13,8 @@ with refuse_in_one_sentence():
 
     django = get_asgi_application()  # first: what follows needs the applications loaded
 
-    from apps.core.cable.asgi import with_cable
-    from apps.core.cable.drain import say_goodbye_on_stop
-    from apps.core.http.lifespan import with_lifespan
+    from dovetail.cable.asgi import with_cable
+    from dovetail.cable.drain import say_goodbye_on_stop
+    from dovetail.http.lifespan import with_lifespan
 
     application = with_lifespan(with_cable(django), on_startup=say_goodbye_on_stop)

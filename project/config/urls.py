@@ -4,7 +4,7 @@ from django.conf.urls.static import static
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 
-from apps.articles.views import HomeView
+from apps.core.views import HomeView
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", HomeView.as_view(), name="home"),
@@ -13,6 +13,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("people/", include("apps.users.urls")),
     path("admin/", admin.site.urls),
 ]
-if apps.is_installed("apps.devtools"):
-    urlpatterns.append(path("dev/", include("apps.devtools.urls")))
+if apps.is_installed("dovetail.devtools"):
+    urlpatterns.append(path("dev/", include("dovetail.devtools.urls")))
 urlpatterns += static(settings.MEDIA_URL, document_root=settings.MEDIA_ROOT)  # only with DEBUG

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from apps.core.cable.broadcasting import abroadcast
-from apps.core.cable.channel import Channel, Rejected, action
+from dovetail.cable.broadcasting import abroadcast
+from dovetail.cable.channel import Channel, Rejected, action
 
 
 class RoomChannel(Channel):

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from channels.layers import channel_layers
 
-from apps.core.cable.layer import ValkeyChannelLayer
+from dovetail.cable.layer import ValkeyChannelLayer
 from tests.cable.clients import PACKAGE, BrowserThread, Chromium, Client, Node, Runtime
 from tests.cable.servers import NAMES, Valkey, Web, Worker, environment_for
 

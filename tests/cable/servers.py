@@ -13,7 +13,7 @@ from urllib.request import urlopen
 
 from django.conf import settings
 
-from apps.devtools.embedded.testing import free_port
+from dovetail.devtools.embedded.testing import free_port
 
 PROJECT_DIR = Path(__file__).resolve().parents[2] / "project"
 LIMIT = 60  # seconds until a server answers

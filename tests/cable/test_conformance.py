@@ -6,13 +6,13 @@ import pytest
 from django.contrib.sessions.backends.cached_db import SessionStore
 from redis import Redis
 
-from apps.core.cable.broadcasting import broadcast
-from apps.core.cable.streams import sign
-from apps.core.turbo.broadcasting import broadcast_later_to, broadcast_refresh_to
+from dovetail.cable.broadcasting import broadcast
+from dovetail.cable.streams import sign
+from dovetail.turbo.broadcasting import broadcast_later_to, broadcast_refresh_to
 from tests.cable.clients import RECONNECT
 from tests.cable.conftest import Connect
 from tests.cable.servers import Valkey, Web, Worker
-from tests.core.cable.conftest import log_in
+from tests.dovetail.cable.conftest import log_in
 from tests.factories import make_user
 
 PAGES = 6  # enough that both workers have some

@@ -3,11 +3,11 @@
 import os
 import signal
 
-from apps.core.cable.broadcasting import broadcast
+from dovetail.cable.broadcasting import broadcast
 from tests.cable.clients import RECONNECT
 from tests.cable.conftest import Connect
 from tests.cable.servers import Web, wait_until
-from tests.devtools.processes import descendants
+from tests.dovetail.devtools.processes import descendants
 
 
 def test_who_broke_a_rule_stays_away(connect: Connect) -> None:

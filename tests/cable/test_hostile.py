@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from apps.core.cable.broadcasting import broadcast
+from dovetail.cable.broadcasting import broadcast
 from tests.cable.servers import Web
 from tests.cable.websocket import RawSocket, Refused
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from apps.core.cable.broadcasting import broadcast
+from dovetail.cable.broadcasting import broadcast
 from tests.cable.servers import Web
 from tests.cable.websocket import RawSocket
 

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
-from config.settings import env
+from config import env
 
 
 @pytest.fixture(autouse=True)
@@ -14,9 +14,9 @@ def clean(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_environment_comes_before_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert env.text("THING", "default") == "default"
+    assert env.str("THING", "default") == "default"
     monkeypatch.setenv("THING", "set")
-    assert env.text("THING", "default") == "set"
+    assert env.str("THING", "default") == "set"
     assert env.names_read == {"THING"}
 
 
@@ -27,7 +27,7 @@ def test_what_has_no_default_must_be_set(
     if value is not None:
         monkeypatch.setenv("THING", value)
     with pytest.raises(ImproperlyConfigured, match=r"THING is not set\. Set it \(or THING_FILE\)"):
-        env.text("THING")
+        env.str("THING")
 
 
 def test_a_secret_comes_from_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -35,7 +35,7 @@ def test_a_secret_comes_from_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: P
     monkeypatch.setenv("THING_FILE", str(tmp_path / "secret"))
 
     assert env.is_set("THING")
-    assert env.text("THING") == "s3cret"
+    assert env.str("THING") == "s3cret"
 
 
 @pytest.mark.parametrize("content", [None, b"\xff\xfe\xff"])
@@ -47,14 +47,14 @@ def test_an_unreadable_secret_is_named(
     monkeypatch.setenv("THING_FILE", str(tmp_path / "secret"))
 
     with pytest.raises(ImproperlyConfigured, match=r"THING_FILE names .*secret, not readable: "):
-        env.text("THING")
+        env.str("THING")
 
 
 @pytest.mark.parametrize(("value", "expected"), [("True", True), ("1", True), ("off", False)])
 def test_a_flag(monkeypatch: pytest.MonkeyPatch, value: str, expected: bool) -> None:
     monkeypatch.setenv("THING", value)
 
-    assert env.flag("THING") is expected
+    assert env.bool("THING") is expected
 
 
 @pytest.mark.parametrize("value", ["yess", "2", "truefalse"])
@@ -62,7 +62,7 @@ def test_a_flag_is_never_guessed(monkeypatch: pytest.MonkeyPatch, value: str) ->
     monkeypatch.setenv("THING", value)
 
     with pytest.raises(ImproperlyConfigured, match=f"THING must be true or false, not '{value}'"):
-        env.flag("THING")
+        env.bool("THING")
 
 
 @pytest.mark.parametrize("value", ["-1", "1.5", "abc", "0", "9" * 20, "1_0"])
@@ -70,13 +70,13 @@ def test_a_number_out_of_bounds_is_refused(monkeypatch: pytest.MonkeyPatch, valu
     monkeypatch.setenv("THING", value)
 
     with pytest.raises(ImproperlyConfigured, match="THING must be a whole number of at least 1"):
-        env.number("THING", 5, least=1)
+        env.int("THING", 5, least=1)
 
 
 def test_a_list(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("THING", "a.org, b.org ,,")
 
-    assert env.words("THING") == ["a.org", "b.org"]
+    assert env.list("THING") == ["a.org", "b.org"]
 
 
 @pytest.mark.parametrize(
@@ -138,8 +138,8 @@ class TestDotenv:
         monkeypatch.setenv("OTHER", "mine")
         self.load("THING='a b'\nOTHER=theirs\n", example)
 
-        assert env.text("THING") == "a b"
-        assert env.text("OTHER") == "mine"
+        assert env.str("THING") == "a b"
+        assert env.str("OTHER") == "mine"
 
     def test_a_misspelt_name_is_refused_with_the_right_one(self, example: Path) -> None:
         with pytest.raises(

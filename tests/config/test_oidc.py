@@ -6,7 +6,7 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 from hypothesis import given, strategies as st
 
-from config.settings import oidc
+from config import oidc
 
 PROVIDER: dict[str, Any] = {
     "id": "keycloak",

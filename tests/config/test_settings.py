@@ -13,7 +13,7 @@ from types import ModuleType
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
-from config.settings import env
+from config import env
 
 PRODUCTION_MODULE = "config.settings.production"
 PRODUCTION = {
@@ -49,8 +49,7 @@ def check_production(**changes: str) -> subprocess.CompletedProcess[str]:
 
 def names_read_by(module: str, **environment: str) -> set[str]:
     code = (
-        f"import json, {module}; from config.settings import env; "
-        "print(json.dumps(sorted(env.names_read)))"
+        f"import json, {module}; from config import env; print(json.dumps(sorted(env.names_read)))"
     )
     result = run("-c", code, PYTHONPATH="project", **environment)
     assert result.returncode == 0, result.stderr

@@ -31,7 +31,7 @@ from playwright.sync_api import (
     sync_playwright,
 )
 
-from apps.devtools.embedded.testing import free_ports, throwaway_data_dir
+from dovetail.devtools.embedded.testing import free_ports, throwaway_data_dir
 from tests.e2e.people import DEMO_PASSWORD, HOME, sign_in
 
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")

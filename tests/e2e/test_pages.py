@@ -42,7 +42,7 @@ def look_at(page: Page, path: str) -> None:
 def test_public_pages(page: Page) -> None:
     for path in PUBLIC:
         look_at(page, path)
-    for link in ("h2 a[href^='/articles/']", "a[href^='/articles/by/']"):
+    for link in ("h2 a[href^='/articles/']", "a[href^='/people/']"):
         page.goto("/articles/")
         target = page.get_by_role("main").locator(link).first
         look_at(page, str(target.get_attribute("href")))

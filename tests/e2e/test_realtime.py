@@ -156,7 +156,7 @@ def test_a_refresh_leaves_a_form_that_is_being_sent_alone(visit: Visit) -> None:
     path = publish(author, name)
     follow(author, path)
     frames = frames_of(author)
-    held = hold(author, "**/withdrawal/")
+    held = hold(author, "**/unpublication/")
 
     author.get_by_role("button", name="Back to draft").click()
     wait_until(author, lambda: held)

@@ -269,7 +269,7 @@ def test_a_page_that_is_only_prefetched_leaves_the_toast(visit: Visit) -> None:
     token = next(cookie["value"] for cookie in author.context.cookies() if "csrf" in cookie["name"])
     # What happens elsewhere leaves a message for the page that is shown next.
     done = author.request.post(
-        f"{path}withdrawal/",
+        f"{path}unpublication/",
         headers={"X-CSRF-Token": token, "Referer": author.url},
         max_redirects=0,
     )
@@ -306,10 +306,10 @@ def test_a_link_that_deletes_carries_the_token(visit: Visit, watch: Watch) -> No
             main.insertAdjacentHTML('afterbegin', '<a data-turbo-method="delete">Away with it</a>')
             main.firstElementChild.href = href
         }""",
-        f"{path}withdrawal/",
+        f"{path}unpublication/",
     )
 
-    with author.expect_response(f"**{path}withdrawal/") as answer:
+    with author.expect_response(f"**{path}unpublication/") as answer:
         author.get_by_role("link", name="Away with it").click()
 
     assert answer.value.request.method == "DELETE"

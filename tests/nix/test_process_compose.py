@@ -2,7 +2,7 @@
 
 import re
 
-from config.settings import env
+from config import env
 from tests.nix import ROOT
 
 TEXT = (ROOT / "process-compose.yaml").read_text()

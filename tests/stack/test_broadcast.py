@@ -13,7 +13,7 @@ from tests.stack.stack import ROOT, Stack, is_open
 
 LIMIT = 30_000  # milliseconds; Vite compiles for the first page that it meets
 SEND = """
-from apps.core.turbo.broadcasting import broadcast_later_to
+from dovetail.turbo.broadcasting import broadcast_later_to
 broadcast_later_to(
     "articles", action="append", target="articles", template="components/empty_state.html",
     context={"icon": "page", "title": "From a task", "text": "Rendered by the worker."},

@@ -1,9 +1,8 @@
 from django.contrib import admin
 
-from apps.articles.discussion import Comment
-from apps.articles.models import Article
-from apps.core.admin import SoftDeleteAdmin
-from apps.core.search.admin import SearchAdmin
+from apps.articles.models import Article, Comment
+from dovetail.models.admin import SoftDeleteAdmin
+from dovetail.search.admin import SearchAdmin
 
 
 @admin.register(Article)

@@ -4,15 +4,15 @@ from typing import cast
 from django.template.loader import render_to_string
 
 from apps.articles.models import Article
-from apps.core.cable import presence
-from apps.core.cable.channel import Person
-from apps.core.cable_channels import TurboStreamsChannel
-from apps.core.turbo import streams
 from apps.users.models import User
+from dovetail.cable import presence
+from dovetail.cable.identity import Person
+from dovetail.cable_channels import TurboStreamsChannel
+from dovetail.turbo import streams
 
 
 class ArticleChannel(TurboStreamsChannel):
-    """One article's page: for who may read it now, and with the number of those who do."""
+    """Follows one article, for people who may read it, and counts its readers."""
 
     person = ""
 

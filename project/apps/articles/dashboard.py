@@ -7,8 +7,8 @@ from datetime import date, datetime, time, timedelta
 from django.utils import timezone
 
 from apps.articles.models import Article, Category
-from apps.core import analytics
 from apps.users.models import User
+from dovetail import analytics
 
 WEEKS = 26
 TOP = 8

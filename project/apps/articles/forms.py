@@ -2,9 +2,8 @@ from typing import Any
 
 from django import forms
 
-from apps.articles.discussion import Comment
-from apps.articles.models import Article, Category
-from apps.core.images import clean_image
+from apps.articles.models import Article, Category, Comment
+from dovetail.media.images import clean_image
 
 
 class ArticleForm(forms.ModelForm[Article]):
@@ -28,7 +27,7 @@ class CommentForm(forms.ModelForm[Comment]):
         widgets = {"body": forms.Textarea(attrs={"rows": 3})}
 
     def clean(self) -> dict[str, Any] | None:
-        if self.instance._state.adding and Comment.is_flooded_by(self.instance.author):
+        if self.instance._state.adding and Comment.is_limit_reached(self.instance.author):
             raise forms.ValidationError(
                 "You have written a lot in a short time. Please wait a minute.", code="flood"
             )

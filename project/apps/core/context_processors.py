@@ -4,7 +4,7 @@ from django.apps import apps
 from django.conf import settings
 from django.http import HttpRequest
 
-from apps.core.http.security import nonce
+from dovetail.http.security import nonce
 
 THEMES = {"light", "dark"}
 
@@ -13,7 +13,7 @@ def site(_request: HttpRequest) -> dict[str, Any]:
     return {
         "site_name": settings.SITE_NAME,
         "csrf_cookie_name": settings.CSRF_COOKIE_NAME,
-        "show_mailbox": apps.is_installed("apps.devtools"),
+        "show_mailbox": apps.is_installed("dovetail.devtools"),
     }
 
 

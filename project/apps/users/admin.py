@@ -6,9 +6,9 @@ from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from apps.core.search.admin import SearchAdmin
 from apps.users.models import User
 from apps.users.signals import end_all
+from dovetail.search.admin import SearchAdmin
 
 # Providers come from the environment alone, and no token is kept.
 admin.site.unregister([SocialApp, SocialToken])

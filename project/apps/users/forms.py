@@ -1,9 +1,9 @@
 from django import forms
 from django.db import transaction
 
-from apps.core.images import clean_image
 from apps.users.models import User
 from apps.users.tasks import make_small_avatar
+from dovetail.media.images import clean_image
 
 AVATAR = 512  # pixels
 

@@ -12,9 +12,9 @@ from django.db import transaction
 from django.urls import reverse
 from django.utils import timezone
 
-from apps.core.images import shrink_square
 from apps.users import mail, personal_data
 from apps.users.models import DataExport, User
+from dovetail.media.images import shrink_square
 
 logger = logging.getLogger(__name__)
 

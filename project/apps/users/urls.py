@@ -4,10 +4,17 @@ from apps.users import views
 
 app_name = "users"
 urlpatterns = [
+    path("<uuid:pk>/", views.ProfileView.as_view(), name="profile"),
     path("me/edit/", views.ProfileUpdateView.as_view(), name="edit"),
     path("me/sessions/<int:pk>/end/", views.SessionEndView.as_view(), name="session_end"),
     path("me/data/", views.DataView.as_view(), name="data"),
     path("me/data/exports/", views.ExportCreateView.as_view(), name="export_create"),
     path("me/data/exports/<uuid:pk>/", views.ExportView.as_view(), name="export"),
     path("me/deletion/", views.AccountDeletionView.as_view(), name="deletion"),
+    path("me/notifications/", views.NotificationsView.as_view(), name="notifications"),
+    path(
+        "me/notifications/reading/",
+        views.NotificationsReadingView.as_view(),
+        name="notifications_reading",
+    ),
 ]

@@ -16,20 +16,29 @@ from django.urls import reverse_lazy
 from django.utils import timezone
 from django.utils.decorators import method_decorator
 from django.views.decorators.cache import never_cache
-from django.views.generic import TemplateView, UpdateView, View
+from django.views.generic import DetailView, ListView, TemplateView, UpdateView, View
 
 from apps.users import mail
 from apps.users.forms import ProfileForm
-from apps.users.models import DataExport, User
+from apps.users.models import DataExport, Notification, User
+from apps.users.models.notification import with_details
 from apps.users.signals import end_all
 from apps.users.tasks import collect_data
 
-# Who asks has proved in the last minutes who they are: ACCOUNT_REAUTHENTICATION_TIMEOUT.
+NOTIFICATIONS_PER_PAGE = 20
+
+# Requires recent reauthentication (ACCOUNT_REAUTHENTICATION_TIMEOUT).
 sensitive = method_decorator(reauthentication_required(app="apps.users"), name="dispatch")
 
 
 def person(request: HttpRequest) -> User:
     return cast("User", request.user)
+
+
+class ProfileView(DetailView[User]):
+    template_name = "users/profile.html"
+    context_object_name = "profile"
+    queryset = User.objects.filter(is_active=True)
 
 
 class ProfileUpdateView(
@@ -111,3 +120,23 @@ class AccountDeletionView(TemplateView):
         logout(request, show_message=False)
         messages.info(request, "Your account is deleted. To restore it, sign in within two weeks.")
         return redirect("home")
+
+
+class NotificationsView(LoginRequiredMixin, ListView[Notification]):
+    template_name = "users/notifications.html"
+    paginate_by = NOTIFICATIONS_PER_PAGE
+
+    def get_queryset(self) -> QuerySet[Notification]:
+        return Notification.objects.for_person(person(self.request))
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        context = super().get_context_data(**kwargs)
+        return context | {"notifications": with_details(context["page_obj"])}
+
+
+class NotificationsReadingView(LoginRequiredMixin, View):
+    http_method_names = ["post"]
+
+    def post(self, request: HttpRequest) -> HttpResponse:
+        Notification.objects.for_person(person(request)).mark_read()
+        return redirect("users:notifications")

@@ -14,6 +14,7 @@ from config.settings.parts.i18n import *
 from config.settings.parts.logging import *
 from config.settings.parts.mail import *
 from config.settings.parts.media import *
+from config.settings.parts.names import *
 from config.settings.parts.paths import *
 from config.settings.parts.search import *
 from config.settings.parts.security import *

@@ -2,8 +2,10 @@
 
 import json
 from pathlib import Path
+from types import ModuleType
 
-from config.settings import env
+from config import env
+from config.settings.parts import names
 
 env.use_defaults(
     {
@@ -11,23 +13,25 @@ env.use_defaults(
         "SECRET_KEY": "django-insecure-development-only",
         "ALLOWED_HOSTS": "localhost,127.0.0.1,[::1]",
         "SITE_URL": "http://localhost:8000",
-        "DATABASE_URL": "postgres://dovetail@127.0.0.1:8002/dovetail",
+        "DATABASE_URL": f"postgres://{names.PROJECT_NAME}@127.0.0.1:8002/{names.PROJECT_NAME}",
         "VALKEY_URL": "redis://127.0.0.1:8003/0",
         "CELERY_BROKER_URL": "redis://127.0.0.1:8003/1",
         "EMAIL_URL": "mailbox",
-        "DEFAULT_FROM_EMAIL": "Dovetail <hello@localhost>",
+        "DEFAULT_FROM_EMAIL": f"{names.SITE_NAME} <hello@localhost>",
         "VITE_DEV_SERVER": "true",
     }
 )
 # A running `manage.py up` says where its services are.
-_up = Path(env.text("DATA_DIR", str(env.BASE_DIR / ".data"))) / "up.json"
+_up = Path(env.str("DATA_DIR", str(env.BASE_DIR / ".data"))) / "up.json"
 if _up.is_file():
     env.use_defaults(json.loads(_up.read_text(encoding="utf-8"))["environment"])
 
 from config.settings.base import *  # noqa: E402
 
-INSTALLED_APPS += ["apps.devtools"]
+INSTALLED_APPS += ["dovetail.devtools"]
 MAIL_DIR = DATA_DIR / "mail"
+ENV: ModuleType = env  # `manage.py up` asks it which services and ports are set
+DEMO = "apps.articles.demo.people"  # whose LOGINS and PASSWORD `manage.py up` prints
 INTERNAL_IPS = ["127.0.0.1", "::1"]
 
 # Django caches templates outside runserver: an edited one would show only after a restart.

@@ -1,6 +1,6 @@
 """Tests: development without the Vite server, on services that the test session starts."""
 
-from config.settings import env
+from config import env
 
 env.use_defaults({"VITE_DEV_SERVER": "true"})
 
@@ -15,7 +15,7 @@ CHANNEL_LAYERS = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}
 STATICFILES_DIRS = []
 WHITENOISE_AUTOREFRESH = False
 
-INSTALLED_APPS += ["tests.core.shelves"]
+INSTALLED_APPS += ["tests.dovetail.shelves"]
 # A request that runs a query in a loop fails its test.
 INSTALLED_APPS += ["zeal"]
 MIDDLEWARE = ["zeal.middleware.zeal_middleware", *MIDDLEWARE]

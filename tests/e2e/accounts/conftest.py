@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from apps.devtools.embedded.testing import free_port, free_ports
+from dovetail.devtools.embedded.testing import free_port, free_ports
 from tests.e2e.accounts import identity_provider
 from tests.e2e.conftest import running_stack
 

@@ -8,10 +8,10 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from tests.apps.users.conftest import totp_code
 from tests.e2e.conftest import Watch
 from tests.e2e.people import DEMO_PASSWORD, HOME, open_mail, prove, sign_in, sign_out, sign_up
 from tests.e2e.test_pages import look_at
-from tests.users.conftest import totp_code
 
 ADMIN = "admin@example.com"
 

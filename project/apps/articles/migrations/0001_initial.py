@@ -4,8 +4,8 @@ import django.db.models.deletion
 from django.conf import settings
 from django.db import migrations, models
 
-import apps.core.search
-import apps.core.uuid7
+import dovetail.models.uuid7
+import dovetail.search
 
 
 class Migration(migrations.Migration):
@@ -16,14 +16,14 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
-        apps.core.search.CreateSearchExtension(),
+        dovetail.search.CreateSearchExtension(),
         migrations.CreateModel(
             name="Article",
             fields=[
                 (
                     "id",
                     models.UUIDField(
-                        default=apps.core.uuid7.uuid7,
+                        default=dovetail.models.uuid7.uuid7,
                         editable=False,
                         primary_key=True,
                         serialize=False,
@@ -99,7 +99,7 @@ class Migration(migrations.Migration):
                         condition=models.Q(("deleted_at__isnull", True), ("status", "published")),
                         name="article_newest",
                     ),
-                    apps.core.search.SearchIndex(
+                    dovetail.search.SearchIndex(
                         columns=[
                             "author",
                             "category",
@@ -108,7 +108,7 @@ class Migration(migrations.Migration):
                             "created_at",
                             "deleted_at",
                         ],
-                        config=apps.core.search.SearchConfig(
+                        config=dovetail.search.SearchConfig(
                             {"title": 3, "summary": 2, "body": 1}, autocomplete=["title"]
                         ),
                         name="article_search",

@@ -4,8 +4,8 @@ import django.db.models.functions.text
 import django.utils.timezone
 from django.db import migrations, models
 
-import apps.core.uuid7
-import apps.users.models
+import apps.users.fields
+import dovetail.models.uuid7
 
 
 class Migration(migrations.Migration):
@@ -57,7 +57,7 @@ class Migration(migrations.Migration):
                 (
                     "id",
                     models.UUIDField(
-                        default=apps.core.uuid7.uuid7,
+                        default=dovetail.models.uuid7.uuid7,
                         editable=False,
                         primary_key=True,
                         serialize=False,
@@ -67,7 +67,7 @@ class Migration(migrations.Migration):
                 ("updated_at", models.DateTimeField(auto_now=True)),
                 (
                     "email",
-                    apps.users.models.LowercaseEmailField(
+                    apps.users.fields.LowercaseEmailField(
                         max_length=254, unique=True, verbose_name="e-mail address"
                     ),
                 ),

@@ -4,7 +4,7 @@ import django.db.models.deletion
 from django.conf import settings
 from django.db import migrations, models
 
-import apps.core.uuid7
+import dovetail.models.uuid7
 
 
 class Migration(migrations.Migration):
@@ -29,7 +29,7 @@ class Migration(migrations.Migration):
                 (
                     "id",
                     models.UUIDField(
-                        default=apps.core.uuid7.uuid7,
+                        default=dovetail.models.uuid7.uuid7,
                         editable=False,
                         primary_key=True,
                         serialize=False,

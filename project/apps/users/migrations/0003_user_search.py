@@ -1,6 +1,6 @@
 from django.db import migrations
 
-import apps.core.search
+import dovetail.search
 
 
 class Migration(migrations.Migration):
@@ -9,12 +9,12 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
-        apps.core.search.CreateSearchExtension(),
+        dovetail.search.CreateSearchExtension(),
         migrations.AddIndex(
             model_name="user",
-            index=apps.core.search.SearchIndex(
+            index=dovetail.search.SearchIndex(
                 columns=["is_active", "is_staff", "created_at", "deleted_at"],
-                config=apps.core.search.SearchConfig(
+                config=dovetail.search.SearchConfig(
                     {"email": 3, "display_name": 2, "biography": 1},
                     autocomplete=["email", "display_name"],
                 ),

@@ -111,7 +111,7 @@ class SingleSignOnProvider(LeavingMixin, OpenIDConnectProvider):  # type: ignore
 
         Args:
             data: what an account has in `extra_data`.
-            name: a key of `config.settings.oidc.CLAIMS`.
+            name: a key of `config.oidc.CLAIMS`.
         """
         claims = {**data.get("id_token", {}), **data.get("userinfo", {})}
         return claims.get(self.app.settings["claims"][name])

@@ -17,6 +17,7 @@ INSTALLED_APPS = [
     "allauth.usersessions",
     "django_vite",
     "config",
+    "dovetail",
     "apps.core",
     "apps.users",
     "apps.articles",

@@ -1,7 +1,8 @@
 from datetime import timedelta
 
-from config.settings import env
-from config.settings.parts.http import SITE_NAME
+from config import env
+from config.settings.parts.http import TRUSTED_PROXY_COUNT
+from config.settings.parts.names import SITE_NAME
 
 AUTH_USER_MODEL = "users.User"
 # It is a ModelBackend too, so it also answers for permissions; two would hash each password twice.
@@ -37,8 +38,7 @@ ACCOUNT_EMAIL_NOTIFICATIONS = True
 ACCOUNT_SESSION_REMEMBER = True
 ACCOUNT_REAUTHENTICATION_REQUIRED = True
 ACCOUNT_REAUTHENTICATION_TIMEOUT = 300  # seconds
-# Rate limits count by address: how many proxies of ours stand before the application.
-ALLAUTH_TRUSTED_PROXY_COUNT = env.number("TRUSTED_PROXY_COUNT", 0)
+ALLAUTH_TRUSTED_PROXY_COUNT = TRUSTED_PROXY_COUNT
 
 MFA_ADAPTER = "apps.users.adapters.MFAAdapter"
 MFA_FORMS = {
@@ -53,7 +53,7 @@ MFA_RECOVERY_CODES_SHOW_ONCE = True
 MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_TRUST_ENABLED = True  # "remember this browser"
 MFA_TRUST_COOKIE_AGE = timedelta(days=14)
-MFA_REQUIRED_FOR_STAFF = env.flag("MFA_REQUIRED_FOR_STAFF", default=not env.flag("DEBUG"))
+MFA_REQUIRED_FOR_STAFF = env.bool("MFA_REQUIRED_FOR_STAFF", default=not env.bool("DEBUG"))
 
 # A session ends two weeks after its last use, and a month after its login. See docs/accounts.md.
 SESSION_COOKIE_AGE = 14 * 24 * 3600  # seconds
@@ -62,7 +62,7 @@ USERSESSIONS_ADAPTER = "apps.users.adapters.UserSessionsAdapter"
 USERSESSIONS_TRACK_ACTIVITY = True  # apps.users.middleware does it
 
 # A browser accepts these names only over HTTPS, from this very host and for all of it.
-_prefix = "" if env.flag("DEBUG") else "__Host-"
+_prefix = "" if env.bool("DEBUG") else "__Host-"
 MFA_TRUST_COOKIE_NAME = f"{_prefix}mfa_trusted"
 DEVICE_COOKIE_NAME = f"{_prefix}device"
 

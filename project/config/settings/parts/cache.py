@@ -1,13 +1,14 @@
 from urllib.parse import urlsplit
 
-from config.settings import env
+from config import env
+from config.settings.parts.names import PROJECT_NAME
 
 VALKEY_URL = env.url("VALKEY_URL", "redis", "rediss", "valkey", "valkeys")
 CACHES = {
     "default": {
-        "BACKEND": "apps.core.cache.ValkeyCache",
+        "BACKEND": "dovetail.cache.valkey.ValkeyCache",
         "LOCATION": VALKEY_URL.replace("valkey", "redis", 1),  # redis-py knows only its own scheme
-        "KEY_PREFIX": "dovetail",
+        "KEY_PREFIX": PROJECT_NAME,
         # Seconds. A cache that hangs must not hang the page.
         "OPTIONS": {"socket_connect_timeout": 1, "socket_timeout": 1},
     },
@@ -19,7 +20,7 @@ if _memcached:
     CACHES["computed"] = {
         "BACKEND": "django.core.cache.backends.memcached.PyMemcacheCache",
         "LOCATION": urlsplit(_memcached).netloc,
-        "KEY_PREFIX": "dovetail",
+        "KEY_PREFIX": PROJECT_NAME,
         # As with Valkey: seconds, and one that is down misses. It is asked again after five.
         "OPTIONS": {
             "connect_timeout": 1,

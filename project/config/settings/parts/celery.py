@@ -1,6 +1,6 @@
 from celery.schedules import crontab
 
-from config.settings import env
+from config import env
 
 CELERY_BROKER_URL = env.url("CELERY_BROKER_URL", "amqp", "amqps", "redis", "rediss")
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True

@@ -5,12 +5,13 @@ from typing import Any
 from redis.exceptions import ConnectionError as ServerIsGone
 
 from config.settings.parts.cache import CACHES
+from config.settings.parts.names import PROJECT_NAME
 
 CHANNEL_LAYERS: dict[str, dict[str, Any]] = {
     "default": {
-        "BACKEND": "apps.core.cable.layer.ValkeyChannelLayer",
+        "BACKEND": "dovetail.cable.layer.ValkeyChannelLayer",
         "CONFIG": {
-            "prefix": "dovetail.",
+            "prefix": f"{PROJECT_NAME}.",
             "hosts": [
                 {
                     "address": CACHES["default"]["LOCATION"],

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from config.settings import env
+from config import env
 from config.settings.parts.paths import BASE_DIR
 
 STATIC_URL = "/static/"
@@ -11,8 +11,8 @@ FRONTEND_DIST = BASE_DIR / "frontend" / "dist"
 # A missing folder is only a warning until the front end is built; the manifest check names it.
 STATICFILES_DIRS = [FRONTEND_DIST] if FRONTEND_DIST.is_dir() else []
 
-VITE_DEV_SERVER = env.flag("VITE_DEV_SERVER", default=False)
-VITE_PORT = env.number("VITE_PORT", 8001, least=1)
+VITE_DEV_SERVER = env.bool("VITE_DEV_SERVER", default=False)
+VITE_PORT = env.int("VITE_PORT", 8001, least=1)
 VITE_ORIGIN = f"http://localhost:{VITE_PORT}"
 DJANGO_VITE = {
     "default": {

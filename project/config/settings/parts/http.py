@@ -1,21 +1,17 @@
-from django.urls import reverse
-
-from config.settings import env
+from config import env
 
 ROOT_URLCONF = "config.urls"
 ASGI_APPLICATION = "config.asgi.application"
 
-# A person's page shows what they wrote, so it belongs to articles, of which users knows nothing.
-ABSOLUTE_URL_OVERRIDES = {"users.user": lambda user: reverse("articles:author", args=[user.pk])}
-
-SITE_NAME = "Dovetail"
 SITE_URL = env.url("SITE_URL", "https", "http").rstrip("/")
+# Proxies in front of the application whose X-Forwarded-* headers are trusted.
+TRUSTED_PROXY_COUNT = env.int("TRUSTED_PROXY_COUNT", 0)
 
 MIDDLEWARE = [
-    "apps.core.http.health.HealthMiddleware",
+    "dovetail.http.health.HealthMiddleware",
     "django.middleware.security.SecurityMiddleware",
-    "apps.core.http.static.StaticFilesMiddleware",
-    "apps.core.http.security.SecurityHeadersMiddleware",
+    "dovetail.http.static.StaticFilesMiddleware",
+    "dovetail.http.security.SecurityHeadersMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -24,5 +20,5 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "apps.users.middleware.SessionUseMiddleware",
-    "apps.core.turbo.middleware.TurboMiddleware",
+    "dovetail.turbo.middleware.TurboMiddleware",
 ]

@@ -1,15 +1,15 @@
-from config.settings import env
-from config.settings.parts.http import SITE_NAME
+from config import env
+from config.settings.parts.names import SITE_NAME
 
-EMAIL_BACKEND = "apps.core.mail.QueueBackend"
-if env.flag("DEBUG") and env.text("EMAIL_URL") == "mailbox":
+EMAIL_BACKEND = "dovetail.mail.backend.QueueBackend"
+if env.bool("DEBUG") and env.str("EMAIL_URL") == "mailbox":
     # Mail is caught and shown at /dev/mailbox/, never sent.
-    MAIL_TRANSPORT = "apps.devtools.mailbox.backend.EmailBackend"
+    MAIL_TRANSPORT = "dovetail.devtools.mailbox.backend.EmailBackend"
 else:
     _smtp = env.email("EMAIL_URL")
     MAIL_TRANSPORT = _smtp.pop("EMAIL_BACKEND")
     globals().update(_smtp)
 EMAIL_TIMEOUT = 10  # seconds
-DEFAULT_FROM_EMAIL = env.text("DEFAULT_FROM_EMAIL")
+DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL")
 SERVER_EMAIL = DEFAULT_FROM_EMAIL
 EMAIL_SUBJECT_PREFIX = f"[{SITE_NAME}] "

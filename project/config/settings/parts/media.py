@@ -4,9 +4,9 @@ MEDIA_URL = "/media/"
 MEDIA_ROOT = DATA_DIR / "media"
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
-    "staticfiles": {"BACKEND": "apps.core.http.static.StaticFilesStorage"},
+    "staticfiles": {"BACKEND": "dovetail.http.static.StaticFilesStorage"},
 }
-# What a person may upload as a picture; apps.core.images checks it by content.
+# What a person may upload as a picture; dovetail.media.images checks it by content.
 IMAGE_MAX_BYTES = 5 * 1024 * 1024
 IMAGE_MAX_PIXELS = 24_000_000
 IMAGE_MAX_SIDE = 2000  # pixels; larger pictures are scaled down

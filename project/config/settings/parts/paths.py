@@ -1,8 +1,8 @@
 from pathlib import Path
 
-from config.settings import env
+from config import env
 
 BASE_DIR = env.BASE_DIR
 PROJECT_DIR = BASE_DIR / "project"
 # All local state: embedded services, caught mail, uploads, logs.
-DATA_DIR = Path(env.text("DATA_DIR", str(BASE_DIR / ".data"))).absolute()
+DATA_DIR = Path(env.str("DATA_DIR", str(BASE_DIR / ".data"))).absolute()

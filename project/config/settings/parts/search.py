@@ -1,9 +1,9 @@
 from django.core.exceptions import ImproperlyConfigured
 
-from config.settings import env
+from config import env
 
 # auto: ParadeDB where a table has its index, otherwise PostgreSQL's own search.
-SEARCH_ENGINE = env.text("SEARCH_ENGINE", "auto")
+SEARCH_ENGINE = env.str("SEARCH_ENGINE", "auto")
 if SEARCH_ENGINE not in {"auto", "paradedb", "postgres"}:
     raise ImproperlyConfigured(
         f"SEARCH_ENGINE must be auto, paradedb or postgres, not {SEARCH_ENGINE!r}."

@@ -1,12 +1,12 @@
 """Security headers, cookies and hosts, as strict as they can be in every environment."""
 
-from config.settings import env
+from config import env
 from config.settings.parts.http import SITE_URL
 
-SECRET_KEY = env.text("SECRET_KEY")
-SECRET_KEY_FALLBACKS = env.words("SECRET_KEY_FALLBACKS", "")
-DEBUG = env.flag("DEBUG", default=False)
-ALLOWED_HOSTS = env.words("ALLOWED_HOSTS")
+SECRET_KEY = env.str("SECRET_KEY")
+SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", "")
+DEBUG = env.bool("DEBUG", default=False)
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS")
 CSRF_TRUSTED_ORIGINS = [SITE_URL]
 
 # Names as in Django 6, whose middleware replaces ours on that day. No inline script runs, not even

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
 
-from config.settings import env, oidc
+from config import env, oidc
 from config.settings.parts.apps import INSTALLED_APPS
 
 SOCIALACCOUNT_ADAPTER = "apps.users.adapters.SocialAccountAdapter"
@@ -17,7 +17,7 @@ SOCIALACCOUNT_PROVIDERS: dict[str, dict[str, Any]] = {
     "openid_connect": {
         "provider_class": "apps.users.sso.provider.SingleSignOnProvider",
         "OAUTH_PKCE_ENABLED": True,
-        "APPS": oidc.parse(env.text("OIDC_PROVIDERS", ""), insecure=env.flag("DEBUG")),
+        "APPS": oidc.parse(env.str("OIDC_PROVIDERS", ""), insecure=env.bool("DEBUG")),
     },
 }
 _SOCIAL: dict[str, dict[str, Any]] = {
@@ -32,7 +32,7 @@ _SOCIAL: dict[str, dict[str, Any]] = {
 }
 for _id, _options in _SOCIAL.items():
     _names = f"{_id.upper()}_CLIENT_ID", f"{_id.upper()}_CLIENT_SECRET"
-    _client_id, _secret = (env.text(_name, "") for _name in _names)
+    _client_id, _secret = (env.str(_name, "") for _name in _names)
     if bool(_client_id) != bool(_secret):
         raise ImproperlyConfigured(f"{' and '.join(_names)} belong together: set both or none.")
     if not _client_id:

@@ -19,4 +19,4 @@ TEMPLATES: list[dict[str, Any]] = [
         },
     },
 ]
-FORM_RENDERER = "apps.core.forms.FormRenderer"
+FORM_RENDERER = "dovetail.forms.FormRenderer"

@@ -1,0 +1,5 @@
+from apps.articles.models.article import Article, ArticleQuerySet, Category, Status
+from apps.articles.models.comment import Comment
+from apps.articles.models.notification import CommentNotification
+
+__all__ = ["Article", "ArticleQuerySet", "Category", "Comment", "CommentNotification", "Status"]

@@ -1,0 +1,163 @@
+from typing import Any, Self
+
+from django.conf import settings
+from django.contrib.auth.models import AnonymousUser
+from django.db import models
+from django.db.models import F, Q
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.text import slugify
+
+from apps.core.models import SearchManager, SearchQuerySet, SoftDeleteModel
+from apps.users.models import User
+from dovetail.cable.streams import Streamable
+from dovetail.search import SearchConfig, SearchIndex
+from dovetail.turbo.broadcasting import broadcast_refresh_to
+from dovetail.turbo.models import BroadcastsRefreshes
+
+# First segments of the other paths in apps.articles.urls.
+RESERVED_SLUGS = {"dashboard", "mine", "new", "trash"}
+
+
+class Category(models.TextChoices):
+    ENGINEERING = "engineering", "Engineering"
+    DESIGN = "design", "Design"
+    PRODUCT = "product", "Product"
+    BUSINESS = "business", "Business"
+    CULTURE = "culture", "Culture"
+
+
+class Status(models.TextChoices):
+    DRAFT = "draft", "Draft"
+    PUBLISHED = "published", "Published"
+
+
+class ArticleQuerySet(SearchQuerySet["Article"]):
+    def published(self) -> Self:
+        return self.filter(status=Status.PUBLISHED)
+
+    def visible_to(self, user: User | AnonymousUser) -> Self:
+        """Limit to published articles and the drafts that this person may edit."""
+        if user.has_perm("articles.change_article"):
+            return self
+        mine = Q(author=user) if user.is_authenticated else Q(pk__in=[])
+        return self.filter(Q(status=Status.PUBLISHED) | mine)
+
+    def editable_by(self, user: User | AnonymousUser) -> Self:
+        if user.has_perm("articles.change_article"):
+            return self
+        return self.filter(author=user) if user.is_authenticated else self.none()
+
+    def for_cards(self) -> Self:
+        """Load what a card shows, without the body."""
+        return self.select_related("author").defer("body")
+
+    def newest_first(self) -> Self:
+        return self.order_by(F("published_at").desc(nulls_first=True), "-id")
+
+
+class Article(BroadcastsRefreshes, SoftDeleteModel):
+    refreshes = "articles"  # the stream of the public list
+
+    author = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="articles"
+    )
+    title = models.CharField(max_length=140)
+    slug = models.SlugField(max_length=160, allow_unicode=True, editable=False)
+    summary = models.CharField(
+        max_length=300, blank=True, help_text="One or two sentences, shown in lists."
+    )
+    body = models.TextField(help_text="Plain text; an empty line starts a new paragraph.")
+    category = models.CharField(max_length=20, choices=Category, default=Category.ENGINEERING)
+    status = models.CharField(max_length=10, choices=Status, default=Status.DRAFT, editable=False)
+    published_at = models.DateTimeField(null=True, blank=True, editable=False)
+    cover = models.ImageField(
+        upload_to="covers/", blank=True, help_text="JPEG, PNG, WebP or GIF, up to 5 MB."
+    )
+
+    objects = SearchManager.from_queryset(ArticleQuerySet)()
+    all_objects = SearchManager.from_queryset(ArticleQuerySet)(with_deleted=True)
+
+    class Meta:
+        ordering = ["-id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["slug"], condition=Q(deleted_at__isnull=True), name="article_slug_is_unique"
+            ),
+            models.CheckConstraint(
+                condition=Q(status=Status.DRAFT) | Q(published_at__isnull=False),
+                name="article_published_has_a_time",
+            ),
+        ]
+        indexes = [
+            models.Index(
+                F("published_at").desc(nulls_first=True),
+                F("id").desc(),
+                condition=Q(deleted_at__isnull=True, status=Status.PUBLISHED),
+                name="article_newest",
+            ),
+            SearchIndex(
+                SearchConfig({"title": 3, "summary": 2, "body": 1}, autocomplete=["title"]),
+                columns=[
+                    *("author", "category", "status"),
+                    *("published_at", "created_at", "deleted_at"),
+                ],
+                name="article_search",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.title
+
+    def get_absolute_url(self) -> str:
+        return reverse("articles:detail", args=[self.slug])
+
+    @property
+    def is_published(self) -> bool:
+        return self.status == Status.PUBLISHED
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        if not self.slug:
+            self.slug = self._free_slug()
+        super().save(*args, **kwargs)
+
+    def can_be_edited_by(self, user: User | AnonymousUser) -> bool:
+        return user.pk == self.author_id or user.has_perm("articles.change_article")
+
+    @property
+    def is_hidden(self) -> bool:
+        return self.is_deleted or not self.is_published
+
+    def refreshed_streams(self) -> list[Streamable]:
+        # A draft is on no list but its author's.
+        return [self, self.refreshes] if self.is_published else [self]
+
+    def publish(self) -> None:
+        """Show the article to everyone. The time of its first publication stays."""
+        self.status = Status.PUBLISHED
+        self.published_at = self.published_at or timezone.now()
+        self.save(update_fields=["status", "published_at", "updated_at"])
+
+    def unpublish(self) -> None:
+        """Make the article a draft again, which only its author and editors see."""
+        self.status = Status.DRAFT
+        self.save(update_fields=["status", "updated_at"])
+        broadcast_refresh_to(self.refreshes)  # the article has left the list
+
+    def restore(self) -> int:
+        """Restore the article, under a free address if another article took its own."""
+        slug = self._free_slug(self.slug)
+        if self.is_deleted and slug != self.slug:
+            self.slug = slug
+            self.save(update_fields=["slug", "updated_at"])
+        return super().restore()
+
+    def _free_slug(self, wanted: str = "") -> str:
+        base = wanted or slugify(self.title, allow_unicode=True)[:140].strip("-") or "article"
+        rivals = Article.objects.exclude(pk=self.pk).filter(slug__startswith=base)
+        taken = RESERVED_SLUGS | set(rivals.values_list("slug", flat=True))
+        if base not in taken:
+            return base
+        return next(
+            slug for number in range(2, len(taken) + 3) if (slug := f"{base}-{number}") not in taken
+        )

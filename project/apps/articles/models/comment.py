@@ -1,0 +1,77 @@
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import models
+from django.urls import reverse
+from django.utils import timezone
+
+from apps.core.models import SoftDeleteModel
+from apps.users.models import User
+from dovetail.models.signals import rows_changed
+from dovetail.turbo.broadcasting import (
+    broadcast_append_to,
+    broadcast_refresh_to,
+    broadcast_remove_to,
+    broadcast_replace_to,
+)
+from dovetail.turbo.streams import dom_id
+
+TEMPLATE = "articles/_comment.html"
+MAX_PER_MINUTE = 10  # by one person; each comment is broadcast to every reader
+
+
+class Comment(SoftDeleteModel):
+    """A reader's comment on an article. It appears at once on every open page of the article."""
+
+    article = models.ForeignKey(
+        "articles.Article", on_delete=models.CASCADE, related_name="comments"
+    )
+    author = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="comments"
+    )
+    body = models.TextField("comment", max_length=2000)
+
+    class Meta:
+        ordering = ["id"]
+
+    def __str__(self) -> str:
+        return self.body[:50]
+
+    def get_absolute_url(self) -> str:
+        return reverse("articles:comment", args=[self.article.slug, self.pk])
+
+    @classmethod
+    def is_limit_reached(cls, author: User) -> bool:
+        """Return whether someone wrote as many comments in the last minute as they may.
+
+        Deleted comments count too.
+        """
+        recent = timezone.now() - timedelta(minutes=1)
+        written = cls.all_objects.filter(author=author, created_at__gt=recent)
+        return written.count() >= MAX_PER_MINUTE
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        is_new = self._state.adding
+        super().save(*args, **kwargs)
+        if is_new:
+            comments = dom_id(self.article, "comments")
+            broadcast_append_to(self.article, target=comments, template=TEMPLATE, comment=self)
+        else:
+            broadcast_replace_to(
+                self.article, target=self, template=TEMPLATE, method="morph", comment=self
+            )
+
+
+def broadcast_changed(sender: type[Comment], *, pks: list[Any], using: str, **_: Any) -> None:
+    """Remove deleted comments from open pages, and put restored ones back in their place."""
+    del sender
+    comments = Comment.all_objects.using(using).filter(pk__in=pks, article__deleted_at=None)
+    for comment in comments.select_related("article"):
+        if comment.is_deleted:
+            broadcast_remove_to(comment.article, target=comment)
+        else:
+            broadcast_refresh_to(comment.article)
+
+
+rows_changed.connect(broadcast_changed, sender=Comment)

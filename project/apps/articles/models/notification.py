@@ -1,0 +1,28 @@
+from typing import Any
+
+from django.db import models
+from django.db.models.signals import post_save
+
+from apps.articles.models.comment import Comment
+from apps.users.models import Notification
+
+
+class CommentNotification(Notification):
+    """Tells an author about a comment on their article. It goes and returns with the comment."""
+
+    comment = models.OneToOneField(Comment, on_delete=models.CASCADE, related_name="notification")
+
+    details = ("comment__author", "comment__article")
+
+    def __str__(self) -> str:
+        return f"{self.comment.author} commented on “{self.comment.article}”"
+
+
+def notify_author(instance: Comment, *, created: bool, raw: bool, **_: Any) -> None:
+    """Notify the author of an article, unless the comment is their own."""
+    author = instance.article.author
+    if created and not raw and instance.author_id != author.pk:
+        CommentNotification(recipient=author, comment=instance).save()
+
+
+post_save.connect(notify_author, sender=Comment)

@@ -1,0 +1,49 @@
+"""Articles for pages of other apps: `{% load articles %}`."""
+
+from dataclasses import dataclass
+
+from django import template
+from django.core.paginator import InvalidPage, Page, Paginator
+from django.db.models import QuerySet
+from django.http import Http404
+from django.template import Context
+
+from apps.articles.models import Article
+from apps.users.models import User
+
+register = template.Library()
+
+LATEST = 6
+PAGE_SIZE = 12
+
+
+@dataclass(frozen=True)
+class Overview:
+    articles: QuerySet[Article]
+    article_count: int
+    author_count: int
+
+
+@register.simple_tag
+def articles_overview() -> Overview:
+    """Return the latest published articles, and how many there are by how many authors."""
+    published = Article.objects.published()
+    return Overview(
+        articles=published.for_cards().newest_first()[:LATEST],
+        article_count=published.count(),
+        author_count=published.values("author").distinct().count(),
+    )
+
+
+@register.simple_tag(takes_context=True)
+def articles_by(context: Context, author: User) -> "Page[Article]":
+    """Return the page of an author's published articles that `?page=` asks for.
+
+    Raises:
+        Http404: there is no such page.
+    """
+    rows = Article.objects.published().filter(author=author).for_cards().newest_first()
+    try:
+        return Paginator(rows, PAGE_SIZE).page(context["request"].GET.get("page", 1))
+    except InvalidPage as error:
+        raise Http404 from error

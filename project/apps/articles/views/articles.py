@@ -1,0 +1,134 @@
+from typing import Any, cast
+
+from django.contrib import messages
+from django.contrib.auth.mixins import LoginRequiredMixin
+from django.contrib.messages.views import SuccessMessageMixin
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.views.generic import CreateView, DetailView, ListView, TemplateView, UpdateView, View
+
+from apps.articles.dashboard import Dashboard
+from apps.articles.forms import ArticleForm
+from apps.articles.models import Article
+from apps.articles.search import ArticleSearch
+from apps.users.models import User
+
+PAGE_SIZE = 12
+
+
+class ArticleListView(ListView[Article]):
+    template_name = "articles/article_list.html"
+    paginate_by = PAGE_SIZE
+
+    def get_queryset(self) -> QuerySet[Article]:
+        self.search = ArticleSearch(self.request.GET)
+        return self.search.results()
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        return super().get_context_data(search=self.search, **kwargs)
+
+
+class DashboardView(TemplateView):
+    template_name = "articles/dashboard.html"
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        return super().get_context_data(dashboard=Dashboard(), **kwargs)
+
+
+class MyArticlesView(LoginRequiredMixin, ListView[Article]):
+    template_name = "articles/article_mine.html"
+    paginate_by = PAGE_SIZE
+
+    def get_queryset(self) -> QuerySet[Article]:
+        return Article.objects.filter(author=self.request.user.pk).for_cards().newest_first()
+
+
+class TrashView(LoginRequiredMixin, ListView[Article]):
+    template_name = "articles/article_trash.html"
+    paginate_by = PAGE_SIZE
+
+    def get_queryset(self) -> QuerySet[Article]:
+        mine = Article.all_objects.deleted().filter(author=self.request.user.pk)
+        return mine.for_cards().order_by("-deleted_at")
+
+
+class ArticleDetailView(DetailView[Article]):
+    template_name = "articles/article_detail.html"
+
+    def get_queryset(self) -> QuerySet[Article]:
+        return Article.objects.visible_to(self.request.user).select_related("author")
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        can_edit = self.object.can_be_edited_by(self.request.user)
+        return super().get_context_data(can_edit=can_edit, **kwargs)
+
+
+class ArticleCreateView(
+    LoginRequiredMixin, SuccessMessageMixin[ArticleForm], CreateView[Article, ArticleForm]
+):
+    form_class = ArticleForm
+    template_name = "articles/article_form.html"
+    success_message = "The draft is saved. Only you can see it until you publish it."
+
+    def form_valid(self, form: ArticleForm) -> HttpResponse:
+        form.instance.author = cast("User", self.request.user)
+        return super().form_valid(form)
+
+
+class EditableArticleMixin(LoginRequiredMixin):
+    """Limits the views to articles that the user may edit; others return 404."""
+
+    request: HttpRequest
+    kwargs: dict[str, Any]
+
+    def get_queryset(self) -> QuerySet[Article]:
+        return Article.objects.editable_by(self.request.user).select_related("author")
+
+    def get_article(self) -> Article:
+        return get_object_or_404(self.get_queryset(), slug=self.kwargs["slug"])
+
+
+class ArticleUpdateView(
+    EditableArticleMixin, SuccessMessageMixin[ArticleForm], UpdateView[Article, ArticleForm]
+):
+    form_class = ArticleForm
+    template_name = "articles/article_form.html"
+    success_message = "Your changes are saved."
+
+
+class PublicationView(EditableArticleMixin, View):
+    def post(self, request: HttpRequest, slug: str) -> HttpResponse:
+        del slug
+        article = self.get_article()
+        article.publish()
+        messages.success(request, "Published. Everybody can read it now.")
+        return redirect(article)
+
+
+class UnpublicationView(EditableArticleMixin, View):
+    def post(self, request: HttpRequest, slug: str) -> HttpResponse:
+        del slug
+        article = self.get_article()
+        article.unpublish()
+        messages.info(request, "The article is a draft again. Only you can see it.")
+        return redirect(article)
+
+
+class DeletionView(EditableArticleMixin, DetailView[Article]):
+    template_name = "articles/article_deletion.html"
+
+    def post(self, request: HttpRequest, slug: str) -> HttpResponse:
+        del slug
+        self.get_article().delete()
+        messages.success(request, "Deleted. You can restore it from the trash.")
+        return redirect("articles:trash")
+
+
+class RestorationView(LoginRequiredMixin, View):
+    def post(self, request: HttpRequest, pk: str) -> HttpResponse:
+        deleted = Article.all_objects.deleted().filter(author=request.user.pk)
+        article = get_object_or_404(deleted, pk=pk)
+        article.restore()
+        messages.success(request, "Restored.")
+        return redirect(article)

@@ -1,0 +1,110 @@
+from typing import Any, cast
+from uuid import UUID
+
+from django.contrib import messages
+from django.contrib.auth.mixins import LoginRequiredMixin
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.template.loader import render_to_string
+from django.urls import reverse
+from django.views.generic import DetailView, TemplateView, UpdateView, View
+
+from apps.articles.forms import CommentForm
+from apps.articles.models import Article, Comment
+from apps.users.models import User
+from dovetail.turbo import streams
+from dovetail.turbo.request import turbo_of
+from dovetail.turbo.streams import TurboStreamResponse, dom_id
+
+PAGE_SIZE = 200  # comments on one page
+
+
+def visible_article(request: HttpRequest, slug: str) -> Article:
+    articles = Article.objects.visible_to(request.user).select_related("author")
+    return get_object_or_404(articles, slug=slug)
+
+
+class CommentsView(TemplateView):
+    """Lists the comments of an article, in a frame of its page, and takes new ones.
+
+    Shows the latest comments, or with `?before=` the ones before that comment.
+    """
+
+    template_name = "articles/comments.html"
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        article = kwargs.pop("article", None) or visible_article(self.request, self.kwargs["slug"])
+        comments = Comment.objects.filter(article=article).select_related("author", "article")
+        if before := self.request.GET.get("before"):
+            comments = comments.filter(pk__lt=_uuid_or_404(before))
+        latest = list(comments.order_by("-id")[: PAGE_SIZE + 1])
+        kwargs.setdefault("form", CommentForm())
+        return super().get_context_data(
+            article=article,
+            comments=latest[:PAGE_SIZE][::-1],
+            has_older=len(latest) > PAGE_SIZE,
+            is_latest=not before,
+            **kwargs,
+        )
+
+    def post(self, request: HttpRequest, slug: str) -> HttpResponse:
+        article = visible_article(request, slug)
+        if not request.user.is_authenticated:
+            return redirect(f"{reverse('account_login')}?next={article.get_absolute_url()}")
+        form = CommentForm(request.POST)
+        form.instance.article, form.instance.author = article, request.user
+        if not form.is_valid():
+            return self.render_to_response(self.get_context_data(article=article, form=form))
+        comment = form.save()
+        if turbo_of(request).accepts_stream:
+            html = render_to_string("articles/_comment.html", {"comment": comment})
+            return TurboStreamResponse(streams.append(dom_id(article, "comments"), html))
+        return redirect(article)
+
+
+def _uuid_or_404(text: str) -> UUID:
+    try:
+        return UUID(text)
+    except ValueError as error:
+        raise Http404 from error
+
+
+class CommentMixin:
+    """Limits the views to comments on an article that the user may read."""
+
+    request: HttpRequest
+    kwargs: dict[str, Any]
+
+    def get_queryset(self) -> QuerySet[Comment]:
+        article = visible_article(self.request, self.kwargs["slug"])
+        return Comment.objects.filter(article=article).select_related("author", "article")
+
+
+class OwnCommentMixin(LoginRequiredMixin, CommentMixin):
+    """Limits the views to comments that the user may edit; others return 404."""
+
+    def get_queryset(self) -> QuerySet[Comment]:
+        comments = super().get_queryset()
+        if self.request.user.has_perm("articles.change_comment"):
+            return comments
+        return comments.filter(author=cast("User", self.request.user))
+
+
+class CommentView(CommentMixin, DetailView[Comment]):
+    template_name = "articles/comment.html"
+
+
+class CommentUpdateView(OwnCommentMixin, UpdateView[Comment, CommentForm]):
+    form_class = CommentForm
+    template_name = "articles/comment_form.html"
+
+
+class CommentDeletionView(OwnCommentMixin, View):
+    def post(self, request: HttpRequest, slug: str, pk: str) -> HttpResponse:
+        comment = get_object_or_404(self.get_queryset(), pk=pk)
+        comment.delete()
+        messages.success(request, "Your comment is deleted.")
+        if turbo_of(request).accepts_stream:
+            return TurboStreamResponse(streams.remove(comment))
+        return redirect("articles:detail", slug)

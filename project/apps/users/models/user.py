@@ -1,0 +1,129 @@
+from datetime import datetime
+from typing import Any, ClassVar
+
+from django.conf import settings
+from django.contrib.auth.models import AbstractUser, UserManager as DjangoUserManager
+from django.core.exceptions import ValidationError
+from django.db import models, transaction
+from django.db.models.functions import Lower
+from django.urls import reverse
+from django.utils import timezone
+
+from apps.core.models import BaseModel
+from apps.users.fields import LowercaseEmailField
+from dovetail.models.soft_delete import delete_dependants, dependants_deleted
+from dovetail.search import SearchConfig, SearchIndex
+
+
+class UserManager(DjangoUserManager["User"]):
+    use_in_migrations = True
+
+    def create_user(  # type: ignore[override]
+        self, email: str, password: str | None = None, **fields: Any
+    ) -> "User":
+        """Create a person who logs in with an address and a password."""
+        fields.setdefault("is_staff", False)
+        fields.setdefault("is_superuser", False)
+        return self._create(email, password, **fields)
+
+    def create_superuser(  # type: ignore[override]
+        self, email: str, password: str | None = None, **fields: Any
+    ) -> "User":
+        return self._create(email, password, **fields | {"is_staff": True, "is_superuser": True})
+
+    def _create(self, email: str, password: str | None, **fields: Any) -> "User":
+        if not email:
+            raise ValueError("A user needs an e-mail address.")
+        user = self.model(email=email, **fields)
+        user.set_password(password)
+        user.save(using=self._db)
+        return user
+
+
+class User(AbstractUser, BaseModel):
+    username = None  # type: ignore[assignment]
+    first_name = None  # type: ignore[assignment]
+    last_name = None  # type: ignore[assignment]
+    email = LowercaseEmailField("e-mail address", unique=True)
+    display_name = models.CharField(
+        max_length=80, blank=True, help_text="Shown beside what you write."
+    )
+    biography = models.TextField(max_length=600, blank=True, help_text="A few sentences about you.")
+    avatar = models.ImageField(upload_to="avatars/", blank=True)
+    avatar_small = models.ImageField(upload_to="avatars/", blank=True, editable=False)
+    deleted_at = models.DateTimeField(null=True, blank=True, editable=False, db_index=True)
+
+    USERNAME_FIELD = "email"
+    REQUIRED_FIELDS: ClassVar[list[str]] = []
+
+    objects = UserManager()  # type: ignore[misc] # a class variable in AbstractUser
+
+    class Meta:
+        ordering = ["-created_at"]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(email=Lower("email")), name="user_email_is_lower_case"
+            ),
+        ]
+        indexes = [
+            SearchIndex(
+                SearchConfig(
+                    {"email": 3, "display_name": 2, "biography": 1},
+                    autocomplete=["email", "display_name"],
+                ),
+                columns=["is_active", "is_staff", "created_at", "deleted_at"],
+                name="user_search",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.get_full_name()
+
+    def get_full_name(self) -> str:
+        """The name to show: never the whole address, which is private."""
+        return self.display_name or self.email.partition("@")[0]
+
+    def get_absolute_url(self) -> str:
+        return reverse("users:profile", args=[self.pk])
+
+    def get_short_name(self) -> str:
+        return self.get_full_name()
+
+    @property
+    def is_mfa_enabled(self) -> bool:
+        """Whether a login takes a second factor, or a passkey."""
+        factors = self.authenticator_set  # type: ignore[attr-defined]
+        return bool(factors.exclude(type="recovery_codes").exists())
+
+    @property
+    def removed_on(self) -> datetime | None:
+        """When the account goes for good, unless its owner logs in before."""
+        return self.deleted_at and self.deleted_at + settings.ACCOUNT_DELETION_GRACE
+
+    def request_deletion(self) -> None:
+        """Close the account: nobody sees it or what belongs to it, and only a login restores it."""
+        with transaction.atomic():
+            self.deleted_at = timezone.now()
+            self.is_active = False
+            self.save(update_fields=["deleted_at", "is_active", "updated_at"])
+            delete_dependants(self, self.deleted_at)
+
+    request_deletion.alters_data = True  # type: ignore[attr-defined]
+
+    def restore(self) -> None:
+        """Undo `request_deletion`.
+
+        What cannot come back, because something took its place meanwhile, stays in the trash.
+        """
+        if self.deleted_at is None:
+            return
+        with transaction.atomic():
+            at, self.deleted_at, self.is_active = self.deleted_at, None, True
+            self.save(update_fields=["deleted_at", "is_active", "updated_at"])
+            for row in dependants_deleted(self, at):
+                try:
+                    row.restore()
+                except ValidationError:
+                    continue
+
+    restore.alters_data = True  # type: ignore[attr-defined]

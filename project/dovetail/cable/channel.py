@@ -1,0 +1,112 @@
+"""What a browser can subscribe to: `class ArticleChannel(Channel)`, found by its name."""
+
+import inspect
+from collections.abc import Awaitable, Callable
+from typing import Any, ClassVar, Protocol, TypeVar
+
+from dovetail.cable import protocol
+from dovetail.cable.database import in_thread
+from dovetail.cable.identity import Identity, Person, load_user
+
+Handler = TypeVar("Handler", bound=Callable[..., Awaitable[None]])
+
+
+class Rejected(Exception):  # noqa: N818 - an answer, not an error
+    """Raised in `subscribed` to refuse the subscription."""
+
+
+def action(handler: Handler) -> Handler:
+    """Let the browser call this method: `subscription.perform("name", {…})`."""
+    handler.is_action = True  # type: ignore[attr-defined]
+    return handler
+
+
+class Socket(Protocol):
+    """What channels and the hub use of a `Connection`."""
+
+    identity: Identity
+    token: str
+
+    @property
+    def user_id(self) -> str | None: ...
+
+    def push(self, frame: str) -> None: ...
+
+    def close(self, reason: str, *, reconnect: bool) -> None: ...
+
+    def drop(self, reason: str) -> None: ...
+
+    def catch_up(self) -> None: ...
+
+    def is_stuck(self, now: float, timeout: float) -> bool: ...
+
+    async def follow(self, stream: str, channel: "Channel") -> None: ...
+
+    def reject(self, channel: "Channel") -> None: ...
+
+
+class Channel:
+    """One subscription of one socket.
+
+    A channel overrides `subscribed`, which follows streams or raises `Rejected`. It may define
+    actions, and override `unsubscribed`.
+
+    Attributes:
+        params: what the browser sent besides the name of the channel.
+        is_live: whether the subscription is confirmed; until then it receives nothing.
+    """
+
+    registry: ClassVar[dict[str, type["Channel"]]] = {}
+    actions: ClassVar[frozenset[str]] = frozenset()
+
+    def __init__(self, connection: Socket, identifier: str, params: dict[str, Any]) -> None:
+        self.connection = connection
+        self.identifier = identifier
+        self.params = params
+        self.prefix = protocol.message_prefix(identifier)
+        self.streams: list[str] = []
+        self.is_live = False
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        Channel.registry[cls.__name__] = cls
+        members = inspect.getmembers(cls, inspect.iscoroutinefunction)
+        cls.actions = frozenset(
+            name for name, member in members if getattr(member, "is_action", False)
+        )
+
+    @property
+    def user_id(self) -> str | None:
+        return self.connection.user_id
+
+    async def subscribed(self) -> None:
+        """Call `self.stream_from(name)`, or raise `Rejected`."""
+        raise Rejected
+
+    async def unsubscribed(self) -> None:
+        """Clean up after the page or the socket is gone."""
+
+    def catch_up(self) -> None:
+        """Make up for messages lost while the channel layer was unavailable."""
+
+    async def is_allowed(self) -> bool:
+        """Return whether this person may still follow. `reauthorize` asks again."""
+        return True
+
+    async def stream_from(self, stream: str) -> None:
+        """Receive what is broadcast to a stream from the moment this returns."""
+        self.streams.append(stream)  # first, so that `Hub.leave` knows of it if joining fails
+        await self.connection.follow(stream, self)
+
+    def transmit(self, message: Any) -> None:
+        """Send JSON to this subscription only."""
+        self.connection.push(protocol.message(self.prefix, protocol.encode(message)))
+
+    def deliver(self, payload: str) -> None:
+        """Send encoded JSON that was broadcast to a stream."""
+        if self.is_live:
+            self.connection.push(protocol.message(self.prefix, payload))
+
+    async def ask(self, question: Callable[[Person], bool]) -> bool:
+        """Answer a question about the current user with a database query."""
+        return await in_thread(lambda: question(load_user(self.user_id)))

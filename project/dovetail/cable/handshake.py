@@ -1,0 +1,55 @@
+"""Identifies who opens a socket by the cookies of its handshake.
+
+Own code because Channels' middleware keeps a session and a user in memory for as long as the socket
+is open, where a socket needs only two short identifiers.
+"""
+
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
+from django.contrib.sessions.backends.db import SessionStore
+from django.http import HttpRequest, parse_cookie
+from django.utils.crypto import constant_time_compare
+
+from dovetail.cable.identity import Identity, load_user, session_digest
+from dovetail.http.address import client_address
+
+
+def header(scope: dict[str, Any], name: bytes) -> str | None:
+    """Return a request header, None if it is missing."""
+    return next((value.decode("latin-1") for key, value in scope["headers"] if key == name), None)
+
+
+def identify(scope: dict[str, Any]) -> Identity:
+    """Return whose session the cookies name. Queries the database.
+
+    This does not use the cache, which may still have a session that ended while the cache was
+    unavailable. It does not use Django's `get_user` either, which gives a session signed with an
+    old secret key a new session key: there is no response here to set the cookie.
+    """
+    cookies = parse_cookie(header(scope, b"cookie") or "")
+    key = cookies.get(settings.SESSION_COOKIE_NAME)
+    if key:
+        session = SessionStore(key).load()
+        user = load_user(session.get(SESSION_KEY))
+        if user.is_authenticated and _is_session_of(user, session):
+            return Identity(str(user.pk), session_digest(key), key, user.get_session_auth_hash())
+    return Identity(address=_address(scope))
+
+
+def _is_session_of(user: Any, session: dict[str, Any]) -> bool:
+    """Return whether the session is from a login with the user's current password."""
+    given = session.get(HASH_SESSION_KEY, "")
+    hashes = [user.get_session_auth_hash(), *user.get_session_auth_fallback_hash()]
+    return session.get(BACKEND_SESSION_KEY) in settings.AUTHENTICATION_BACKENDS and any(
+        constant_time_compare(given, known) for known in hashes
+    )
+
+
+def _address(scope: dict[str, Any]) -> str:
+    request = HttpRequest()
+    request.META["REMOTE_ADDR"] = (scope.get("client") or [""])[0]
+    if forwarded := header(scope, b"x-forwarded-for"):
+        request.META["HTTP_X_FORWARDED_FOR"] = forwarded
+    return client_address(request)

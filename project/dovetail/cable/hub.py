@@ -1,0 +1,299 @@
+"""What an event loop's sockets share: one channel of the layer, one beat.
+
+A broadcast reaches a process once, is decoded once, and goes from here to every socket that follows
+its stream. Channels' consumers instead have a channel, a queue and a task each, and pass every
+message of every socket through one thread.
+"""
+
+import asyncio
+import logging
+import random
+import time
+from collections import Counter
+from collections.abc import Callable, Coroutine
+from typing import Any, ClassVar
+from weakref import WeakKeyDictionary
+
+from channels.layers import get_channel_layer
+
+from dovetail.cable import protocol
+from dovetail.cable.channel import Channel, Socket
+from dovetail.cable.database import THREADS
+from dovetail.cable.streams import group_name
+
+logger = logging.getLogger(__name__)
+
+CONTROL = "cable.control"  # the group of all hubs
+SEND_TIMEOUT = 10.0  # seconds a browser has to take one frame
+MERGE_DELAY = 0.1  # seconds in which several refreshes of one stream become one
+JOIN_TIMEOUT = 5.0  # seconds the layer has to add a stream
+CATCH_UP_SPREAD = 3.0  # seconds over which pages fetch anew what they may have missed
+RETRY = 1.0  # seconds until a layer that failed is asked again
+
+
+class LayerDown(Exception):  # noqa: N818 - a state that passes
+    """The channel layer did not answer."""
+
+
+class Stream:
+    """Who follows one stream here.
+
+    Attributes:
+        joined: is done when the layer sends its messages to us.
+        asking: how many ask at this moment who may follow; meanwhile nobody is told anything.
+        missed: whether something came meanwhile.
+    """
+
+    __slots__ = ("asking", "channels", "joined", "missed")
+
+    def __init__(self, joined: "asyncio.Task[None]") -> None:
+        self.channels: set[Channel] = set()
+        self.joined = joined
+        self.asking = 0
+        self.missed = False
+
+
+class Hub:
+    """Lives while there are sockets.
+
+    Attributes:
+        connections: all sockets of this loop.
+        holders: how many of them each session, or the visitors of each address, hold.
+        heard: counts what may have ended a session, also of a socket that is not added yet.
+        questions: lets only so many ask the database that one thread is left for who arrives.
+        sessions_asked_at, rights_asked_at: when it was last asked whether all still may be here.
+    """
+
+    heard: ClassVar[int] = 0
+
+    _hubs: ClassVar[WeakKeyDictionary[asyncio.AbstractEventLoop, "Hub"]] = WeakKeyDictionary()
+    # Hooks, called with the hub: on every beat while sockets are open; after messages may have been
+    # lost; and, with its name, when the rights to follow a stream may have changed.
+    on_beat: ClassVar[list[Callable[["Hub"], Coroutine[Any, Any, None]]]] = []
+    on_recovery: ClassVar[list[Callable[["Hub"], None]]] = []
+    on_reauthorize: ClassVar[list[Callable[["Hub", str], Coroutine[Any, Any, None]]]] = []
+
+    def __init__(self) -> None:
+        self.connections: set[Socket] = set()
+        self.holders: Counter[str] = Counter()
+        self.streams: dict[str, Stream] = {}
+        self.questions = asyncio.Semaphore(THREADS - 1)
+        self.sessions_asked_at = self.rights_asked_at = time.monotonic()
+        self.layer: Any = get_channel_layer()
+        self._channel: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self._tasks = [asyncio.create_task(self._listen()), asyncio.create_task(self._beat())]
+        self._merging: dict[tuple[str, str], str] = {}
+        self._tidying: asyncio.Task[None] | None = None
+        self.background: set[asyncio.Task[None]] = set()
+
+    @classmethod
+    def current(cls) -> "Hub":
+        """Return the running loop's hub, a new one when there is none."""
+        loop = asyncio.get_running_loop()
+        if loop not in cls._hubs:
+            cls._hubs[loop] = cls()
+        return cls._hubs[loop]
+
+    @classmethod
+    def of(cls, loop: asyncio.AbstractEventLoop) -> "Hub | None":
+        """Return a loop's hub if it has sockets."""
+        return cls._hubs.get(loop)
+
+    def add(self, connection: Socket) -> None:
+        self.connections.add(connection)
+        self.holders[connection.identity.holder] += 1
+
+    def remove(self, connection: Socket) -> None:
+        if connection in self.connections:
+            self.connections.remove(connection)
+            self.holders.subtract([holder := connection.identity.holder])
+            if not self.holders[holder]:
+                del self.holders[holder]
+        if not self.connections and self._hubs.get(asyncio.get_running_loop()) is self:
+            del self._hubs[asyncio.get_running_loop()]
+            for task in (*self._tasks, self._tidying):
+                if task is not None:
+                    task.cancel()
+
+    # Streams
+
+    async def join(self, name: str, channel: Channel) -> None:
+        """Deliver what is broadcast to a stream to this channel too.
+
+        Raises:
+            LayerDown: the layer does not answer.
+        """
+        stream = self.streams.get(name)
+        if stream is None or (stream.joined.done() and _failed(stream.joined)):
+            stream = Stream(asyncio.create_task(self._add_to_layer(name)))
+            self.streams[name] = stream
+        stream.channels.add(channel)
+        try:
+            # Shielded: others wait for the same answer, and half a command would break the layer.
+            await asyncio.wait_for(asyncio.shield(stream.joined), JOIN_TIMEOUT)
+        except Exception as error:
+            stream.channels.discard(channel)
+            raise LayerDown(str(error) or type(error).__name__) from error
+
+    def leave(self, channel: Channel) -> None:
+        """Deliver nothing more to this channel; the beat gives the empty streams back."""
+        for name in channel.streams:
+            if stream := self.streams.get(name):
+                stream.channels.discard(channel)
+        channel.streams.clear()
+
+    async def _add_to_layer(self, name: str) -> None:
+        channel = await asyncio.shield(self._channel)
+        await self.layer.group_add(group_name(name), channel)
+
+    async def _prune(self) -> None:
+        empty = [name for name, stream in self.streams.items() if not stream.channels]
+        for name in empty:
+            stream = self.streams.get(name)
+            if stream is None or stream.channels or not stream.joined.done():
+                continue
+            del self.streams[name]
+            if not _failed(stream.joined):
+                await self.layer.group_discard(group_name(name), self._channel.result())
+
+    # Messages
+
+    async def _listen(self) -> None:
+        channel = ""
+        try:
+            while not channel:
+                try:
+                    channel = await self._open()
+                except Exception as error:  # noqa: BLE001 - whatever it is, the layer is away
+                    logger.warning("the channel layer does not answer (%s)", error)
+                    await asyncio.sleep(RETRY)
+            self._channel.set_result(channel)
+            self._recover()  # who came before has not heard what ended meanwhile
+            while True:
+                if message := await self._receive(channel):
+                    self._deliver(message)
+        finally:
+            if channel:
+                await self._close(channel)
+
+    async def _receive(self, channel: str) -> dict[str, Any] | None:
+        try:
+            message: dict[str, Any] = await self.layer.receive(channel)
+        except Exception:
+            # Either it is no message of ours, or the layer is broken: then this must not spin.
+            logger.exception("a message of the channel layer cannot be read")
+            await asyncio.sleep(RETRY)
+            return None
+        return message
+
+    async def _open(self) -> str:
+        channel: str = await self.layer.new_channel()
+        await self.layer.group_add(CONTROL, channel)
+        return channel
+
+    async def _close(self, channel: str) -> None:
+        groups = [CONTROL, *(group_name(name) for name in self.streams)]
+        for group in groups:
+            try:
+                await self.layer.group_discard(group, channel)
+            except Exception as error:  # noqa: BLE001 - then the layer has forgotten it already
+                logger.info("the channel layer does not answer (%s)", error)
+
+    def _deliver(self, message: dict[str, Any]) -> None:
+        try:
+            match message["type"]:
+                case "cable.message" if "kind" in message:
+                    self._merge(message)
+                case "cable.message":
+                    self.deliver_here(message["stream"], message["payload"])
+                case "cable.disconnect":
+                    self._disconnect(message)
+                case "cable.reauthorize":
+                    for check in self.on_reauthorize:
+                        self.in_background(check(self, message["stream"]))
+        except Exception:
+            logger.exception("a broadcast could not be delivered")
+
+    def deliver_here(self, name: str, payload: str) -> None:
+        """Send encoded JSON to the followers of a stream in this process."""
+        stream = self.streams.get(name)
+        if stream and stream.asking:
+            stream.missed = True
+            return
+        for channel in list(stream.channels) if stream else ():
+            channel.deliver(payload)
+
+    def _merge(self, message: dict[str, Any]) -> None:
+        """Wait a moment for more of the same kind, and send one for all."""
+        name = message["stream"]
+        key = name, message["kind"]
+        if key in self._merging:
+            if self._merging[key] != message["payload"]:
+                self._merging[key] = message["merged"]
+            return
+        self._merging[key] = message["payload"]
+        loop = asyncio.get_running_loop()
+        loop.call_later(MERGE_DELAY, lambda: self.deliver_here(name, self._merging.pop(key)))
+
+    def _disconnect(self, message: dict[str, Any]) -> None:
+        Hub.heard += 1
+        users, sessions = set(message["users"]), set(message["sessions"])
+        for connection in list(self.connections):
+            identity = connection.identity
+            if identity.user_id in users or identity.session in sessions:
+                connection.close(protocol.REMOTE, reconnect=True)
+
+    def in_background(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run something to its end without waiting for it."""
+        task = asyncio.create_task(work)
+        self.background.add(task)
+        task.add_done_callback(self.background.discard)
+
+    # Time
+
+    async def _beat(self) -> None:
+        while True:
+            await asyncio.sleep(protocol.BEAT_INTERVAL)
+            ping, now = protocol.ping(time.time()), time.monotonic()
+            for connection in list(self.connections):
+                if connection.is_stuck(now, SEND_TIMEOUT):
+                    connection.drop("it has stopped reading")
+                else:
+                    connection.push(ping)
+            if not self._tidying or self._tidying.done():
+                self._tidying = asyncio.create_task(self.tidy())
+
+    async def tidy(self) -> None:
+        """Do what the pings must not wait for."""
+        for work in (Hub._prune, *self.on_beat):
+            try:
+                await work(self)
+            except Exception as error:  # noqa: BLE001 - the next beat tries again
+                logger.warning("a beat of the cable failed: %s", error)
+
+    def say_goodbye(self) -> None:
+        """Tell every browser that the server stops and will be back.
+
+        Their clients come back at a moment of their own within six seconds.
+        """
+        for connection in list(self.connections):
+            connection.close(protocol.SERVER_RESTART, reconnect=True)
+
+    def catch_up(self) -> None:
+        """Make up for what may have been lost: ask who may stay, and tell every channel.
+
+        The second is spread over some seconds, since pages fetch themselves.
+        """
+        self._recover()
+        loop = asyncio.get_running_loop()
+        for connection in list(self.connections):
+            loop.call_later(random.uniform(0, CATCH_UP_SPREAD), connection.catch_up)  # noqa: S311
+
+    def _recover(self) -> None:
+        Hub.heard += 1
+        for recover in self.on_recovery:
+            recover(self)
+
+
+def _failed(task: "asyncio.Task[None]") -> bool:
+    return task.cancelled() or task.exception() is not None

@@ -1,0 +1,69 @@
+"""Who opened a socket. A socket keeps these short identifiers instead of a session and a user."""
+
+import hashlib
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+from django.contrib.sessions.models import Session
+from django.utils import timezone
+
+Person = AbstractBaseUser | AnonymousUser
+
+
+class Identity(NamedTuple):
+    """Who opened a socket.
+
+    Attributes:
+        user_id: the user's primary key, None for an anonymous visitor.
+        session: the digest of the session key, by which the end of the session finds the socket.
+        session_key: the session key itself, to look the session up again.
+        auth_hash: the user's session auth hash, which changes with the password.
+        address: the IP address of an anonymous visitor.
+    """
+
+    user_id: str | None = None
+    session: str | None = None
+    session_key: str = ""
+    auth_hash: str = ""
+    address: str = ""
+
+    @property
+    def holder(self) -> str:
+        """Returns whose sockets are counted together: a session's or an address's."""
+        return self.session or self.address
+
+
+def session_digest(key: str) -> str:
+    """Return what stands for a session in broadcasts, where its key could be used to sign in."""
+    return hashlib.sha256(key.encode()).hexdigest()[:32]
+
+
+def load_user(user_id: str | None) -> Person:
+    """Return the active user as the database has it now, or an anonymous one."""
+    if user_id is not None:
+        user = get_user_model()._default_manager.filter(pk=user_id, is_active=True).first()
+        if user is not None:
+            return user
+    return AnonymousUser()
+
+
+def valid(identities: Iterable[Identity]) -> set[Identity]:
+    """Return the signed-in identities whose session and user are unchanged, in two queries."""
+    people = {identity for identity in identities if identity.user_id}
+    sessions = set(
+        Session.objects.filter(
+            pk__in=[identity.session_key for identity in people], expire_date__gt=timezone.now()
+        ).values_list("pk", flat=True)
+    )
+    users = get_user_model()._default_manager.filter(
+        pk__in={identity.user_id for identity in people}, is_active=True
+    )
+    hashes = {str(user.pk): user.get_session_auth_hash() for user in users}
+    return {
+        identity
+        for identity in people
+        if identity.session_key in sessions
+        and hashes.get(str(identity.user_id)) == identity.auth_hash
+    }

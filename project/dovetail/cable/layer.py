@@ -1,0 +1,75 @@
+"""The Redis channel layer, with the two things that it lacks.
+
+Publish/subscribe delivers at most once: what is said while a connection is down is lost. So the
+hubs hear when a connection was made anew, and pages catch up. And a server that is away is one line
+a second in the log, not a traceback.
+"""
+
+import asyncio
+import logging
+from typing import Any
+
+import redis
+from channels_redis.pubsub import (
+    RedisPubSubChannelLayer,
+    RedisPubSubLoopLayer,
+    RedisSingleShardConnection,
+)
+from channels_redis.utils import _wrap_close, decode_hosts
+from redis.asyncio.client import PubSub
+
+from dovetail.cable.hub import Hub
+
+logger = logging.getLogger(__name__)
+
+POLL = 1.0  # seconds to wait for a message before looking whether there is anything to wait for
+RETRY = 1.0  # seconds
+
+
+class WatchfulPubSub(PubSub):
+    async def on_connect(self, connection: Any) -> None:
+        """Subscribe again; redis-py calls this on every connection but the first."""
+        await super().on_connect(connection)
+        if hub := Hub.of(asyncio.get_running_loop()):
+            logger.warning("the channel layer is back: pages catch up")
+            hub.catch_up()
+
+
+class Shard(RedisSingleShardConnection):  # type: ignore[misc] # channels_redis has no types
+    def _ensure_redis(self) -> None:
+        is_new = self._redis is None
+        super()._ensure_redis()
+        if is_new:
+            self._pubsub = WatchfulPubSub(self._redis.connection_pool)
+
+    async def _do_receiving(self) -> None:
+        while True:
+            try:
+                if self._pubsub.subscribed:
+                    self._receive_message(
+                        await self._pubsub.get_message(ignore_subscribe_messages=True, timeout=POLL)
+                    )
+                else:
+                    await asyncio.sleep(0.1)
+            except (redis.ConnectionError, redis.TimeoutError, OSError) as error:
+                logger.warning("the channel layer does not answer (%s)", error)
+                await asyncio.sleep(RETRY)
+            except Exception:
+                logger.exception("the channel layer failed")
+                await asyncio.sleep(RETRY)
+
+
+class LoopLayer(RedisPubSubLoopLayer):  # type: ignore[misc]
+    def __init__(self, hosts: Any = None, **options: Any) -> None:
+        super().__init__(hosts, **options)
+        self._shards = [Shard(host, self) for host in decode_hosts(hosts)]
+
+
+class ValkeyChannelLayer(RedisPubSubChannelLayer):  # type: ignore[misc]
+    def _get_layer(self) -> LoopLayer:
+        loop = asyncio.get_running_loop()
+        if loop not in self._layers:
+            self._layers[loop] = LoopLayer(*self._args, **self._kwargs, channel_layer=self)
+            _wrap_close(self, loop)
+        layer: LoopLayer = self._layers[loop]
+        return layer

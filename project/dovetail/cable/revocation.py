@@ -1,0 +1,108 @@
+"""What ends a session, a person's rights or a person's access also ends their open sockets.
+
+By signals, so that no view that logs somebody out has to think of it. What changes users or
+sessions past the signals (`QuerySet.update`, SQL) calls `broadcasting.disconnect` itself.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Group, Permission
+from django.contrib.sessions.models import Session
+from django.db.models import Q
+from django.db.models.signals import m2m_changed, post_delete, post_save, pre_delete, pre_save
+from django.utils import timezone
+
+from dovetail.cable.broadcasting import disconnect
+
+RIGHTS = ("is_active", "is_staff", "is_superuser", "password")
+
+
+def on_session_deleted(instance: Session, **_: Any) -> None:
+    """Cover logout, a change of password, and sessions ended from elsewhere.
+
+    The sockets of one that has expired are ended by time, not by who tidies up thousands of them.
+    """
+    if instance.expire_date > timezone.now():
+        disconnect(session_keys=[instance.session_key])
+
+
+def before_user_saved(instance: Any, update_fields: frozenset[str] | None, **_: Any) -> None:
+    """Note what the person may do, as the database has it, if this save can change it."""
+    instance.rights_before_save = None
+    if instance._state.adding or (update_fields and update_fields.isdisjoint(RIGHTS)):
+        return
+    people = get_user_model()._default_manager.filter(pk=instance.pk)
+    instance.rights_before_save = people.values_list(*RIGHTS).first()
+
+
+def on_user_saved(instance: Any, **_: Any) -> None:
+    """Cover deactivation, a new password, and rights given by flags."""
+    before = instance.rights_before_save
+    if before and before != tuple(getattr(instance, name) for name in RIGHTS):
+        disconnect([instance])
+
+
+def on_user_deleted(instance: Any, **_: Any) -> None:
+    disconnect([instance])
+
+
+def on_rights_changed(
+    sender: Any, action: str, instance: Any, reverse: bool, pk_set: set[Any] | None, **_: Any
+) -> None:
+    """Cover groups and permissions given or taken, from whichever side.
+
+    Args:
+        sender: the table between.
+        action: before a `clear`, since nobody knows afterwards who it was.
+        instance: the side that was called: `instance.groups.add(…)`.
+        reverse: that side is the one which does not declare the relation.
+        pk_set: the other side; None when all of it is cleared.
+    """
+    if action not in ("post_add", "post_remove", "pre_clear"):
+        return
+    if sender is Group.permissions.through:
+        groups = [instance.pk] if not reverse else pk_set
+        if groups is None:
+            groups = instance.group_set.all()
+        disconnect(_people(groups__in=groups))
+    elif not reverse:
+        disconnect([instance])
+    else:
+        disconnect(instance.user_set.all() if pk_set is None else _people(pk__in=pk_set))
+
+
+def before_group_deleted(instance: Group, **_: Any) -> None:
+    disconnect(_people(groups=instance))
+
+
+def before_permission_deleted(instance: Permission, **_: Any) -> None:
+    disconnect(_people(Q(user_permissions=instance) | Q(groups__permissions=instance)))
+
+
+def _people(*conditions: Q, **lookups: Any) -> Iterable[Any]:
+    return get_user_model()._default_manager.filter(*conditions, **lookups).distinct()
+
+
+def connect() -> None:
+    """Start listening; called once, when the applications are ready."""
+    user = get_user_model()
+    model = settings.AUTH_USER_MODEL
+    post_delete.connect(on_session_deleted, sender=Session, dispatch_uid="cable.session")
+    pre_save.connect(before_user_saved, sender=model, dispatch_uid="cable.user")
+    post_save.connect(on_user_saved, sender=model, dispatch_uid="cable.user")
+    post_delete.connect(on_user_deleted, sender=model, dispatch_uid="cable.gone")
+    pre_delete.connect(before_group_deleted, sender=Group, dispatch_uid="cable.group")
+    pre_delete.connect(
+        before_permission_deleted, sender=Permission, dispatch_uid="cable.permission"
+    )
+    for through in (
+        user.groups.through,
+        user.user_permissions.through,
+        Group.permissions.through,
+    ):
+        m2m_changed.connect(
+            on_rights_changed, sender=through, dispatch_uid=f"cable.{through.__name__}"
+        )

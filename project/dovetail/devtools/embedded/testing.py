@@ -1,0 +1,163 @@
+"""Services for one test session: gone when it ends, also when it is killed.
+
+A guard does the cleaning up in both cases, so there is one way to do it.
+"""
+
+import contextlib
+import secrets
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from dovetail.devtools.embedded import valkey
+from dovetail.devtools.embedded.account import reachable, server_account
+from dovetail.devtools.embedded.postgres import START_TIMEOUT, Cluster, find_binaries
+from dovetail.devtools.errors import SetupError
+from dovetail.devtools.supervisor.guard import Guard
+
+ATTEMPTS = 3  # another program may take a free port before the server does
+
+
+@contextmanager
+def throwaway_postgres(data_dir: Path) -> Iterator[str]:
+    """Run an empty PostgreSQL server that is fast and forgets everything.
+
+    Args:
+        data_dir: the checkout's `DATA_DIR`; its embedded PostgreSQL is shared, or installed there.
+
+    Yields:
+        The URL of its database.
+
+    Raises:
+        SetupError: PostgreSQL could not be installed or started.
+    """
+    guard = Guard()
+    servers: list[subprocess.Popen[bytes]] = []
+    try:
+        directory = _make_directory(guard)
+        account = server_account(directory / "postgres")
+        binaries = find_binaries(reachable(data_dir, "embedded", account), guard)
+        for _ in range(ATTEMPTS):
+            cluster = Cluster(directory / "postgres", binaries, free_port(), account)
+            cluster.prepare(guard)
+            servers.append(_start(cluster, guard, directory / "log"))
+            if _answers(cluster, servers[-1]):
+                cluster.create_database()
+                yield cluster.url()
+                return
+        output = (directory / "log").read_text(errors="replace").strip()
+        raise SetupError(f"PostgreSQL did not start: {output[-500:]}")
+    finally:
+        guard.close(*servers)
+
+
+@contextmanager
+def throwaway_data_dir(data_dir: Path) -> Iterator[Path]:
+    """Make a `DATA_DIR` for an `up` that a test starts.
+
+    The folders of pytest are closed to the user that PostgreSQL runs as when the tests run as root.
+
+    Args:
+        data_dir: the checkout's `DATA_DIR`, whose embedded programs are shared.
+    """
+    guard = Guard()
+    try:
+        directory = _make_directory(guard)
+        embedded = data_dir / "embedded"
+        embedded.mkdir(parents=True, exist_ok=True)
+        (directory / "embedded").symlink_to(embedded)
+        yield directory
+    finally:
+        guard.close()
+
+
+@contextmanager
+def throwaway_valkey() -> Iterator[str]:
+    """Run an empty server that speaks Valkey's protocol.
+
+    Yields:
+        Its URL, without a database number.
+    """
+    guard = Guard()
+    server = subprocess.Popen(  # noqa: S603 - our own arguments
+        guard.wrapped(valkey.command(0)),
+        stdin=guard.pipe,
+        stdout=subprocess.PIPE,
+        start_new_session=True,
+        cwd=valkey.PROJECT_DIR,
+        text=True,
+    )
+    assert server.stdout is not None  # noqa: S101 - it is a pipe
+    try:
+        with server.stdout:
+            port = server.stdout.readline().strip().rpartition(" ")[2]
+        if not port:
+            raise SetupError("The Valkey-protocol server did not start: its reason is above.")
+        yield f"redis://{valkey.HOST}:{port}"
+    finally:
+        guard.close(server)
+
+
+def free_port() -> int:
+    """Return a port of 127.0.0.1 that nothing listens on at this moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
+def free_ports(count: int) -> int:
+    """Return the first of so many ports in a row that nothing listens on.
+
+    They are below those that the system gives to connections.
+    """
+    while True:
+        first = secrets.choice(range(20_000, 32_000, count))
+        with contextlib.suppress(OSError), contextlib.ExitStack() as probes:
+            for port in range(first, first + count):
+                probes.enter_context(socket.socket()).bind(("127.0.0.1", port))
+            return first
+
+
+def _make_directory(guard: Guard) -> Path:
+    """Make a folder that goes when the guard does, and that PostgreSQL's user can enter."""
+    temporary = Path(tempfile.gettempdir())
+    parent = reachable(temporary, ".", server_account(temporary / "none"))
+    directory = Path(tempfile.mkdtemp(prefix="dovetail-", dir=parent))
+    guard.remove_at_end(directory)
+    directory.chmod(0o711)
+    return directory
+
+
+def _start(
+    cluster: Cluster, guard: Guard, log: Path, *, durable: bool = False
+) -> subprocess.Popen[bytes]:
+    with log.open("wb") as output:
+        return subprocess.Popen(  # noqa: S603 - our own arguments
+            guard.wrapped(
+                cluster.command(durable=durable),
+                stop_signal=signal.SIGINT,
+                last_signal=signal.SIGQUIT,
+            ),
+            stdin=guard.pipe,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            cwd="/",
+            env=cluster.environment(),
+            **cluster.switch,
+        )
+
+
+def _answers(cluster: Cluster, server: subprocess.Popen[bytes]) -> bool:
+    deadline = time.monotonic() + START_TIMEOUT
+    while server.poll() is None and time.monotonic() < deadline:
+        if cluster.answers():
+            return True
+        time.sleep(0.02)
+    return False

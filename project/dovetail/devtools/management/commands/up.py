@@ -1,0 +1,46 @@
+import os
+import sys
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from dovetail.devtools.errors import SetupError
+
+
+class Command(BaseCommand):
+    help = "Start the whole application for development. Ctrl-C stops it."
+    requires_system_checks = []
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument(
+            "--port",
+            type=int,
+            metavar="N",
+            help="the web's port (default: PORT, or 8000); Vite, PostgreSQL and Valkey take the "
+            "three after it",
+        )
+        parser.add_argument(
+            "--build",
+            action="store_true",
+            help="serve built assets in place of Vite's server",
+        )
+
+    def handle(self, *_args: Any, **options: Any) -> None:
+        if sys.platform == "win32":
+            sys.exit("error: `up` runs on Linux and macOS. On Windows, use WSL.")
+        if os.environ.get("DJANGO_SETTINGS_MODULE") != "config.settings.dev":
+            sys.exit(
+                "error: `up` is for development: unset DJANGO_SETTINGS_MODULE, or set it to "
+                "config.settings.dev."
+            )
+        from dovetail.devtools.stack.up import up  # noqa: PLC0415 - it cannot be imported on Windows
+
+        try:
+            up(port=options["port"], build=options["build"])
+        except SetupError as error:
+            sys.exit(f"error: {error}")
+        except KeyboardInterrupt:  # before there was anything to stop
+            sys.exit(130)
+        except OSError as error:  # no space, no permission
+            sys.exit(f"error: {error.filename or 'The system'}: {error.strerror}.")

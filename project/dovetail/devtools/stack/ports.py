@@ -1,0 +1,135 @@
+"""The ports of the stack, all on 127.0.0.1, and who is in the way."""
+
+import contextlib
+import errno
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from django.conf import settings
+
+from dovetail.devtools.errors import SetupError
+
+LISTENING = "0A"  # as /proc/net/tcp writes this state
+
+
+@dataclass(frozen=True)
+class Ports:
+    web: int
+    vite: int
+    postgres: int
+    valkey: int
+
+
+def choose(web: int | None) -> Ports:
+    """Return the ports: those that are set, and for the others the ones behind the web's.
+
+    Args:
+        web: the port asked for on the command line.
+
+    Raises:
+        SetupError: two of them are the same, or one is none.
+    """
+    first = web if web is not None else settings.ENV.int("PORT", 8000, least=1)
+    numbers = {"PORT": first}
+    for distance, name in enumerate(("VITE_PORT", "POSTGRES_PORT", "VALKEY_PORT"), start=1):
+        numbers[name] = (
+            settings.ENV.int(name, 0, least=1) if settings.ENV.is_set(name) else first + distance
+        )
+    names: dict[int, str] = {}
+    for name, number in numbers.items():
+        if not 0 < number < 65_536:  # noqa: PLR2004 - how many ports there are
+            raise SetupError(
+                f"{name} would be {number}, but a port is 1 to 65535: choose another --port."
+            )
+        if number in names:
+            raise SetupError(
+                f"{names[number]} and {name} are both {number}: set one of them to another port."
+            )
+        names[number] = name
+    return Ports(*numbers.values())
+
+
+def ensure_free(ports: Iterable[tuple[int, str]]) -> None:
+    """See that nothing listens on the ports.
+
+    A port is tried, because not every server notices: Granian shares a busy one without a word, and
+    the browser then meets now this server and now the other.
+
+    Args:
+        ports: each with what it is for.
+
+    Raises:
+        SetupError: one is taken; the sentence names it and, if the system tells, its owner.
+    """
+    for port, purpose in ports:
+        reason = _why_not(port)
+        if reason:
+            raise SetupError(
+                f"Port {port}, for {purpose}, {reason}: stop that, or choose other ports with "
+                "`up --port N`."
+            )
+
+
+def answers(port: int) -> bool:
+    """Tell whether something accepts connections on a port of 127.0.0.1."""
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+    except OSError:
+        return False
+    return True
+
+
+def _why_not(port: int) -> str:
+    with socket.socket() as probe:
+        # As servers do: connections of a server that has just ended are no obstacle.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                return f"is in use{_owner(port)}"
+            return f"cannot be used ({error.strerror})"
+    # macOS lets the same port be bound twice, on one address and on all of them; and `localhost` is
+    # ::1 first for a browser.
+    for family, address in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")):
+        with contextlib.suppress(OSError), socket.socket(family) as probe:
+            probe.settimeout(0.5)
+            probe.connect((address, port))
+            return f"is in use on {address}{_owner(port)}"
+    return ""
+
+
+def _owner(port: int) -> str:
+    """Name the process that listens, where that is cheap to find out."""
+    owner = _owner_by_proc(port) if sys.platform == "linux" else _owner_by_lsof(port)
+    return f" by {owner}" if owner else ""
+
+
+def _owner_by_proc(port: int) -> str:
+    sockets = set()
+    for table in ("tcp", "tcp6"):
+        with contextlib.suppress(OSError):
+            for line in Path(f"/proc/net/{table}").read_text(encoding="ascii").splitlines()[1:]:
+                fields = line.split()
+                if fields[3] == LISTENING and int(fields[1].rpartition(":")[2], 16) == port:
+                    sockets.add(f"socket:[{fields[9]}]")
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):  # another user's, or gone meanwhile
+            if any(str(file.readlink()) in sockets for file in (process / "fd").iterdir()):
+                name = (process / "comm").read_text(encoding="utf-8", errors="replace").strip()
+                return f"{name} (process {process.name})"
+    return ""
+
+
+def _owner_by_lsof(port: int) -> str:
+    if not (lsof := shutil.which("lsof")):
+        return ""
+    command = [lsof, "-nP", f"-iTCP:{port}", "-sTCP:LISTEN", "-Fpc"]
+    output = subprocess.run(command, text=True, capture_output=True, check=False).stdout  # noqa: S603
+    found = {line[0]: line[1:] for line in output.splitlines() if line}
+    return f"{found['c']} (process {found['p']})" if {"c", "p"} <= found.keys() else ""

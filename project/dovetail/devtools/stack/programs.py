@@ -1,0 +1,93 @@
+"""The processes of the application itself."""
+
+import http.client
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import watchfiles
+
+from dovetail.devtools.supervisor.program import Program
+
+CODE = ("apps", "config", "dovetail")  # the folders of the project that hold Python
+
+
+def web(project: Path, port: int, environment: dict[str, str]) -> Program:
+    """Return the server, which starts anew when the code changes.
+
+    Only folders with code are watched: a log or a database in them would restart it for ever.
+    """
+    watched = [part for folder in CODE for part in ("--reload-paths", str(project / folder))]
+    return Program(
+        name="web",
+        command=[
+            *(sys.executable, "-m", "granian", "config.asgi:application"),
+            *("--interface", "asgi", "--host", "127.0.0.1", "--port", str(port)),
+            # Without a limit, a worker that is asked to stop while it still starts never does.
+            *("--workers", "1", "--workers-kill-timeout", "2s", "--access-log"),
+            *("--reload", *watched),
+        ],
+        cwd=project,
+        environment=environment,
+        is_ready=lambda: _is_live(port),
+    )
+
+
+def demo(project: Path, environment: dict[str, str]) -> Program:
+    """Return what adds the demo data and ends."""
+    return Program(
+        name="demo",
+        command=[sys.executable, "manage.py", "demo"],
+        cwd=project,
+        environment=environment,
+    )
+
+
+def worker(project: Path, data_dir: Path, environment: dict[str, str]) -> Program:
+    """Return Celery's worker, with the clock of the schedule in it.
+
+    Threads do for development: they take the memory of one process, and fork, which the default
+    pool needs, is not safe on macOS.
+    """
+    return Program(
+        name="worker",
+        waits_for_code=True,
+        command=[
+            *(sys.executable, "-m", "celery", "-A", "config.celery", "worker", "-B"),
+            *("--schedule", str(data_dir / "celerybeat-schedule")),
+            *("--pool", "threads", "--concurrency", "2", "--loglevel", "INFO"),
+            # They are about other workers, and there are none.
+            *("--without-gossip", "--without-mingle", "--without-heartbeat"),
+        ],
+        cwd=project,
+        environment=environment
+        | {
+            "DATABASE_POOL_SIZE": "0",  # a worker closes its connection after each task
+            # Containers have only root, and this is no server for strangers.
+            "C_FORCE_ROOT": "1",
+            "PYTHONWARNINGS": "ignore:You're running the worker with superuser privileges",
+        },
+    )
+
+
+def watch_code(project: Path, on_change: Callable[[], object]) -> None:
+    """Call a function, in a thread, whenever the code changes: the worker does not look itself."""
+
+    def watch() -> None:
+        folders = [project / folder for folder in CODE]
+        for _ in watchfiles.watch(*folders, watch_filter=watchfiles.PythonFilter()):
+            on_change()
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def _is_live(port: int) -> bool:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    try:
+        connection.request("GET", "/livez", headers={"Host": f"localhost:{port}"})
+        return connection.getresponse().status == http.client.OK
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()

@@ -1,0 +1,259 @@
+"""`manage.py up`: from a fresh checkout to a page that answers, and down again in good order."""
+
+import asyncio
+import contextlib
+import os
+import platform
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+
+from dovetail.devtools.embedded import valkey
+from dovetail.devtools.embedded.postgres import Cluster
+from dovetail.devtools.errors import SetupError
+from dovetail.devtools.stack import database, ports, programs, services
+from dovetail.devtools.stack.frontend import Frontend, find_node
+from dovetail.devtools.stack.instance import Instance
+from dovetail.devtools.supervisor.console import Console
+from dovetail.devtools.supervisor.guard import Guard
+from dovetail.devtools.supervisor.supervisor import Supervisor
+from dovetail.devtools.supervisor.threads import in_thread
+
+WATCH_INTERVAL = 0.5  # seconds between looks at whether our parent and our guard are there
+
+
+def up(*, port: int | None, build: bool) -> None:
+    """Start everything and stay until told to stop.
+
+    Args:
+        port: the web's; by default the setting PORT, or 8000.
+        build: whether to serve built assets in place of Vite's server.
+
+    Raises:
+        SetupError: it could not start, or had to stop.
+    """
+    data_dir: Path = settings.DATA_DIR
+    data_dir.mkdir(parents=True, exist_ok=True)
+    with contextlib.closing(Instance(data_dir)) as instance:
+        guard = Guard(keep_open=[instance.lock])
+        try:
+            asyncio.run(Stack(instance, guard, port=port, build=build).undeleted())
+        finally:
+            guard.close()
+
+
+class Stack:
+    """Everything that one `up` runs."""
+
+    def __init__(self, instance: Instance, guard: Guard, *, port: int | None, build: bool) -> None:
+        self.started = time.monotonic()
+        self.instance = instance
+        self.guard = guard
+        self.data_dir: Path = settings.DATA_DIR
+        self.project: Path = settings.PROJECT_DIR
+        self.logs = self.data_dir / "log"
+        self.console = Console(sys.stdout)
+        without_vite = settings.ENV.is_set("VITE_DEV_SERVER") and not settings.ENV.bool(
+            "VITE_DEV_SERVER"
+        )
+        self.build = build or without_vite
+        self.ports = ports.choose(port)
+        self.services = services.Services.wanted(self.ports)
+        self.url = f"http://localhost:{self.ports.web}"
+        self.facts: dict[str, str] = {}  # what the developer wants to know at the end
+
+    async def undeleted(self) -> None:
+        """Start, stay until there is a reason not to, stop."""
+        self.supervisor = Supervisor(self.guard, self.console, self.logs)
+        self.supervisor.logs.mkdir(mode=0o700, exist_ok=True)
+        ends: set[asyncio.Future[Any]] = {self._told_to_stop(), self.supervisor.failure}
+        start = asyncio.create_task(self._start())
+        watch = asyncio.create_task(self._watch())
+        try:
+            await asyncio.wait(ends | {start}, return_when=asyncio.FIRST_COMPLETED)
+            if start.done():
+                start.result()
+                await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+            if self.supervisor.failure.done():
+                raise SetupError(self.supervisor.failure.result())
+        finally:
+            start.cancel()
+            watch.cancel()
+            if self.supervisor.is_busy:
+                self.console.say("Stopping…")
+                await self.supervisor.stop()
+
+    async def _start(self) -> None:
+        ports.ensure_free(self._uses())
+        self.instance.describe(self.ports.web, self.url, {})
+        self.console.step(f"Python {platform.python_version()}")
+        try:
+            async with asyncio.TaskGroup() as parts:
+                data = parts.create_task(self._start_services())
+                assets = parts.create_task(self._prepare_frontend())
+        except BaseExceptionGroup as group:
+            raise group.exceptions[0] from None
+        shared = self._shared(data.result())
+        self.instance.describe(self.ports.web, self.url, shared)
+        environment = self._environment(shared)
+        application = [
+            programs.web(self.project, self.ports.web, environment),
+            programs.worker(self.project, self.data_dir, environment),
+        ]
+        if not self.build:
+            application.append(assets.result().server(self.ports.vite, shared))
+        with self._step("Web server and worker started"):
+            await self.supervisor.start(*application)
+        loop = asyncio.get_running_loop()
+        programs.watch_code(
+            self.project, lambda: loop.call_soon_threadsafe(self.supervisor.restart, "worker")
+        )
+        self._welcome()
+
+    async def _start_services(self) -> Cluster | None:
+        services.connect_plainly()
+        cluster = None
+        wave = []
+        if self.services.database:
+            with self._step("PostgreSQL prepared"):
+                cluster = await in_thread(
+                    lambda: services.prepare_cluster(self.data_dir, self.ports.postgres, self.guard)
+                )
+            services.use_in_this_process(cluster)
+            if cluster.account and cluster.home.parent != self.data_dir:
+                self.facts["Data"] = (
+                    f"{cluster.home}, since {cluster.account.name} may not enter {self.data_dir}"
+                )
+            wave.append(services.server_of(cluster))
+        if self.services.valkey:
+            wave.append(self.services.program(self._environment({})))
+        with self._step("Services answer"):
+            if wave:
+                await self.supervisor.start(*wave)
+            for part, describe in (
+                ("Database", cluster.create_database if cluster else services.describe_database),
+                ("Cache", valkey.describe if self.services.cache else services.describe_cache),
+                ("Broker", valkey.describe if self.services.broker else services.describe_broker),
+            ):
+                self.facts[part] = await in_thread(describe)
+        await self._update_database(self._environment(self._shared(cluster)))
+        return cluster
+
+    async def _update_database(self, environment: dict[str, str]) -> None:
+        with self._step("Database up to date"):
+            await in_thread(lambda: database.migrate(self.logs))
+            people = await in_thread(database.people)
+            if people.none:
+                await self._add_demo(environment)
+            if people.none or people.demo:
+                self.facts["Log in"] = database.demo_logins()
+
+    async def _add_demo(self, environment: dict[str, str]) -> None:
+        """Fill the application, in a process whose settings know all services."""
+        status, output = await self.supervisor.run(programs.demo(self.project, environment))
+        if status:
+            raise SetupError(f"The demo data could not be added: {output.path} says why.")
+
+    async def _prepare_frontend(self) -> Frontend:
+        embedded = self.data_dir / "embedded"
+        node = await in_thread(lambda: find_node(embedded, self.guard))
+        frontend = Frontend(settings.BASE_DIR / "frontend", node, self.supervisor)
+        with self._step(f"{node} has the front end's packages"):
+            await frontend.install()
+        if self.build:
+            with self._step("Front end built"):
+                await frontend.build(self.project / "templates", self.project / "apps")
+        vite = "built assets" if self.build else f"Vite's server on port {self.ports.vite}"
+        self.facts["Front end"] = f"{vite}, {node}"
+        return frontend
+
+    def _uses(self) -> Iterator[tuple[int, str]]:
+        yield self.ports.web, "the web server"
+        if not self.build:
+            yield self.ports.vite, "Vite"
+        if self.services.database:
+            yield self.ports.postgres, "PostgreSQL"
+        if self.services.valkey:
+            yield self.ports.valkey, "the Valkey-protocol server"
+
+    def _shared(self, cluster: Cluster | None) -> dict[str, str]:
+        """Return the settings that hold for every process of this stack."""
+        shared = self.services.environment(cluster) | {
+            "VITE_DEV_SERVER": str(not self.build).lower(),
+            "VITE_PORT": str(self.ports.vite),
+        }
+        if not settings.ENV.is_set("SITE_URL"):
+            shared["SITE_URL"] = self.url
+        return shared
+
+    def _environment(self, shared: dict[str, str]) -> dict[str, str]:
+        """Return the environment of our own Python processes."""
+        return os.environ | shared | {"DATA_DIR": str(self.data_dir), "PYTHONUNBUFFERED": "1"}
+
+    def _welcome(self) -> None:
+        facts = {"Open": self.url, "Log in": "", "Mail": f"{self.url}/dev/mailbox/"} | self.facts
+        facts["Logs"] = str(self.logs)
+        self.console.say()
+        seconds = time.monotonic() - self.started
+        self.console.say(self.console.bold(f"  {settings.SITE_NAME} is ready ({seconds:.1f} s)"))
+        self.console.say()
+        for name, fact in facts.items():
+            if fact:
+                self.console.say(f"  {name:<10} {fact}")
+        self.console.say()
+        self.console.say("  Ctrl-C stops it all.")
+        self.console.say()
+
+    @contextmanager
+    def _step(self, what: str) -> Iterator[None]:
+        began = time.monotonic()
+        yield
+        self.console.step(what, time.monotonic() - began)
+
+    def _told_to_stop(self) -> asyncio.Future[None]:
+        """Return what is done at the first signal; a second one does not wait for anything."""
+        loop = asyncio.get_running_loop()
+        told: asyncio.Future[None] = loop.create_future()
+
+        def on_signal() -> None:
+            if told.done():
+                self.supervisor.kill()
+            else:
+                told.set_result(None)
+
+        loop.add_signal_handler(signal.SIGINT, on_signal)
+        loop.add_signal_handler(signal.SIGTERM, on_signal)
+        if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # as `nohup` sets it
+            loop.add_signal_handler(signal.SIGHUP, on_signal)
+        return told
+
+    async def _watch(self) -> None:
+        """Notice when `uv run` above us, or the guard beside us, is killed."""
+        parent = os.getppid()
+        by_uv = _name(parent) == "uv"
+        while True:
+            await asyncio.sleep(WATCH_INTERVAL)
+            if by_uv and os.getppid() != parent:
+                self.supervisor.fail("`uv run` was killed, so everything was stopped.")
+            if self.guard.process.poll() is not None:
+                self.supervisor.fail(
+                    "The process that ends what a killed `up` leaves behind was killed itself, so "
+                    "everything was stopped: start again."
+                )
+
+
+def _name(pid: int) -> str:
+    """Return the name of a process's program."""
+    try:
+        return Path(f"/proc/{pid}/comm").read_text(encoding="utf-8").strip()
+    except OSError:  # macOS
+        command = ["ps", "-o", "comm=", "-p", str(pid)]
+        done = subprocess.run(command, text=True, capture_output=True, check=False)  # noqa: S603
+        return Path(done.stdout.strip()).name

@@ -1,0 +1,45 @@
+from collections.abc import Iterable
+from typing import Any, TypeVar
+
+from django.db import models, transaction
+
+from dovetail.models.signals import rows_changed
+from dovetail.models.uuid7 import uuid7
+
+ModelT = TypeVar("ModelT", bound=models.Model)
+
+
+class BaseQuerySet(models.QuerySet[ModelT]):
+    """A QuerySet whose bulk operations send `rows_changed` if anything listens for this model."""
+
+    def update(self, **values: Any) -> int:
+        if not rows_changed.has_listeners(self.model):
+            return super().update(**values)
+        with transaction.atomic(using=self.db, savepoint=False):
+            pks = list(self.order_by().values_list("pk", flat=True))
+            count = super().update(**values)
+            send_rows_changed(self.model, pks, self.db)
+        return count
+
+    update.alters_data = True  # type: ignore[attr-defined]
+
+    def bulk_create(self, objs: Iterable[ModelT], *args: Any, **kwargs: Any) -> list[ModelT]:
+        rows = super().bulk_create(objs, *args, **kwargs)
+        send_rows_changed(self.model, [row.pk for row in rows], self.db)
+        return rows
+
+
+def send_rows_changed(model: type[models.Model], pks: list[Any], using: str) -> None:
+    if pks:
+        rows_changed.send(model, pks=pks, using=using)
+
+
+class BaseModel(models.Model):
+    """What every table has: an identifier that sorts by time, and two timestamps."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        abstract = True

@@ -1,0 +1,26 @@
+from typing import TypeVar
+
+from django.contrib import admin
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest
+
+from dovetail.search.queryset import SearchQuerySet
+
+ModelT = TypeVar("ModelT", bound=Model)
+
+
+class SearchAdmin(admin.ModelAdmin[ModelT]):
+    """The search box of the admin, and its autocompletion, on the model's `SearchIndex`.
+
+    `search_fields` only makes the box appear.
+    """
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[ModelT], search_term: str
+    ) -> tuple[QuerySet[ModelT], bool]:
+        del request
+        if not search_term.strip():
+            return queryset, False
+        rows: SearchQuerySet[ModelT] = SearchQuerySet(self.model, using=queryset.db)
+        found = rows.search(search_term, prefix=True, rank=False)
+        return queryset.filter(pk__in=found.values("pk")), False

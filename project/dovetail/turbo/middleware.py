@@ -1,0 +1,60 @@
+"""`request.turbo`, the status codes by which Turbo knows how a form went, and the messages."""
+
+from http import HTTPStatus
+
+from django.forms.forms import BaseForm
+from django.forms.formsets import BaseFormSet
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from django.utils.cache import patch_vary_headers
+
+from dovetail.http.middleware import Middleware
+from dovetail.turbo.messages import add_toasts, hold_back
+from dovetail.turbo.request import TurboRequest, current_request_id, turbo_of
+
+SAFE_METHODS = {"GET", "HEAD", "OPTIONS", "TRACE"}
+
+
+def set_status(request: HttpRequest, response: HttpResponseBase) -> None:
+    """Answer an invalid form with 422 and redirect a valid one with 303.
+
+    Django answers 200 and 301 or 302. Turbo shows a form's errors only from a 4xx, and what is not
+    303 would be followed with the same method after PUT, PATCH or DELETE.
+    """
+    if request.method in SAFE_METHODS:
+        return
+    if response.status_code in {HTTPStatus.MOVED_PERMANENTLY, HTTPStatus.FOUND}:
+        response.status_code = HTTPStatus.SEE_OTHER
+    elif response.status_code == HTTPStatus.OK and (
+        _shows_errors(response) or _would_be_lost(request, response)
+    ):
+        response.status_code = HTTPStatus.UNPROCESSABLE_ENTITY
+
+
+def _would_be_lost(request: HttpRequest, response: HttpResponseBase) -> bool:
+    """Tell whether Turbo would throw the page away: after a form it shows only what is no 2xx."""
+    is_page = response.get("Content-Type", "").startswith("text/html")
+    turbo = turbo_of(request)
+    return is_page and turbo.request_id is not None and turbo.frame is None
+
+
+def _shows_errors(response: HttpResponseBase) -> bool:
+    context = getattr(response, "context_data", None) or {}
+    return any(
+        value.is_bound and not value.is_valid()
+        for value in context.values()
+        if isinstance(value, BaseForm | BaseFormSet)
+    )
+
+
+class TurboMiddleware(Middleware):
+    def process_request(self, request: HttpRequest) -> None:
+        turbo = request.turbo = TurboRequest(request)  # type: ignore[attr-defined]
+        current_request_id.set(turbo.request_id)
+        hold_back(request, turbo)
+
+    def process_response(self, request: HttpRequest, response: HttpResponseBase) -> None:
+        set_status(request, response)
+        add_toasts(request, response)
+        if vary := turbo_of(request).vary:
+            patch_vary_headers(response, sorted(vary))

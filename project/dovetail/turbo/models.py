@@ -1,0 +1,79 @@
+"""Models whose open pages refresh themselves, as with turbo-rails' `broadcasts_refreshes`.
+
+    class Article(BroadcastsRefreshes, SoftDeleteModel):
+        refreshes = "articles"
+
+A page follows one article with `{% turbo_stream_from article %}`, and the list of all with
+`{% turbo_stream_from "articles" %}`. Both fetch themselves and morph whenever an article is saved,
+deleted or restored, alone or in bulk.
+"""
+
+from collections.abc import Iterable
+from typing import Any, ClassVar
+
+from django.db import models
+from django.db.models.signals import post_delete, post_save
+
+from dovetail.cable.broadcasting import reauthorize
+from dovetail.cable.streams import Streamable
+from dovetail.models.signals import rows_changed
+from dovetail.turbo.broadcasting import broadcast_refreshes_to
+
+
+class BroadcastsRefreshes(models.Model):
+    """Refreshes the pages that follow a row, or the list of rows, whenever one changes.
+
+    Changes made without a QuerySet of the kit, such as SQL, broadcast nothing.
+
+    Attributes:
+        refreshes: the stream of the list; by default the model's label, `articles.article`.
+    """
+
+    refreshes: ClassVar[str] = ""
+
+    class Meta:
+        abstract = True
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        post_save.connect(_on_save, sender=cls)
+        post_delete.connect(_on_hard_delete, sender=cls)
+        rows_changed.connect(_on_rows_changed, sender=cls)
+
+    @property
+    def is_hidden(self) -> bool:
+        """Whether people who follow this row may have lost the right to see it.
+
+        If so, a change asks each of them again (`Channel.is_allowed`) before it is broadcast.
+        """
+        return bool(getattr(self, "is_deleted", False))
+
+    def refreshed_streams(self) -> list[Streamable]:
+        """Return the streams to refresh when this row changes."""
+        return [self, self.refreshes or self._meta.label_lower]
+
+
+def broadcast_refreshes(rows: Iterable[BroadcastsRefreshes]) -> None:
+    """Refresh the pages that follow these rows, on commit."""
+    streams: list[Streamable] = []
+    for row in rows:
+        if row.is_hidden:
+            reauthorize(row)
+        streams += row.refreshed_streams()
+    broadcast_refreshes_to(streams)
+
+
+def _on_save(instance: BroadcastsRefreshes, *, raw: bool, **_: Any) -> None:
+    if not raw:  # loaddata
+        broadcast_refreshes([instance])
+
+
+def _on_hard_delete(instance: BroadcastsRefreshes, **_: Any) -> None:
+    reauthorize(instance)
+    broadcast_refreshes([instance])
+
+
+def _on_rows_changed(
+    sender: type[BroadcastsRefreshes], *, pks: list[Any], using: str, **_: Any
+) -> None:
+    broadcast_refreshes(sender._base_manager.using(using).filter(pk__in=pks))

@@ -1,0 +1,124 @@
+"""`<turbo-stream>` elements and the response that carries them.
+
+    TurboStreamResponse(
+        turbo_stream.append("comments", render_to_string("…", {"comment": comment})),
+        turbo_stream.replace(dom_id(article, "form"), form_html),
+    )
+
+Source of the actions: https://turbo.hotwired.dev/reference/streams
+"""
+
+from typing import Any
+
+from django.db.models import Model
+from django.http import HttpResponse
+from django.utils.html import conditional_escape, format_html, format_html_join
+from django.utils.safestring import SafeString, mark_safe
+
+from dovetail.turbo.request import STREAM_TYPE
+
+WITH_CONTENT = {"append", "prepend", "replace", "update", "before", "after"}
+ACTIONS = WITH_CONTENT | {"remove", "refresh"}
+METHODS = {"replace", "update", "refresh"}  # the actions that can morph
+
+
+def dom_id(thing: Model | str, prefix: str = "") -> str:
+    """Return the id of the element that shows a thing: `article_0190…`, `comments_article_0190…`.
+
+    Args:
+        thing: a model, saved (its key is in the id) or not (`new_article`); or an id as it is.
+        prefix: which of several elements of that thing.
+    """
+    if isinstance(thing, Model):
+        name = str(thing._meta.model_name)
+        thing = f"new_{name}" if thing._state.adding else f"{name}_{thing.pk}"
+    return f"{prefix}_{thing}" if prefix else thing
+
+
+def stream(
+    action: str,
+    target: Model | str | None = None,
+    content: str = "",
+    *,
+    targets: str | None = None,
+    method: str | None = None,
+    request_id: str | None = None,
+) -> SafeString:
+    """Return one `<turbo-stream>`; content that is not marked safe is escaped.
+
+    Args:
+        action: one of `ACTIONS`.
+        target: the id of an element, or the model that `dom_id` names it by.
+        content: the HTML that the action puts into the page.
+        targets: a CSS selector, instead of one target.
+        method: "morph" to change only what differs.
+        request_id: of a refresh: whose page has it already.
+
+    Raises:
+        ValueError: there is no such action, it lacks its target or cannot have a method.
+    """
+    if action not in ACTIONS:
+        raise ValueError(
+            f"Turbo has no action {action!r}: use one of {', '.join(sorted(ACTIONS))}."
+        )
+    if (action != "refresh") != ((target is None) != (targets is None)):
+        raise ValueError(f"{action} needs a target or targets." if action != "refresh" else
+                         "refresh is for the whole page and has no target.")  # fmt: skip
+    if method is not None and (action not in METHODS or method != "morph"):
+        raise ValueError(f"{action} has no method {method!r}.")
+    attributes = {
+        "action": action,
+        "method": method,
+        "target": None if target is None else dom_id(target),
+        "targets": targets,
+        "request-id": request_id,
+    }
+    given = ((name, value) for name, value in attributes.items() if value is not None)
+    inner = (
+        format_html("<template>{}</template>", conditional_escape(content))
+        if action in WITH_CONTENT
+        else ""
+    )
+    return format_html(
+        "<turbo-stream{}>{}</turbo-stream>", format_html_join("", ' {}="{}"', given), inner
+    )
+
+
+def append(target: Model | str, content: str) -> SafeString:
+    return stream("append", target, content)
+
+
+def prepend(target: Model | str, content: str) -> SafeString:
+    return stream("prepend", target, content)
+
+
+def replace(target: Model | str, content: str, *, method: str | None = None) -> SafeString:
+    return stream("replace", target, content, method=method)
+
+
+def update(target: Model | str, content: str, *, method: str | None = None) -> SafeString:
+    return stream("update", target, content, method=method)
+
+
+def before(target: Model | str, content: str) -> SafeString:
+    return stream("before", target, content)
+
+
+def after(target: Model | str, content: str) -> SafeString:
+    return stream("after", target, content)
+
+
+def remove(target: Model | str) -> SafeString:
+    return stream("remove", target)
+
+
+def refresh(*, request_id: str | None = None) -> SafeString:
+    return stream("refresh", request_id=request_id)
+
+
+class TurboStreamResponse(HttpResponse):
+    """Changes of the page that asked; the middleware adds the pending messages as toasts."""
+
+    def __init__(self, *streams: str, **kwargs: Any) -> None:
+        kwargs.setdefault("content_type", f"{STREAM_TYPE}; charset=utf-8")
+        super().__init__(mark_safe("".join(streams)), **kwargs)  # noqa: S308 - made by stream()

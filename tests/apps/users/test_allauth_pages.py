@@ -1,0 +1,302 @@
+"""Every page and every mail of allauth is ours: none shows through unstyled."""
+
+import re
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import allauth.account
+import pytest
+from allauth.account.forms import default_token_generator
+from allauth.account.models import EmailAddress, EmailConfirmationHMAC
+from allauth.account.utils import user_pk_to_url_str
+from allauth.core.context import request_context
+from allauth.mfa.models import Authenticator
+from allauth.socialaccount.adapter import get_adapter
+from allauth.urls import urlpatterns
+from django.conf import settings
+from django.core.cache import cache
+from django.forms import CharField, Form
+from django.template import Context
+from django.template.loader import get_template, render_to_string
+from django.template.loader_tags import ExtendsNode
+from django.test import Client, RequestFactory
+from django.urls import URLResolver, reverse
+from pytest_django.fixtures import Settings
+
+from apps.users.models import User
+from tests.apps.users.conftest import PASSWORD, add_totp, passkey, prove, totp_code
+from tests.apps.users.sso.conftest import configure
+from tests.factories import make_user
+
+TEMPLATES = Path(allauth.account.__file__).parents[1] / "templates"
+APPS = ("account", "mfa", "socialaccount", "usersessions")
+
+
+def names_in(patterns: Any) -> Iterator[str]:
+    for pattern in patterns:
+        if isinstance(pattern, URLResolver):
+            yield from names_in(pattern.url_patterns)
+        elif pattern.name:
+            yield pattern.name
+
+
+NAMES = sorted(set(names_in(urlpatterns)))
+# What a name needs to have an address, and what has no page: it answers a script, leads on, or is
+# off here.
+ARGUMENTS: dict[str, list[Any]] = {
+    "account_confirm_email": ["wrong"],
+    "account_reset_password_from_key": ["1", "wrong"],
+    "mfa_edit_webauthn": [1],
+    "mfa_remove_webauthn": [1],
+    "openid_connect_callback": ["test"],
+    "openid_connect_login": ["test"],
+    "openid_connect_logout": ["test"],
+}
+PAGELESS = {
+    "account_confirm_login_code",
+    "mfa_download_recovery_codes",
+    "mfa_login_webauthn",
+    "openid_connect_logout",
+}
+MAILS = sorted(
+    str(path.relative_to(TEMPLATES)).removesuffix("_message.txt")
+    for app in APPS
+    for path in (TEMPLATES / app / "email").glob("*_message.txt")
+    if not path.name.startswith("base_")
+)
+# Our own mails, which allauth sends in one case and a task in the others.
+MAILS += ["account/email/new_device", "account/email/data_export"]
+PAGES = sorted(
+    str(path.relative_to(TEMPLATES))
+    for app in APPS
+    for path in (TEMPLATES / app).rglob("*.html")
+    if not {"email", "snippets"} & set(path.parts)
+)
+OURS = settings.PROJECT_DIR / "templates"
+pytestmark = pytest.mark.django_db
+COMPONENTS = {"input", "textarea", "select", "checkbox", "radio", "file-input", "range"}
+
+
+class Page(HTMLParser):
+    """What a page shows between <main> and </main>, and what it holds in all."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.text = text
+        self.tags: list[tuple[str, dict[str, str | None], bool]] = []
+        self.in_main = False
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.in_main = self.in_main or tag == "main"
+        self.tags.append((tag, dict(attrs), self.in_main))
+
+    def handle_endtag(self, tag: str) -> None:
+        self.in_main = self.in_main and tag != "main"
+
+    def main(self, *names: str) -> list[dict[str, str | None]]:
+        return [attrs for tag, attrs, in_main in self.tags if in_main and tag in names]
+
+
+def assert_is_ours(text: str) -> None:
+    page = Page(text)
+    assert len(page.main("main")) == 1
+    assert len(page.main("h1")) == 1
+    for button in page.main("button"):
+        assert "btn" in (button.get("class") or "").split()
+    for field in page.main("input", "select", "textarea"):
+        if field.get("type") != "hidden":
+            assert COMPONENTS & set((field.get("class") or "").split())
+            assert f'for="{field["id"]}"' in text or field["type"] in {"checkbox", "radio"}
+    # Turbo stays away, and the policy has nothing to block.
+    assert re.search(r'<body[^>]* data-turbo="false"', text)
+    assert '<meta name="turbo-visit-control" content="reload">' in text
+    assert not [tag for tag, attrs, _ in page.tags if "style" in attrs or "onclick" in attrs]
+    for tag, attrs, _ in page.tags:
+        assert tag != "script" or "src" in attrs or attrs.get("type") == "application/json"
+
+
+@pytest.fixture
+def member() -> User:
+    user = make_user("ada@example.org", password=PASSWORD)
+    EmailAddress.objects.create(user=user, email=user.email, verified=True, primary=True)
+    EmailAddress.objects.create(user=user, email="second@example.org")
+    return user
+
+
+def visitor(_: User) -> Client:
+    return Client()
+
+
+def logged_in(member: User) -> Client:
+    client = Client()
+    client.post("/accounts/login/", {"login": member.email, "password": PASSWORD})
+    return client
+
+
+def proved(member: User) -> Client:
+    client = logged_in(member)
+    prove(client)
+    return client
+
+
+def at_the_second_factor(member: User) -> Client:
+    add_totp(member)
+    return logged_in(member)
+
+
+def at_the_question_of_trust(member: User) -> Client:
+    client = at_the_second_factor(member)
+    client.post("/accounts/2fa/authenticate/", {"code": totp_code()})
+    return client
+
+
+def with_factors(member: User) -> Client:
+    client = at_the_question_of_trust(member)
+    client.post("/accounts/2fa/trust/", {"action": "skip"})
+    prove(client)
+    data = {"name": "Laptop", "credential": passkey()}
+    Authenticator.objects.create(pk=1, user=member, type="webauthn", data=data)
+    return client
+
+
+def from_elsewhere(member: User) -> Client:
+    """A visitor whose provider has told no address."""
+    client = Client()
+    request = RequestFactory().get("/")
+    request.session = client.session
+    provider = get_adapter().get_provider(request, "test")
+    with request_context(request):
+        login = provider.sociallogin_from_response(request, {"id_token": {"sub": "x"}})
+        session = client.session
+        session["socialaccount_sociallogin"] = login.serialize()
+        session.save()
+    del member
+    return client
+
+
+def without_password(member: User) -> Client:
+    member.set_unusable_password()
+    member.save()
+    client = Client()
+    client.force_login(member)
+    return client
+
+
+STATES = [visitor, logged_in, proved, at_the_second_factor, at_the_question_of_trust]
+STATES += [with_factors, from_elsewhere, without_password]
+
+
+def address(name: str) -> str:
+    return reverse(name, args=ARGUMENTS.get(name, []))
+
+
+@pytest.fixture
+def with_provider(settings: Settings) -> None:
+    entry = {"id": "test", "name": "Test", "issuer": "https://login.example.org"}
+    configure(settings, entry | {"client_id": "x", "client_secret": "x"})
+
+
+@pytest.mark.usefixtures("with_provider", "session_by_session")
+def test_every_address_of_allauth_is_a_page_of_ours(member: User) -> None:
+    """Walk all of them in every state that a person can be in, and leave none out."""
+    EmailAddress.objects.filter(verified=False).delete()  # it would bar second factors
+    seen = set()
+    for state in STATES:
+        Authenticator.objects.all().delete()
+        cache.clear()
+        client = state(member)
+        session = client.session.items()
+        for name in NAMES:
+            # A page may end the state that the next one needs.
+            for key, value in session:
+                if client.session.get(key) != value:
+                    changed = client.session
+                    changed[key] = value
+                    changed.save()
+            response = client.get(address(name))
+            assert response.status_code < 500, name
+            html = response.get("Content-Type", "").startswith("text/html")
+            if html and response.content and response.status_code in {200, 401}:
+                assert_is_ours(response.text)
+                seen.add(name)
+
+    assert set(NAMES) - seen == PAGELESS
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_every_template_of_allauth_stands_on_our_base(name: str) -> None:
+    """Those that no address shows today too."""
+    template = get_template(name).template  # type: ignore[attr-defined]
+    while extends := template.nodelist.get_nodes_by_type(ExtendsNode):
+        parent = extends[0].parent_name.resolve(Context())
+        template = get_template(parent).template  # type: ignore[attr-defined]
+
+    assert Path(template.origin.name) == OURS / "base.html"
+
+
+def test_the_page_that_confirms_an_address_is_ours(client: Client, member: User) -> None:
+    address = EmailAddress.objects.get(user=member, verified=False)
+
+    for key in (EmailConfirmationHMAC(address).key, "wrong"):
+        assert_is_ours(client.get(reverse("account_confirm_email", args=[key])).text)
+
+
+def test_the_page_for_a_new_password_is_ours(client: Client, member: User) -> None:
+    key = default_token_generator.make_token(member)
+
+    for token in (key, "wrong"):
+        url = reverse("account_reset_password_from_key", args=[user_pk_to_url_str(member), token])
+        response = client.get(url, follow=True)
+        assert ('name="password1"' in response.text) == (token == key)
+        assert_is_ours(response.text)
+
+
+def test_a_login_that_fails_says_so_first(client: Client, member: User) -> None:
+    page = client.post(reverse("account_login"), {"login": member.email, "password": "wrong"}).text
+
+    assert_is_ours(page)
+    assert '<div role="alert" tabindex="-1" autofocus' in page
+
+
+def test_the_page_of_a_single_address_is_ours(
+    client: Client, member: User, settings: Settings
+) -> None:
+    settings.ACCOUNT_CHANGE_EMAIL = True
+    client.force_login(member)
+
+    page = client.get(reverse("account_email")).text
+
+    assert_is_ours(page)
+    assert 'value="second@example.org"' in page
+
+
+def test_the_page_of_a_phone_number_is_ours(rf: RequestFactory) -> None:
+    form = type("PhoneForm", (Form,), {"phone": CharField()})()
+    context = {"form": form, "phone": "+4912345", "phone_verified": False}
+
+    assert_is_ours(render_to_string("account/phone_change.html", context, rf.get("/")))
+
+
+@pytest.mark.parametrize("name", MAILS)
+def test_a_mail_is_ours_and_has_both_forms(name: str, rf: RequestFactory, member: User) -> None:
+    tricky = "a&b<c>'d'"
+    names = "code email activate_url password_reset_url signup_url from_email to_email "
+    names += "deleted_email timestamp ip user_agent device provider url"
+    context = {**dict.fromkeys(names.split(), tricky), "user": member, "site_name": "Dovetail"}
+
+    for part in ("subject.txt", "message.txt", "message.html"):
+        assert (OURS / f"{name}_{part}").is_file()
+    subject = render_to_string(f"{name}_subject.txt", context)
+    text = render_to_string(f"{name}_message.txt", context, rf.get("/"))
+    page = render_to_string(f"{name}_message.html", context, rf.get("/"))
+
+    assert 10 < len(subject.strip()) < 60
+    assert tricky in text
+    assert "&" not in text.replace(tricky, "")
+    assert tricky not in page
+    assert "a&amp;b&lt;c&gt;" in page
+    assert settings.SITE_NAME in text
+    assert settings.SITE_NAME in page

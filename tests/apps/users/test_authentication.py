@@ -1,0 +1,118 @@
+"""Accounts from sign-up to a new password, as allauth is set up here."""
+
+from http import HTTPStatus
+
+import pytest
+from django.core.mail import EmailMessage
+from django.test import Client
+
+from apps.users.models import User
+from tests.apps.users.conftest import PASSWORD, link_in
+
+pytestmark = pytest.mark.django_db
+
+
+def log_in(client: Client, password: str = PASSWORD) -> int:
+    data = {"login": "Ada@example.org", "password": password}
+    return client.post("/accounts/login/", data).status_code
+
+
+def sign_up(client: Client, email: str = "new@example.org", password: str = PASSWORD) -> int:
+    data = {"email": email, "password1": password, "password2": password}
+    return client.post("/accounts/signup/", data).status_code
+
+
+def test_sign_up_verify_and_log_in(client: Client, mailoutbox: list[EmailMessage]) -> None:
+    assert sign_up(client) == HTTPStatus.SEE_OTHER
+    assert "_auth_user_id" not in client.session
+    (message,) = mailoutbox
+    assert message.to == ["new@example.org"]
+    assert message.alternatives  # type: ignore[attr-defined]
+
+    page = client.get(link_in(message))
+    assert page.status_code == HTTPStatus.OK
+    client.post(link_in(message))
+
+    assert client.session["_auth_user_id"] == str(User.objects.get().pk)
+
+
+def test_log_in_and_out(client: Client, member: User) -> None:
+    assert log_in(client) == HTTPStatus.SEE_OTHER
+    assert client.session["_auth_user_id"] == str(member.pk)
+
+    client.post("/accounts/logout/")
+    assert "_auth_user_id" not in client.session
+
+
+@pytest.mark.usefixtures("member")
+def test_a_wrong_password_is_unprocessable(client: Client) -> None:
+    assert log_in(client, "wrong") == HTTPStatus.UNPROCESSABLE_ENTITY
+
+
+@pytest.mark.usefixtures("member")
+def test_guessing_is_stopped_even_for_the_right_password(client: Client) -> None:
+    for _ in range(6):
+        log_in(client, "wrong")
+
+    assert log_in(client) == HTTPStatus.UNPROCESSABLE_ENTITY
+    assert "_auth_user_id" not in client.session
+
+
+def test_requests_are_limited(client: Client) -> None:
+    answers = {sign_up(client, "bad", "x") for _ in range(25)}
+
+    assert HTTPStatus.TOO_MANY_REQUESTS in answers
+
+
+@pytest.mark.parametrize("password", ["short", "password123", "1234567890123"])
+def test_a_weak_password_is_refused(client: Client, password: str) -> None:
+    assert sign_up(client, password=password) == HTTPStatus.UNPROCESSABLE_ENTITY
+    assert not User.objects.exists()
+
+
+@pytest.mark.usefixtures("member")
+def test_sign_up_does_not_tell_who_has_an_account(
+    client: Client, mailoutbox: list[EmailMessage]
+) -> None:
+    assert sign_up(client, "ADA@example.org") == HTTPStatus.SEE_OTHER
+
+    assert User.objects.count() == 1
+    assert mailoutbox[0].to == ["ada@example.org"]
+
+
+def test_a_forgotten_password_is_replaced(
+    client: Client, member: User, mailoutbox: list[EmailMessage]
+) -> None:
+    client.post("/accounts/password/reset/", {"email": "ADA@example.org"})
+    form = client.get(link_in(mailoutbox[0]), follow=True)
+    new = "another-joint-of-wood-30"
+    client.post(form.request["PATH_INFO"], {"password1": new, "password2": new})
+
+    member.refresh_from_db()
+    assert member.check_password(new)
+
+
+def test_a_reset_does_not_tell_who_has_an_account(
+    client: Client, mailoutbox: list[EmailMessage]
+) -> None:
+    response = client.post("/accounts/password/reset/", {"email": "nobody@example.org"})
+
+    assert response.status_code == HTTPStatus.SEE_OTHER
+    assert "nobody@example.org" in mailoutbox[0].to
+
+
+@pytest.mark.usefixtures("member")
+def test_a_login_leads_nowhere_else(client: Client) -> None:
+    response = client.post(
+        "/accounts/login/?next=https://evil.example/",
+        {"login": "ada@example.org", "password": PASSWORD},
+    )
+
+    assert response["Location"] == "/"
+
+
+def test_the_admin_has_no_login_of_its_own(client: Client) -> None:
+    response = client.get("/admin/login/?next=/admin/")
+
+    assert response.status_code == HTTPStatus.FOUND
+    assert response["Location"].startswith("/accounts/login/")

@@ -1,0 +1,223 @@
+"""Sessions: who sees and ends them, and what ends them by itself."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from http import HTTPStatus
+
+import pytest
+from allauth.usersessions.models import UserSession
+from django.conf import settings
+from django.core.cache import cache
+from django.core.mail import EmailMessage
+from django.test import AsyncClient, Client
+from django.utils import timezone
+from pytest_django.fixtures import Settings
+
+from apps.users.models import User
+from tests.apps.users.conftest import PASSWORD, link_in, prove
+from tests.factories import make_user
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("session_by_session")]
+LogIn = Callable[..., Client]
+FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
+
+
+def is_logged_in(client: Client) -> bool:
+    return client.get("/people/me/edit/").status_code == HTTPStatus.OK
+
+
+def session_of(client: Client) -> UserSession:
+    session: UserSession = UserSession.objects.get(session_key=client.session.session_key)
+    return session
+
+
+def test_a_login_gets_a_new_key(client: Client, member: User, log_in: LogIn) -> None:
+    client.get("/accounts/login/")
+    before = client.session
+    before["left"] = "by an attacker"
+    before.save()
+
+    log_in(member)
+
+    assert client.session.session_key != before.session_key
+
+
+def test_the_page_lists_browsers_and_places(client: Client, member: User, log_in: LogIn) -> None:
+    log_in(member, browser=Client(headers={"user-agent": FIREFOX}, REMOTE_ADDR="203.0.113.7"))
+    log_in(member)
+
+    page = client.get("/accounts/sessions/").content.decode()
+
+    assert "Firefox on Linux" in page
+    assert "203.0.113.7" in page
+    assert page.count("This one") == 1
+
+
+def test_one_session_ends_after_a_proof(client: Client, member: User, log_in: LogIn) -> None:
+    other = log_in(member, browser=Client())
+    third = log_in(member, browser=Client())
+    log_in(member)
+    url = f"/people/me/sessions/{session_of(other).pk}/end/"
+
+    assert client.post(url)["Location"].startswith("/accounts/reauthenticate/")
+    assert is_logged_in(other)
+    prove(client)
+    client.post(url)
+
+    assert not is_logged_in(other)
+    assert is_logged_in(third)
+    assert is_logged_in(client)
+
+
+def test_all_others_end_after_a_proof(client: Client, member: User, log_in: LogIn) -> None:
+    other = log_in(member, browser=Client())
+    log_in(member)
+
+    response = client.post("/accounts/sessions/")
+    assert response["Location"].startswith("/accounts/reauthenticate/")
+    assert is_logged_in(other)
+    prove(client)
+    client.post("/accounts/sessions/")
+
+    assert not is_logged_in(other)
+    assert is_logged_in(client)
+
+
+def test_the_session_of_somebody_else_does_not_exist(
+    client: Client, member: User, log_in: LogIn
+) -> None:
+    stranger = make_user("eve@example.org", password=PASSWORD)
+    client.force_login(stranger)
+    other = log_in(member, browser=Client())
+    prove(client)
+
+    response = client.post(f"/people/me/sessions/{session_of(other).pk}/end/")
+
+    assert response.status_code == HTTPStatus.NOT_FOUND
+    assert is_logged_in(other)
+
+
+def test_a_new_password_ends_the_others(
+    client: Client, member: User, log_in: LogIn, mailoutbox: list[EmailMessage]
+) -> None:
+    other = log_in(member, browser=Client())
+    log_in(member)
+    mailoutbox.clear()
+
+    new = "another-joint-of-wood-30"
+    data = {"oldpassword": PASSWORD, "password1": new, "password2": new}
+    client.post("/accounts/password/change/", data)
+
+    assert is_logged_in(client)
+    assert not is_logged_in(other)
+    assert UserSession.objects.get() == session_of(client)
+    assert [message.subject for message in mailoutbox] == ["Your password was changed"]
+
+
+def test_a_reset_password_ends_all(
+    client: Client, member: User, log_in: LogIn, mailoutbox: list[EmailMessage]
+) -> None:
+    log_in(member)
+    visitor = Client()
+    visitor.post("/accounts/password/reset/", {"email": member.email})
+    form = visitor.get(link_in(mailoutbox[-1]), follow=True)
+    new = "another-joint-of-wood-30"
+    visitor.post(form.request["PATH_INFO"], {"password1": new, "password2": new})
+
+    assert not is_logged_in(client)
+    assert not UserSession.objects.exists()
+
+
+def test_a_session_is_used_when_it_is_used(client: Client, member: User, log_in: LogIn) -> None:
+    log_in(member)
+    hour_ago = timezone.now() - timedelta(hours=1)
+    UserSession.objects.update(last_seen_at=hour_ago)
+    cache.clear()
+
+    client.get("/", headers={"user-agent": FIREFOX}, REMOTE_ADDR="203.0.113.8")
+
+    session = session_of(client)
+    assert session.last_seen_at > hour_ago
+    assert (session.ip, session.user_agent) == ("203.0.113.8", FIREFOX)
+
+
+def test_use_is_noted_once_in_a_while(client: Client, member: User, log_in: LogIn) -> None:
+    log_in(member)
+    client.get("/")
+    hour_ago = timezone.now() - timedelta(hours=1)
+    UserSession.objects.update(last_seen_at=hour_ago)
+
+    client.get("/")
+
+    assert session_of(client).last_seen_at == hour_ago
+
+
+def test_no_session_outlives_its_month(
+    client: Client, member: User, log_in: LogIn, settings: Settings
+) -> None:
+    log_in(member)
+    UserSession.objects.update(created_at=timezone.now() - settings.SESSION_LIFETIME)
+    cache.clear()
+
+    assert not is_logged_in(client)
+    assert not UserSession.objects.exists()
+
+
+def test_a_session_ends_two_weeks_after_its_last_use(
+    client: Client, member: User, log_in: LogIn
+) -> None:
+    log_in(member)
+
+    assert timedelta(days=14).total_seconds() == settings.SESSION_COOKIE_AGE
+    assert client.session.get_expiry_age() == settings.SESSION_COOKIE_AGE
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_use_is_noted_under_asgi_too(async_client: AsyncClient) -> None:
+    user = await User.objects.acreate(email="ada@example.org")
+    await async_client.aforce_login(user)
+    key = async_client.cookies["sessionid"].value
+    old = timezone.now() - timedelta(hours=1)
+    await UserSession.objects.acreate(user=user, session_key=key, ip="::1", last_seen_at=old)
+
+    response = await async_client.get("/")
+
+    assert response.status_code == HTTPStatus.OK
+    assert (await UserSession.objects.aget()).last_seen_at > old
+
+
+def test_an_administrator_ends_sessions(client: Client, member: User, log_in: LogIn) -> None:
+    other = log_in(member, browser=Client())
+    client.force_login(make_user(is_staff=True, is_superuser=True))
+
+    client.post(
+        "/admin/users/user/", {"action": "end_sessions", "_selected_action": [str(member.pk)]}
+    )
+
+    assert not is_logged_in(other)
+
+
+def test_a_new_browser_is_told_and_a_known_one_is_not(
+    client: Client, member: User, log_in: LogIn, mailoutbox: list[EmailMessage]
+) -> None:
+    client.defaults["HTTP_USER_AGENT"] = FIREFOX
+    log_in(member)
+    assert [message.subject for message in mailoutbox] == ["New sign-in to your account"]
+    assert "Firefox on Linux" in str(mailoutbox[0].body)
+
+    client.post("/accounts/logout/")
+    log_in(member)
+    assert len(mailoutbox) == 1
+
+    log_in(member, browser=Client())
+    assert len(mailoutbox) == 2
+
+
+def test_a_forged_mark_of_a_known_browser_is_worth_nothing(
+    client: Client, member: User, log_in: LogIn, mailoutbox: list[EmailMessage]
+) -> None:
+    client.cookies[settings.DEVICE_COOKIE_NAME] = "WyJ4Il0:forged"
+
+    log_in(member)
+
+    assert len(mailoutbox) == 1

@@ -1,0 +1,179 @@
+import io
+import struct
+import zlib
+from http import HTTPStatus
+from pathlib import Path
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
+from PIL import Image
+from pytest_django import DjangoCaptureOnCommitCallbacks
+from pytest_django.fixtures import Settings
+
+from tests.factories import make_article, make_user
+
+pytestmark = pytest.mark.django_db
+
+
+def test_a_profile_needs_a_login(client: Client) -> None:
+    response = client.get("/people/me/edit/")
+
+    assert response["Location"] == "/accounts/login/?next=/people/me/edit/"
+
+
+def test_a_person_edits_their_own_profile(
+    client: Client, settings: Settings, tmp_path: Path
+) -> None:
+    settings.MEDIA_ROOT = tmp_path
+    user = make_user()
+    client.force_login(user)
+    file = io.BytesIO()
+    Image.new("RGB", (8, 8)).save(file, "PNG")
+    avatar = SimpleUploadedFile("me.png", file.getvalue())
+
+    response = client.post(
+        "/people/me/edit/", {"display_name": "Ada", "biography": "Hello.", "avatar": avatar}
+    )
+
+    assert response.status_code == HTTPStatus.SEE_OTHER
+    user.refresh_from_db()
+    assert (user.display_name, user.biography) == ("Ada", "Hello.")
+    assert str(user.avatar.name).endswith(".webp")
+
+
+def test_a_false_picture_is_shown_as_an_error(client: Client) -> None:
+    user = make_user(display_name="Ada")
+    client.force_login(user)
+
+    response = client.post(
+        "/people/me/edit/",
+        {"display_name": "Eve", "avatar": SimpleUploadedFile("me.png", b"<svg/>", "image/png")},
+    )
+
+    assert response.status_code == HTTPStatus.UNPROCESSABLE_ENTITY
+    user.refresh_from_db()
+    assert user.display_name == "Ada"
+
+
+def test_a_saved_avatar_stays_when_none_is_chosen(client: Client) -> None:
+    user = make_user(avatar="avatars/me.webp")
+    client.force_login(user)
+
+    client.post("/people/me/edit/", {"display_name": "Ada"})
+
+    user.refresh_from_db()
+    assert user.avatar.name == "avatars/me.webp"
+
+
+def test_an_author_page_shows_what_they_published(client: Client) -> None:
+    author = make_user(display_name="Ada", biography="Writes engines.")
+    make_article(author, title="Notes")
+    assert f'href="/people/{author.pk}/"' in client.get("/articles/").content.decode()
+    make_article(author, title="Secret plan", published=False)
+
+    page = client.get(f"/people/{author.pk}/").content.decode()
+
+    assert "Writes engines." in page
+    assert "Notes" in page
+    assert "Secret plan" not in page
+    assert author.email not in page
+
+
+def test_an_inactive_author_is_not_found(client: Client) -> None:
+    author = make_user(is_active=False)
+
+    assert client.get(f"/people/{author.pk}/").status_code == HTTPStatus.NOT_FOUND
+
+
+def upload(client: Client, size: tuple[int, int], color: str = "teal") -> None:
+    file = io.BytesIO()
+    Image.new("RGB", size, color).save(file, "JPEG")
+    avatar = SimpleUploadedFile("me.jpg", file.getvalue())
+    client.post("/people/me/edit/", {"display_name": "Ada", "avatar": avatar})
+
+
+def test_an_avatar_is_cut_to_a_square_and_has_a_small_variant(
+    client: Client,
+    settings: Settings,
+    tmp_path: Path,
+    django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
+) -> None:
+    settings.MEDIA_ROOT = tmp_path
+    user = make_user()
+    client.force_login(user)
+    with django_capture_on_commit_callbacks(execute=True):
+        upload(client, (900, 300))
+
+    user.refresh_from_db()
+    for picture, side in ((user.avatar, 512), (user.avatar_small, 96)):
+        with Image.open(picture.path) as image:
+            assert image.size == (side, side)
+    page = client.get("/").content.decode()
+    assert user.avatar_small.url in page
+
+
+def test_a_new_avatar_leaves_nothing_of_the_old_one(
+    client: Client,
+    settings: Settings,
+    tmp_path: Path,
+    django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
+) -> None:
+    settings.MEDIA_ROOT = tmp_path
+    user = make_user()
+    client.force_login(user)
+    for color in ("teal", "red"):
+        with django_capture_on_commit_callbacks(execute=True):
+            upload(client, (60, 80), color)
+    files = [path for path in tmp_path.rglob("*") if path.is_file()]
+    user.refresh_from_db()
+    assert {path.name for path in files} == {
+        Path(str(user.avatar.name)).name,
+        Path(str(user.avatar_small.name)).name,
+    }
+
+    with django_capture_on_commit_callbacks(execute=True):
+        client.post("/people/me/edit/", {"display_name": "Ada", "avatar-clear": "on"})
+
+    user.refresh_from_db()
+    assert (user.avatar.name, user.avatar_small.name) == ("", "")
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+
+
+SCRIPT = b'<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>'
+
+
+def bomb() -> bytes:
+    """Return a PNG of a few bytes that would take 10 GB in memory."""
+    file = io.BytesIO()
+    Image.new("1", (1, 1)).save(file, "PNG")
+    content = bytearray(file.getvalue())
+    content[16:24] = struct.pack(">II", 50_000, 50_000)
+    content[29:33] = struct.pack(">I", zlib.crc32(content[12:29]))
+    return bytes(content)
+
+
+@pytest.mark.parametrize(
+    ("content", "name"),
+    [
+        (b"no picture", "me.png"),
+        (SCRIPT, "me.svg"),
+        (SCRIPT, "me.png"),
+        (bomb(), "me.png"),
+        (b"GIF89a", "me.gif"),
+        (b"\x89PNG\r\n\x1a\n", "me.png"),
+    ],
+)
+def test_what_is_no_picture_is_refused(
+    client: Client, settings: Settings, tmp_path: Path, content: bytes, name: str
+) -> None:
+    settings.MEDIA_ROOT = tmp_path
+    user = make_user()
+    client.force_login(user)
+
+    response = client.post(
+        "/people/me/edit/", {"display_name": "Eve", "avatar": SimpleUploadedFile(name, content)}
+    )
+
+    assert response.status_code == HTTPStatus.UNPROCESSABLE_ENTITY
+    assert not list(tmp_path.rglob("*"))

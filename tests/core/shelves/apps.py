@@ -1,5 +1,0 @@
-from django.apps import AppConfig
-
-
-class ShelvesConfig(AppConfig):
-    name = "tests.core.shelves"

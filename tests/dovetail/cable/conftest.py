@@ -1,0 +1,146 @@
+"""A browser without a browser: the protocol, spoken to the application in this process."""
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from typing import Any
+
+import pytest
+from asgiref.testing import ApplicationCommunicator
+from channels.layers import channel_layers
+from django.conf import settings
+from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
+from django.contrib.sessions.backends.cached_db import SessionStore
+
+from apps.users.models import User
+from dovetail.cable import presence
+from dovetail.cable.asgi import with_cable
+from dovetail.cable.presence import Rooms
+from dovetail.cable.streams import sign
+
+ORIGIN = "http://testserver"
+LIMIT = 60  # seconds for what comes at once, where the machine has nothing else to do
+Communicator: Any = ApplicationCommunicator  # asgiref gives it no types
+
+
+async def _nothing_else(*_: Any) -> None:
+    raise AssertionError("only sockets are answered here")
+
+
+application = with_cable(_nothing_else)
+
+
+class Browser:
+    """One socket, as the client of Rails uses it."""
+
+    def __init__(self, session: str | None = None, **headers: str) -> None:
+        values = {"origin": ORIGIN, "host": "testserver"} | headers
+        if session:
+            values["cookie"] = f"{settings.SESSION_COOKIE_NAME}={session}"
+        self.scope: dict[str, Any] = {
+            "type": "websocket",
+            "path": "/cable",
+            "client": ("192.0.2.1", 50000),
+            "headers": [(name.encode(), value.encode()) for name, value in values.items()],
+            "subprotocols": ["actioncable-v1-json", "actioncable-unsupported"],
+        }
+
+    async def open(self) -> bool:
+        """Shake hands; tell whether the server let us in."""
+        self.socket = Communicator(application, self.scope)
+        await self.socket.send_input({"type": "websocket.connect"})
+        answer = await self.socket.receive_output(timeout=LIMIT)
+        accepted = {"type": "websocket.accept", "subprotocol": "actioncable-v1-json"}
+        assert answer == accepted or answer["type"] == "websocket.close"
+        return bool(answer == accepted)
+
+    async def connect(self) -> "Browser":
+        assert await self.open()
+        assert await self.receive() == {"type": "welcome"}
+        return self
+
+    async def close(self) -> None:
+        """Go away without a word of the protocol, as a closed tab does."""
+        await self.socket.send_input({"type": "websocket.disconnect", "code": 1005})
+        await self.socket.wait(timeout=LIMIT)
+
+    async def receive(self) -> dict[str, Any]:
+        """Return the next frame that is no ping."""
+        deadline = time.monotonic() + LIMIT
+        while True:
+            event = await self.socket.receive_output(timeout=deadline - time.monotonic())
+            assert event["type"] == "websocket.send", event
+            frame: dict[str, Any] = json.loads(event["text"])
+            if frame.get("type") != "ping":
+                return frame
+
+    async def receives_nothing(self) -> bool:
+        return bool(await self.socket.receive_nothing(timeout=0.3))
+
+    async def send_frame(self, **frame: Any) -> None:
+        await self.socket.send_input({"type": "websocket.receive"} | frame)
+
+    async def send(self, **command: Any) -> None:
+        await self.send_frame(text=json.dumps(command))
+
+    async def subscribe(self, identifier: str) -> dict[str, Any]:
+        await self.send(command="subscribe", identifier=identifier)
+        return await self.receive()
+
+    async def is_closed(self) -> bool:
+        event = await self.socket.receive_output(timeout=LIMIT)
+        return bool(event["type"] == "websocket.close")
+
+
+async def until(condition: Callable[[], object]) -> None:
+    """Wait until something is so."""
+    deadline = time.monotonic() + LIMIT
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen"
+        await asyncio.sleep(0.01)
+
+
+Connect = Callable[..., Awaitable[Browser]]
+
+
+@pytest.fixture(autouse=True)
+def _fresh_layer(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    channel_layers.backends.clear()
+    # The server of the tests is written in Python: it gets the time that it needs.
+    monkeypatch.setattr(presence, "TIMEOUT", LIMIT)
+    yield
+    channel_layers.backends.clear()
+
+
+@pytest.fixture
+async def connect() -> AsyncIterator[Connect]:
+    """Return what opens a socket; all of them are closed after the test."""
+    browsers: list[Browser] = []
+
+    async def connect(session: str | None = None, **headers: str) -> Browser:
+        browsers.append(Browser(session, **headers))
+        return await browsers[-1].connect()
+
+    yield connect
+    for browser in browsers:
+        await browser.close()
+    await until(lambda: not Rooms.current().tasks)
+
+
+def log_in(user: User) -> str:
+    """Return the key of a new session of this person."""
+    session = SessionStore()
+    session[SESSION_KEY] = str(user.pk)
+    session[BACKEND_SESSION_KEY] = "allauth.account.auth_backends.AuthenticationBackend"
+    session[HASH_SESSION_KEY] = user.get_session_auth_hash()
+    session.create()
+    assert session.session_key
+    return session.session_key
+
+
+def turbo_identifier(
+    stream: str, user: User | None = None, channel: str = "TurboStreamsChannel"
+) -> str:
+    signed = sign(channel, stream, str(user.pk) if user else None)
+    return json.dumps({"channel": channel, "signed_stream_name": signed})

@@ -1,0 +1,330 @@
+"""Who may follow what, and how fast that ends."""
+
+import asyncio
+import json
+from typing import Any
+
+import pytest
+from asgiref.sync import sync_to_async
+from channels.layers import get_channel_layer
+from django.contrib.auth.models import AnonymousUser, Group, Permission
+from django.contrib.contenttypes.models import ContentType
+from django.contrib.sessions.backends.cached_db import SessionStore
+from django.contrib.sessions.models import Session
+from django.core.signing import Signer
+from django.test import AsyncClient
+from django.utils import timezone
+
+from apps.users.models import User
+from dovetail.cable import streams
+from dovetail.cable.broadcasting import abroadcast, reauthorize
+from dovetail.cable.hub import CONTROL
+from dovetail.cable.identity import Person
+from dovetail.cable.streams import sign, verify
+from dovetail.cable_channels import TurboStreamsChannel
+from tests.dovetail.cable.conftest import Connect, log_in, turbo_identifier
+from tests.factories import make_user
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+REMOTE = {"type": "disconnect", "reason": "remote", "reconnect": True}
+
+
+class StaffChannel(TurboStreamsChannel):
+    async def is_allowed(self) -> bool:
+        return await self.ask(is_staff)
+
+
+def is_staff(person: Person) -> bool:
+    return not isinstance(person, AnonymousUser) and bool(getattr(person, "is_staff", False))
+
+
+@pytest.fixture
+async def ada() -> User:
+    return await sync_to_async(make_user)(is_staff=True)
+
+
+@pytest.fixture
+async def bob() -> User:
+    return await sync_to_async(make_user)()
+
+
+async def session_of(user: User) -> str:
+    return await sync_to_async(log_in)(user)
+
+
+async def answer(connect: Connect, identifier: str, user: User | None = None) -> str:
+    browser = await connect(await session_of(user) if user else None)
+    kind: str = (await browser.subscribe(identifier))["type"]
+    return kind
+
+
+class TestNames:
+    async def test_everybody_may_use_a_public_name(self, connect: Connect, bob: User) -> None:
+        assert await answer(connect, turbo_identifier("news")) == "confirm_subscription"
+        assert await answer(connect, turbo_identifier("news"), bob) == "confirm_subscription"
+
+    async def test_only_its_owner_may_use_a_personal_name(
+        self, connect: Connect, ada: User, bob: User
+    ) -> None:
+        identifier = turbo_identifier("news", ada)
+
+        assert await answer(connect, identifier, ada) == "confirm_subscription"
+        assert await answer(connect, identifier, bob) == "reject_subscription"
+        assert await answer(connect, identifier) == "reject_subscription"
+
+    @pytest.mark.parametrize(
+        "signed",
+        [
+            None,
+            "",
+            "news",
+            5,
+            "news:forged",
+            sign("TurboStreamsChannel", "news", None)[:-1],
+            Signer(salt="other").sign_object(["TurboStreamsChannel", "news", None, 1]),
+        ],
+    )
+    async def test_a_forged_name_is_rejected(self, connect: Connect, signed: object) -> None:
+        identifier = json.dumps({"channel": "TurboStreamsChannel", "signed_stream_name": signed})
+
+        assert await answer(connect, identifier) == "reject_subscription"
+
+    async def test_a_name_is_rejected_on_another_channel(self, connect: Connect, ada: User) -> None:
+        signed = sign("StaffChannel", "secrets", str(ada.pk))
+        replayed = json.dumps({"channel": "TurboStreamsChannel", "signed_stream_name": signed})
+
+        assert await answer(connect, replayed, ada) == "reject_subscription"
+
+    async def test_an_expired_name_is_rejected(
+        self, connect: Connect, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        identifier = turbo_identifier("news")
+        today = streams.today()
+
+        monkeypatch.setattr(streams, "today", lambda: today + streams.VALID_DAYS)
+        assert await answer(connect, identifier) == "confirm_subscription"
+        monkeypatch.setattr(streams, "today", lambda: today + streams.VALID_DAYS + 1)
+        assert await answer(connect, identifier) == "reject_subscription"
+
+    def test_a_name_is_the_same_all_day(self) -> None:
+        assert sign("C", "news", "1") == sign("C", "news", "1")
+
+    def test_a_retired_key_ends_all_names(self, settings: pytest.FixtureRequest) -> None:
+        signed = sign("C", "news", None)
+        settings.SECRET_KEY = "another"  # type: ignore[attr-defined]
+
+        assert verify("C", signed, None) is None
+
+    @pytest.mark.parametrize("nothing", [(), ("",), (User(pk=None),)])
+    def test_a_stream_needs_a_name(self, nothing: tuple[str, ...]) -> None:
+        with pytest.raises(ValueError, match=r"stream|name"):
+            streams.stream_name(*nothing)
+
+    def test_models_and_words_make_a_name(self) -> None:
+        user = User()
+
+        assert streams.stream_name(user, "inbox") == f"users.user:{user.pk}:inbox"
+
+
+class TestIdentity:
+    async def test_a_session_without_a_user_is_anonymous(self, connect: Connect) -> None:
+        browser = await connect("no-such-session")
+
+        assert (await browser.subscribe(turbo_identifier("news")))["type"] == "confirm_subscription"
+
+    async def test_the_server_keeps_no_cookie_of_a_held_socket(
+        self, connect: Connect, ada: User
+    ) -> None:
+        browser = await connect(await session_of(ada))
+
+        assert browser.scope["headers"] == []
+
+    async def test_a_session_from_before_a_new_password_is_anonymous(
+        self, connect: Connect, ada: User
+    ) -> None:
+        session = await session_of(ada)
+        ada.set_password("another")
+        await ada.asave()
+
+        browser = await connect(session)
+        identifier = turbo_identifier("news", ada)
+
+        assert (await browser.subscribe(identifier))["type"] == "reject_subscription"
+
+
+def _by_group(user: User, group: Group, permission: Permission) -> None:
+    user.groups.add(group)
+    group.permissions.add(permission)
+
+
+def _by_itself(user: User, _group: Group, permission: Permission) -> None:
+    user.user_permissions.add(permission)
+
+
+def _of_nobody(_user: User, group: Group, permission: Permission) -> None:
+    group.permissions.add(permission)
+
+
+GIVEN_OR_TAKEN: dict[str, tuple[Any, Any]] = {
+    "user.groups.add": (_of_nobody, lambda u, g, _: u.groups.add(g)),
+    "user.groups.remove": (_by_group, lambda u, g, _: u.groups.remove(g)),
+    "user.groups.clear": (_by_group, lambda u, _g, _p: u.groups.clear()),
+    "user.groups.set": (_by_group, lambda u, _g, _p: u.groups.set([])),
+    "group.user_set.add": (_of_nobody, lambda u, g, _: g.user_set.add(u)),
+    "group.user_set.remove": (_by_group, lambda u, g, _: g.user_set.remove(u)),
+    "group.user_set.clear": (_by_group, lambda _u, g, _p: g.user_set.clear()),
+    "group.delete": (_by_group, lambda _u, g, _p: g.delete()),
+    "group.permissions.remove": (_by_group, lambda _u, g, p: g.permissions.remove(p)),
+    "group.permissions.clear": (_by_group, lambda _u, g, _p: g.permissions.clear()),
+    "permission.group_set.remove": (_by_group, lambda _u, g, p: p.group_set.remove(g)),
+    "permission.group_set.clear": (_by_group, lambda _u, _g, p: p.group_set.clear()),
+    "user.user_permissions.remove": (_by_itself, lambda u, _, p: u.user_permissions.remove(p)),
+    "user.user_permissions.clear": (_by_itself, lambda u, _g, _p: u.user_permissions.clear()),
+    "permission.user_set.remove": (_by_itself, lambda u, _, p: p.user_set.remove(u)),
+    "permission.user_set.clear": (_by_itself, lambda _u, _g, p: p.user_set.clear()),
+    "permission.delete": (_by_itself, lambda _u, _g, p: p.delete()),
+    "permission.delete of a group's": (_by_group, lambda _u, _g, p: p.delete()),
+}
+
+
+@pytest.mark.parametrize("call", GIVEN_OR_TAKEN)
+async def test_a_permission_given_or_taken_closes_the_sockets_of_its_people_only(
+    connect: Connect, ada: User, bob: User, call: str
+) -> None:
+    prepare, change = GIVEN_OR_TAKEN[call]
+
+    def make() -> tuple[Group, Permission]:
+        group = Group.objects.create(name="editors")
+        kind = ContentType.objects.get_for_model(User)
+        permission = Permission.objects.create(codename="edit", name="Edit", content_type=kind)
+        prepare(ada, group, permission)
+        return group, permission
+
+    group, permission = await sync_to_async(make)()
+    before = await sync_to_async(ada.has_perm)("users.edit")
+    browser, other = [await connect(await session_of(user)) for user in (ada, bob)]
+
+    await sync_to_async(change)(ada, group, permission)
+
+    assert await browser.receive() == REMOTE
+    assert await other.receives_nothing()
+    now = await User.objects.aget(pk=ada.pk)
+    assert await sync_to_async(now.has_perm)("users.edit") is not before
+
+
+class TestRevocation:
+    async def test_a_logout_closes_the_sockets_of_its_session_only(
+        self, connect: Connect, ada: User
+    ) -> None:
+        client = AsyncClient()
+        await client.aforce_login(ada)
+        here = await connect(client.cookies["sessionid"].value)
+        elsewhere = await connect(await session_of(ada))
+
+        await client.post("/accounts/logout/")
+
+        assert await here.receive() == REMOTE
+        assert await here.is_closed()
+        assert await elsewhere.receives_nothing()
+
+    async def test_a_session_ended_from_elsewhere_closes_its_sockets(
+        self, connect: Connect, ada: User
+    ) -> None:
+        session = await session_of(ada)
+        browser = await connect(session)
+
+        await sync_to_async(SessionStore(session).delete)()
+
+        assert await browser.receive() == REMOTE
+
+    async def test_deactivation_closes_the_sockets_of_all_sessions(
+        self, connect: Connect, ada: User
+    ) -> None:
+        sessions = [await session_of(ada), await session_of(ada)]
+        browsers = [await connect(session) for session in sessions]
+
+        ada.is_active = False
+        await ada.asave()
+
+        assert [await browser.receive() for browser in browsers] == [REMOTE, REMOTE]
+        again = await connect(sessions[0])
+        answered = await again.subscribe(turbo_identifier("news", ada))
+        assert answered["type"] == "reject_subscription"
+
+    async def test_a_deleted_user_is_gone(self, connect: Connect, ada: User) -> None:
+        browser = await connect(await session_of(ada))
+
+        await ada.adelete()
+
+        assert await browser.receive() == REMOTE
+
+    @pytest.mark.parametrize(
+        "fields", [None, ["last_login"], ["display_name"], ["avatar", "avatar_small"]]
+    )
+    async def test_what_changes_no_right_closes_nothing(
+        self, connect: Connect, ada: User, fields: list[str] | None
+    ) -> None:
+        browser = await connect(await session_of(ada))
+
+        ada.display_name = "Ada"
+        await ada.asave(update_fields=fields)
+
+        assert await browser.receives_nothing()
+
+    @pytest.mark.parametrize("right", ["is_staff", "is_superuser"])
+    async def test_a_changed_flag_closes_the_sockets_whatever_was_loaded(
+        self, connect: Connect, ada: User, right: str
+    ) -> None:
+        old = await User.objects.aget(pk=ada.pk)
+        await User.objects.filter(pk=ada.pk).aupdate(**{right: not getattr(ada, right)})
+        browser = await connect(await session_of(ada))
+
+        await old.asave()  # puts the flag back
+
+        assert await browser.receive() == REMOTE
+
+    async def test_to_tidy_expired_sessions_says_nothing(self, ada: User) -> None:
+        session = await session_of(ada)
+        layer: Any = get_channel_layer()
+        channel = await layer.new_channel()
+        await layer.group_add(CONTROL, channel)
+        await Session.objects.filter(pk=session).aupdate(expire_date=timezone.now())
+
+        await sync_to_async(SessionStore.clear_expired)()
+
+        assert not await Session.objects.filter(pk=session).aexists()
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(layer.receive(channel), 0.3)
+
+    async def test_a_lost_right_ends_the_subscriptions_that_need_it(
+        self, connect: Connect, ada: User
+    ) -> None:
+        browser = await connect(await session_of(ada))
+        secret = turbo_identifier("secrets", ada, "StaffChannel")
+        public = turbo_identifier("secrets")
+        assert (await browser.subscribe(secret))["type"] == "confirm_subscription"
+        assert (await browser.subscribe(public))["type"] == "confirm_subscription"
+
+        await User.objects.filter(pk=ada.pk).aupdate(is_staff=False)  # no signal
+        await sync_to_async(reauthorize)("secrets")
+
+        assert await browser.receive() == {"identifier": secret, "type": "reject_subscription"}
+        await abroadcast("secrets", message="for the public")
+        assert (await browser.receive())["identifier"] == public
+        assert await browser.receives_nothing()
+
+    async def test_who_still_may_notices_nothing(self, connect: Connect, ada: User) -> None:
+        browser = await connect(await session_of(ada))
+        await browser.subscribe(turbo_identifier("secrets", ada, "StaffChannel"))
+
+        await sync_to_async(reauthorize)("secrets")
+
+        assert await browser.receives_nothing()
+
+    async def test_without_the_right_a_signed_name_is_not_enough(
+        self, connect: Connect, bob: User
+    ) -> None:
+        identifier = turbo_identifier("secrets", bob, "StaffChannel")
+
+        assert await answer(connect, identifier, bob) == "reject_subscription"

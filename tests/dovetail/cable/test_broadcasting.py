@@ -1,0 +1,191 @@
+"""Broadcasts: on commit, never harmful, and what happens while the layer is away."""
+
+import asyncio
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from asgiref.sync import sync_to_async
+from channels.layers import InMemoryChannelLayer, channel_layers
+from django.db import transaction
+
+from dovetail.cable import hub
+from dovetail.cable.broadcasting import broadcast
+from dovetail.cable.hub import Hub
+from tests.dovetail.cable.conftest import LIMIT, Connect, turbo_identifier, until
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+class Layer(InMemoryChannelLayer):
+    """A layer whose server can go away."""
+
+    is_down = False
+    unreadable = 0  # messages
+
+    async def receive(self, channel: str) -> Any:
+        message = await super().receive(channel)
+        if self.unreadable:
+            self.unreadable -= 1
+            raise ValueError("unpack(b) received extra data")
+        return message
+
+    async def group_add(self, group: str, channel: str) -> None:
+        if self.is_down:
+            raise ConnectionError("connection refused")
+        await super().group_add(group, channel)
+
+    async def group_send(self, group: str, message: dict[str, Any]) -> None:
+        if self.is_down:
+            raise ConnectionError("connection refused")
+        await super().group_send(group, message)
+
+
+@pytest.fixture
+def layer() -> Iterator[Layer]:
+    layer = Layer()
+    channel_layers.set("default", layer)
+    yield layer
+    channel_layers.backends.clear()
+
+
+async def test_a_broadcast_goes_out_on_commit(connect: Connect) -> None:
+    browser = await connect()
+    await browser.subscribe(turbo_identifier("news"))
+
+    def publish() -> None:
+        with transaction.atomic():
+            broadcast("news", message="one")
+            broadcast("news", message="two")
+
+    await sync_to_async(publish)()
+
+    assert [(await browser.receive())["message"] for _ in range(2)] == ["one", "two"]
+
+
+async def test_a_failed_transaction_says_nothing(connect: Connect) -> None:
+    browser = await connect()
+    await browser.subscribe(turbo_identifier("news"))
+
+    def publish() -> None:
+        with transaction.atomic():
+            broadcast("news", message="never")
+            transaction.set_rollback(True)
+
+    await sync_to_async(publish)()
+
+    assert await browser.receives_nothing()
+
+
+def test_a_layer_that_is_away_harms_no_transaction(
+    layer: Layer, caplog: pytest.LogCaptureFixture
+) -> None:
+    layer.is_down = True
+
+    with transaction.atomic():
+        broadcast("news", message="lost")
+
+    assert "a broadcast to news is lost" in caplog.text
+
+
+async def test_while_the_layer_is_away_a_subscription_waits_and_then_works(
+    connect: Connect, layer: Layer
+) -> None:
+    browser = await connect()
+    identifier = turbo_identifier("news")
+    layer.is_down = True
+
+    await browser.send(command="subscribe", identifier=identifier)
+    assert await browser.receives_nothing()
+
+    layer.is_down = False
+    assert (await browser.subscribe(identifier))["type"] == "confirm_subscription"
+    await sync_to_async(broadcast)("news", message="back")
+    assert (await browser.receive())["message"] == "back"
+
+
+async def test_a_layer_that_hangs_does_not_hang_the_browser_for_ever(
+    connect: Connect, layer: Layer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hub, "JOIN_TIMEOUT", 0.05)
+    browser = await connect()
+    monkeypatch.setattr(layer, "group_add", lambda *_: hang())
+
+    await browser.send(command="subscribe", identifier=turbo_identifier("news"))
+    answer = await browser.subscribe('{"channel": "None"}')
+
+    assert answer["type"] == "reject_subscription"
+
+
+async def test_who_goes_while_joining_leaves_nothing(connect: Connect, layer: Layer) -> None:
+    await connect()
+    joining = await connect()
+    await joining.subscribe('{"channel": "None"}')
+    layer.group_add = lambda *_: hang()  # type: ignore[method-assign]
+    await joining.send(command="subscribe", identifier=turbo_identifier("news"))
+    await until(lambda: "news" in Hub.current().streams)
+    (channel,) = Hub.current().streams["news"].channels
+
+    channel.connection.drop("it is gone")
+    await joining.socket.wait(timeout=LIMIT)
+
+    assert not Hub.current().streams["news"].channels
+
+
+async def test_a_message_that_cannot_be_read_costs_only_itself(
+    connect: Connect, layer: Layer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hub, "RETRY", 0.01)
+    browser = await connect()
+    await browser.subscribe(turbo_identifier("news"))
+    layer.unreadable = 1
+
+    await sync_to_async(broadcast)("news", message="unreadable")
+    await sync_to_async(broadcast)("news", message="after")
+
+    assert (await browser.receive())["message"] == "after"
+
+
+async def test_a_broken_layer_is_not_asked_without_end(
+    connect: Connect, layer: Layer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hub, "RETRY", 60)
+    browser = await connect()
+    await browser.subscribe(turbo_identifier("news"))
+    layer.unreadable = 1_000_000
+
+    for _ in range(10):
+        await sync_to_async(broadcast)("news", message="unreadable")
+
+    assert await browser.receives_nothing()
+    assert layer.unreadable == 1_000_000 - 1
+
+
+async def hang() -> None:
+    await asyncio.Event().wait()
+
+
+async def test_streams_that_nobody_follows_are_given_back(connect: Connect, layer: Layer) -> None:
+    browser = await connect()
+    identifier = turbo_identifier("news")
+    await browser.subscribe(identifier)
+    assert len(layer.groups) == 2  # the stream, and what hubs tell one another
+
+    await browser.send(command="unsubscribe", identifier=identifier)
+    await browser.send(command="message", identifier=identifier, data=json.dumps({}))
+    assert await browser.receives_nothing()
+    await Hub.current().tidy()
+
+    assert len(layer.groups) == 1
+
+
+async def test_the_last_socket_takes_the_hub_with_it(connect: Connect, layer: Layer) -> None:
+    browser = await connect()
+    await browser.subscribe(turbo_identifier("news"))
+
+    await browser.close()
+    await asyncio.sleep(0.05)
+
+    assert not layer.groups
+    assert Hub.of(asyncio.get_running_loop()) is None

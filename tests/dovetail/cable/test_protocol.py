@@ -1,0 +1,376 @@
+"""Every message of the protocol, and every way to misuse it."""
+
+import asyncio
+import json
+from typing import Any, ClassVar
+
+import pytest
+
+from dovetail.cable import connection, protocol
+from dovetail.cable.broadcasting import abroadcast
+from dovetail.cable.channel import Channel, Rejected, action
+from dovetail.cable.hub import Hub
+from dovetail.cable.identity import Identity
+from tests.dovetail.cable.conftest import LIMIT, Browser, Connect, turbo_identifier
+
+
+class EchoChannel(Channel):
+    """Speaks back; `room` "closed" is nobody's."""
+
+    cleaned: ClassVar[list[str]] = []
+
+    async def subscribed(self) -> None:
+        if self.params.get("room") == "closed":
+            raise Rejected
+        if self.params.get("room") == "broken":
+            raise RuntimeError("no such room")
+        await self.stream_from(f"echo:{self.params.get('room')}")
+
+    async def unsubscribed(self) -> None:
+        self.cleaned.append(str(self.params.get("room")))
+
+    @action
+    async def receive(self, data: dict[str, Any]) -> None:
+        self.transmit({"received": data})
+
+    @action
+    async def speak(self, data: dict[str, Any]) -> None:
+        self.transmit({"spoken": data["text"]})
+
+    async def secret(self, _data: dict[str, Any]) -> None:
+        self.transmit("not for browsers")
+
+
+ECHO = json.dumps({"channel": "EchoChannel", "room": "blue"})
+
+
+async def test_subscribe_broadcast_unsubscribe(connect: Connect) -> None:
+    browser = await connect()
+    assert await browser.subscribe(ECHO) == {"identifier": ECHO, "type": "confirm_subscription"}
+
+    await abroadcast("echo:blue", message={"html": "<b>木</b>"})
+    assert await browser.receive() == {"identifier": ECHO, "message": {"html": "<b>木</b>"}}
+
+    await browser.send(command="unsubscribe", identifier=ECHO)
+    await asyncio.sleep(0.05)
+    await abroadcast("echo:blue", message="too late")
+    assert await browser.receives_nothing()
+
+
+@pytest.mark.parametrize(
+    "identifier",
+    [
+        '{"room":"blue","channel":"EchoChannel"}',
+        '{"channel": "EchoChannel",  "room": "木"}',
+        '{"channel":"EchoChannel","room":"\\u6728"}',
+    ],
+)
+async def test_an_identifier_comes_back_byte_for_byte(connect: Connect, identifier: str) -> None:
+    browser = await connect()
+
+    assert (await browser.subscribe(identifier))["identifier"] == identifier
+
+
+async def test_a_second_subscribe_is_confirmed_again_and_delivers_once(connect: Connect) -> None:
+    browser = await connect()
+    await browser.subscribe(ECHO)
+
+    assert (await browser.subscribe(ECHO))["type"] == "confirm_subscription"
+    await abroadcast("echo:blue", message=1)
+    assert (await browser.receive())["message"] == 1
+    assert await browser.receives_nothing()
+
+
+async def test_actions_are_performed(connect: Connect) -> None:
+    browser = await connect()
+    await browser.subscribe(ECHO)
+
+    data = json.dumps({"action": "speak", "text": "hello"})
+    await browser.send(command="message", identifier=ECHO, data=data)
+    assert (await browser.receive())["message"] == {"spoken": "hello"}
+
+    await browser.send(command="message", identifier=ECHO, data=json.dumps({"n": 1}))
+    assert (await browser.receive())["message"] == {"received": {"n": 1}}
+
+
+@pytest.mark.parametrize("name", ["secret", "unsubscribed", "__init__", "nothing", 5, None])
+async def test_what_is_no_action_cannot_be_called(connect: Connect, name: Any) -> None:
+    browser = await connect()
+    await browser.subscribe(ECHO)
+
+    await browser.send(command="message", identifier=ECHO, data=json.dumps({"action": name}))
+
+    assert await browser.receives_nothing()
+
+
+async def test_an_error_in_an_action_costs_nothing_else(
+    connect: Connect, caplog: pytest.LogCaptureFixture
+) -> None:
+    browser = await connect()
+    await browser.subscribe(ECHO)
+
+    await browser.send(command="message", identifier=ECHO, data='{"action": "speak"}')
+    await browser.send(command="message", identifier=ECHO, data='{"action": "speak", "text": 1}')
+
+    assert (await browser.receive())["message"] == {"spoken": 1}
+    assert "a cable command failed" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "identifier",
+    [
+        '{"channel": "NoSuchChannel"}',
+        '{"channel": ["EchoChannel"]}',
+        '{"channel": "EchoChannel", "room": "closed"}',
+        '{"channel": "Channel"}',
+        "[]",
+        "no json",
+        "[" * 10_000,
+    ],
+)
+async def test_what_cannot_be_followed_is_rejected(connect: Connect, identifier: str) -> None:
+    browser = await connect()
+
+    answer = await browser.subscribe(identifier)
+
+    assert answer == {"identifier": identifier, "type": "reject_subscription"}
+    assert (await browser.subscribe(ECHO))["type"] == "confirm_subscription"
+
+
+async def test_a_channel_that_fails_leaves_the_others_alone(connect: Connect) -> None:
+    browser = await connect()
+    await browser.subscribe(ECHO)
+
+    broken = '{"channel": "EchoChannel", "room": "broken"}'
+    await browser.send(command="subscribe", identifier=broken)
+    await abroadcast("echo:blue", message="still here")
+
+    assert (await browser.receive())["message"] == "still here"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{",
+        "[]",
+        "null",
+        '"subscribe"',
+        "[" * 10_000,
+        "{}",
+        '{"command": "subscribe"}',
+        '{"command": "subscribe", "identifier": 5}',
+        json.dumps({"command": "subscribe", "identifier": "x" * connection.MAX_MESSAGE}),
+        "x" * 10_000_000,
+    ],
+)
+async def test_a_malformed_message_closes_the_socket_for_good(connect: Connect, text: str) -> None:
+    browser = await connect()
+
+    await browser.send_frame(text=text)
+
+    assert await browser.receive() == {
+        "type": "disconnect",
+        "reason": "invalid_request",
+        "reconnect": False,
+    }
+    assert await browser.is_closed()
+
+
+async def test_a_binary_frame_closes_the_socket_for_good(connect: Connect) -> None:
+    browser = await connect()
+
+    await browser.send_frame(bytes=b"\0" * 100)
+
+    assert (await browser.receive())["reason"] == "invalid_request"
+    assert await browser.is_closed()
+
+
+async def test_an_unknown_command_is_ignored(connect: Connect) -> None:
+    browser = await connect()
+
+    await browser.send(command="dance", identifier=ECHO)
+
+    assert (await browser.subscribe(ECHO))["type"] == "confirm_subscription"
+
+
+async def test_subscriptions_are_limited(connect: Connect) -> None:
+    browser = await connect()
+    identifiers = [
+        json.dumps({"channel": "EchoChannel", "room": number})
+        for number in range(connection.MAX_SUBSCRIPTIONS + 1)
+    ]
+
+    answers = [(await browser.subscribe(identifier))["type"] for identifier in identifiers]
+
+    assert answers[:-1] == ["confirm_subscription"] * connection.MAX_SUBSCRIPTIONS
+    assert answers[-1] == "reject_subscription"
+
+
+async def test_a_flood_closes_the_socket_for_good(connect: Connect) -> None:
+    browser = await connect()
+
+    for _ in range(connection.MAX_BURST * 2):
+        await browser.send(command="unsubscribe", identifier=ECHO)
+
+    assert await browser.receive() == {
+        "type": "disconnect",
+        "reason": "invalid_request",
+        "reconnect": False,
+    }
+
+
+async def test_pings_come_regularly(connect: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(protocol, "BEAT_INTERVAL", 0.01)
+    browser = await connect()
+
+    for _ in range(2):
+        frame = json.loads((await browser.socket.receive_output(timeout=LIMIT))["text"])
+        assert frame["type"] == "ping"
+        assert isinstance(frame["message"], int)
+
+
+async def test_a_stopping_server_says_that_it_will_be_back(connect: Connect) -> None:
+    browser = await connect()
+
+    Hub.current().say_goodbye()
+
+    assert await browser.receive() == {
+        "type": "disconnect",
+        "reason": "server_restart",
+        "reconnect": True,
+    }
+    assert await browser.is_closed()
+
+
+async def test_whatever_ends_a_socket_its_channels_clean_up(connect: Connect) -> None:
+    EchoChannel.cleaned.clear()
+    browser = await connect()
+    for room in ("one", "two"):
+        await browser.subscribe(json.dumps({"channel": "EchoChannel", "room": room}))
+    hub = Hub.current()
+
+    await browser.close()
+
+    assert sorted(EchoChannel.cleaned) == ["one", "two"]
+    assert not hub.connections
+    assert not any(stream.channels for stream in hub.streams.values())
+
+
+async def test_a_lost_layer_is_made_up_for_by_a_refresh(
+    connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dovetail.cable.hub.CATCH_UP_SPREAD", 0)
+    browser = await connect()
+    identifier = turbo_identifier("news")
+    await browser.subscribe(identifier)
+
+    Hub.current().catch_up()
+
+    assert (await browser.receive())["message"] == '<turbo-stream action="refresh"></turbo-stream>'
+
+
+class Reader:
+    """A socket whose reader has stopped: the server's `send` never returns."""
+
+    def __init__(self) -> None:
+        self.incoming: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        self.stopped = asyncio.Event()
+
+    async def send(self, _event: Any) -> None:
+        self.stopped.set()
+        await asyncio.Event().wait()
+
+
+async def connection_of(reader: Reader) -> "tuple[connection.Connection, asyncio.Task[None]]":
+    made: list[connection.Connection] = []
+
+    async def run() -> None:
+        made.append(connection.Connection(Hub.current(), Identity(), reader.send))
+        await made[0].run(reader.incoming.get)
+
+    task = asyncio.create_task(run())
+    await reader.stopped.wait()
+    return made[0], task
+
+
+@pytest.mark.parametrize("size", [1, 100_000])
+async def test_a_slow_reader_is_dropped_not_buffered(size: int) -> None:
+    slow, task = await connection_of(Reader())
+
+    for _ in range(connection.MAX_QUEUE + 1):
+        slow.push("x" * size)
+
+    await asyncio.wait_for(task, 10)
+    assert Hub.of(asyncio.get_running_loop()) is None
+
+
+async def test_a_reader_that_has_stopped_is_dropped_by_the_beat(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(protocol, "BEAT_INTERVAL", 0.01)
+    monkeypatch.setattr("dovetail.cable.hub.SEND_TIMEOUT", 0.05)
+    _, task = await connection_of(Reader())
+
+    await asyncio.wait_for(task, 10)
+
+
+async def test_a_browser_that_does_not_close_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "CLOSE_TIMEOUT", 0.05)
+    stuck, task = await connection_of(Reader())
+
+    stuck.close(protocol.REMOTE, reconnect=True)
+
+    await asyncio.wait_for(task, 10)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"origin": ""},
+        {"origin": "null"},
+        {"origin": "http://evil.example"},
+        {"origin": "http://testserver:81"},
+        {"origin": "http://testserver.evil.example"},
+        {"origin": "ftp://testserver"},
+        {"origin": "http://unlisted.example", "host": "unlisted.example"},
+        {"host": ""},
+    ],
+)
+async def test_a_page_of_another_origin_is_refused(headers: dict[str, str]) -> None:
+    assert not await Browser(**headers).open()
+
+
+async def test_over_https_a_page_over_http_is_refused(settings: Any) -> None:
+    settings.SESSION_COOKIE_SECURE = True
+
+    assert not await Browser().open()
+    assert await Browser(origin="https://testserver").open()
+
+
+async def test_a_trusted_origin_may_connect(settings: Any) -> None:
+    settings.CSRF_TRUSTED_ORIGINS = ["https://app.example"]
+
+    assert await Browser(origin="https://app.example").open()
+
+
+@pytest.mark.parametrize("offered", [[], ["graphql-ws"], ["actioncable-unsupported"]])
+async def test_another_subprotocol_is_refused(offered: list[str]) -> None:
+    browser = Browser()
+    browser.scope["subprotocols"] = offered
+
+    assert not await browser.open()
+
+
+async def test_subprotocols_in_one_name_are_split() -> None:
+    browser = Browser()
+    browser.scope["subprotocols"] = ["actioncable-v1-json, actioncable-unsupported"]
+
+    assert await browser.open()
+
+
+async def test_other_paths_are_refused() -> None:
+    browser = Browser()
+    browser.scope["path"] = "/other"
+
+    assert not await browser.open()

@@ -1,0 +1,297 @@
+"""That whoever may follow no more hears no more, also when word of it was lost."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from typing import Any, ClassVar
+
+import pytest
+from asgiref.sync import sync_to_async
+from channels.layers import channel_layers, get_channel_layer
+from django.contrib.sessions.backends.cached_db import SessionStore
+from django.contrib.sessions.models import Session
+from django.utils import timezone
+
+from apps.users.models import User
+from dovetail.cable import asgi, recheck
+from dovetail.cable.broadcasting import abroadcast, reauthorize
+from dovetail.cable.channel import Channel
+from dovetail.cable.connection import Connection
+from dovetail.cable.database import THREADS
+from dovetail.cable.handshake import identify
+from dovetail.cable.hub import CONTROL, Hub
+from dovetail.cable.identity import Identity
+from tests.dovetail.cable.conftest import Connect, log_in, turbo_identifier, until
+from tests.dovetail.cable.test_access import REMOTE, StaffChannel
+from tests.dovetail.cable.test_broadcasting import Layer
+from tests.factories import make_user
+
+pytestmark = pytest.mark.django_db(transaction=True)
+assert StaffChannel.registry  # it is used by its name
+
+PEOPLE = 300
+
+
+class CrowdChannel(Channel):
+    """For everybody but the people that a test leaves out; they are asked while it holds them."""
+
+    refused: ClassVar[set[str]] = set()
+    asked: ClassVar[list[str]] = []
+    asking = most = 0
+    answer = asyncio.Event()
+
+    async def subscribed(self) -> None:
+        await self.stream_from("crowd")
+
+    def catch_up(self) -> None:
+        self.transmit("look again")
+
+    async def is_allowed(self) -> bool:
+        kind = CrowdChannel
+        kind.asked.append(str(self.user_id))
+        kind.asking += 1
+        kind.most = max(kind.most, kind.asking)
+        await kind.answer.wait()
+        kind.asking -= 1
+        return self.user_id not in kind.refused
+
+
+class Page:
+    """One socket without its handshake."""
+
+    def __init__(self, user_id: str) -> None:
+        self.user_id = user_id
+        self.frames: list[dict[str, Any]] = []
+        self.incoming: asyncio.Queue[Mapping[str, Any]] = asyncio.Queue()
+        self.task = asyncio.create_task(self.run())
+
+    async def run(self) -> None:
+        identity = Identity(self.user_id, session=self.user_id)
+        await Connection(Hub.current(), identity, self.take).run(self.incoming.get)
+
+    async def take(self, event: Mapping[str, Any]) -> None:
+        self.frames.append(json.loads(event["text"]))
+
+    @property
+    def heard(self) -> list[Any]:
+        return [frame.get("message", frame.get("type")) for frame in self.frames]
+
+
+@pytest.fixture
+async def crowd() -> AsyncIterator[list[Page]]:
+    """Two pages of each of some hundred people."""
+    CrowdChannel.refused, CrowdChannel.asked = set(), []
+    CrowdChannel.asking = CrowdChannel.most = 0
+    CrowdChannel.answer = asyncio.Event()
+    pages = [Page(str(number)) for number in range(PEOPLE) for _ in range(2)]
+    command = {"command": "subscribe", "identifier": '{"channel": "CrowdChannel"}'}
+    for page in pages:
+        page.incoming.put_nowait({"type": "websocket.receive", "text": json.dumps(command)})
+    await until(lambda: all("confirm_subscription" in page.heard for page in pages))
+    yield pages
+    for page in pages:
+        page.incoming.put_nowait({"type": "websocket.disconnect"})
+    await asyncio.gather(*(page.task for page in pages))
+
+
+async def test_nobody_is_told_anything_before_all_are_asked(crowd: list[Page]) -> None:
+    CrowdChannel.refused = {str(number) for number in range(0, PEOPLE, 2)}
+
+    await sync_to_async(reauthorize)("crowd")
+    await until(lambda: CrowdChannel.asked)
+    await abroadcast("crowd", message="private")
+    await asyncio.sleep(0.2)
+    assert not any("private" in page.heard for page in crowd)
+    CrowdChannel.answer.set()
+    await until(lambda: all(len(page.heard) == 3 for page in crowd))
+    await abroadcast("crowd", message="more")
+    await until(lambda: sum("more" in page.heard for page in crowd) >= PEOPLE)
+
+    for page in crowd:
+        heard = ["reject_subscription"] if page.user_id in CrowdChannel.refused else [
+            "look again", "more",
+        ]  # fmt: skip
+        assert page.heard[2:] == heard
+    assert sorted(CrowdChannel.asked) == sorted({page.user_id for page in crowd})
+    assert CrowdChannel.most == THREADS - 1  # at once, and one thread for who arrives
+
+
+async def test_of_a_rejected_subscription_nothing_is_left(crowd: list[Page]) -> None:
+    CrowdChannel.refused = {page.user_id for page in crowd}
+    CrowdChannel.answer.set()
+
+    await sync_to_async(reauthorize)("crowd")
+
+    await until(lambda: all("reject_subscription" in page.heard for page in crowd))
+    assert not Hub.current().streams["crowd"].channels
+
+
+async def test_a_right_that_goes_while_subscribing_is_rejected_once(connect: Connect) -> None:
+    CrowdChannel.answer = asyncio.Event()
+
+    class SlowChannel(CrowdChannel):
+        async def subscribed(self) -> None:
+            await super().subscribed()
+            await self.is_allowed()
+
+    browser = await connect()
+    identifier = '{"channel": "SlowChannel"}'
+    await browser.send(command="subscribe", identifier=identifier)
+    await until(lambda: "crowd" in Hub.current().streams)
+    (channel,) = Hub.current().streams["crowd"].channels
+    channel.connection.reject(channel)
+    CrowdChannel.answer.set()
+
+    assert await browser.receive() == {"identifier": identifier, "type": "reject_subscription"}
+    assert await browser.receives_nothing()
+    assert not Hub.current().streams["crowd"].channels
+
+
+# What ends a socket, though nobody says so.
+
+
+async def _delete_session(user: User, session: str) -> None:
+    del user
+    await sync_to_async(SessionStore(session).delete)()
+
+
+async def _let_session_expire(user: User, session: str) -> None:
+    del user
+    await Session.objects.filter(pk=session).aupdate(expire_date=timezone.now())
+
+
+async def _deactivate(user: User, session: str) -> None:
+    del session
+    await User.objects.filter(pk=user.pk).aupdate(is_active=False)
+
+
+async def _change_password(user: User, session: str) -> None:
+    del session
+    user.set_password("another")
+    await user.asave()
+
+
+ENDINGS = [_delete_session, _let_session_expire, _deactivate, _change_password]
+Ending = Callable[[User, str], Awaitable[None]]
+
+
+async def the_layer_is_back() -> None:
+    Hub.current().catch_up()
+
+
+async def the_time_has_come() -> None:
+    Hub.current().sessions_asked_at = Hub.current().rights_asked_at = recheck.DUE
+    await Hub.current().tidy()
+
+
+async def settled() -> None:
+    """Wait until the questions of the beginning are answered."""
+    await asyncio.sleep(0)
+    await until(lambda: not Hub.current().background)
+
+
+@pytest.fixture
+def deaf_layer() -> Layer:
+    """A layer through which nobody can say anything."""
+    layer = Layer()
+    channel_layers.set("default", layer)
+    return layer
+
+
+@pytest.mark.parametrize("end", ENDINGS)
+@pytest.mark.parametrize("comes", [the_layer_is_back, the_time_has_come])
+async def test_what_was_not_heard_is_asked(
+    connect: Connect, deaf_layer: Layer, end: Ending, comes: Callable[[], Awaitable[None]]
+) -> None:
+    user, other = [await sync_to_async(make_user)() for _ in range(2)]
+    session = await sync_to_async(log_in)(user)
+    browser = await connect(session)
+    stays = await connect(await sync_to_async(log_in)(other))
+    visitor = await connect()
+    await settled()
+    deaf_layer.is_down = True
+    await end(user, session)
+    assert await browser.receives_nothing()
+    deaf_layer.is_down = False
+
+    await comes()
+
+    assert await browser.receive() == REMOTE
+    assert await stays.receives_nothing()
+    assert await visitor.receives_nothing()
+
+
+@pytest.mark.parametrize("comes", [the_layer_is_back, the_time_has_come])
+async def test_a_right_whose_loss_was_not_heard_is_asked_for(
+    connect: Connect, deaf_layer: Layer, comes: Callable[[], Awaitable[None]]
+) -> None:
+    user = await sync_to_async(make_user)(is_staff=True)
+    browser = await connect(await sync_to_async(log_in)(user))
+    await browser.subscribe(turbo_identifier("secrets", user, "StaffChannel"))
+    await settled()
+    deaf_layer.is_down = True
+    await User.objects.filter(pk=user.pk).aupdate(is_staff=False)
+    await sync_to_async(reauthorize)("secrets")
+    deaf_layer.is_down = False
+
+    await comes()
+
+    assert (await browser.receive())["type"] == "reject_subscription"
+
+
+async def test_without_an_answer_it_is_asked_again(
+    connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    user = await sync_to_async(make_user)()
+    session = await sync_to_async(log_in)(user)
+    browser = await connect(session)
+    await settled()
+
+    def fail(_: object) -> None:
+        raise ConnectionError("no database")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(recheck, "valid", fail)
+        await _let_session_expire(user, session)
+        await the_time_has_come()
+        assert await browser.receives_nothing()
+    await Hub.current().tidy()  # the next beat
+
+    assert await browser.receive() == REMOTE
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+async def test_a_logout_during_the_handshake_ends_the_socket(
+    connect: Connect, monkeypatch: pytest.MonkeyPatch, is_first: bool
+) -> None:
+    if not is_first:
+        await connect()
+        await settled()
+    session = await sync_to_async(log_in)(await sync_to_async(make_user)())
+
+    def identify_and_log_out(scope: dict[str, Any]) -> Identity:
+        identity = identify(scope)
+        SessionStore(session).delete()
+        return identity
+
+    monkeypatch.setattr(asgi, "identify", identify_and_log_out)
+    browser = await connect(session)
+
+    assert await browser.receive() == REMOTE
+
+
+async def test_who_cannot_be_asked_comes_back(
+    connect: Connect, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    browser = await connect()
+    await browser.subscribe('{"channel": "CrowdChannel"}')
+
+    async def fail(_: Channel) -> bool:
+        raise ConnectionError("no database")
+
+    monkeypatch.setattr(CrowdChannel, "is_allowed", fail)
+    layer: Any = get_channel_layer()
+    await layer.group_send(CONTROL, {"type": "cable.reauthorize", "stream": "crowd"})
+
+    assert await browser.receive() == REMOTE
+    assert "nobody could say who may follow" in caplog.text

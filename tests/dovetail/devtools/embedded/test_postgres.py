@@ -1,0 +1,202 @@
+"""Clusters of our own, with the real server."""
+
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg
+import pytest
+from django.conf import settings
+
+from dovetail.devtools.embedded import wheels
+from dovetail.devtools.embedded.account import reachable, server_account
+from dovetail.devtools.embedded.postgres import Binaries, Cluster, find_binaries
+from dovetail.devtools.embedded.testing import _answers, _start, free_port, throwaway_data_dir
+from dovetail.devtools.errors import SetupError
+from dovetail.devtools.supervisor.guard import Guard
+
+
+@pytest.fixture(scope="module")
+def binaries() -> Binaries:
+    guard = Guard()
+    account = server_account(settings.DATA_DIR / "none")
+    found = find_binaries(reachable(settings.DATA_DIR, "embedded", account), guard)
+    guard.close()
+    return found
+
+
+@pytest.fixture(scope="module")
+def prepared(binaries: Binaries) -> Iterator[Path]:
+    """Return a cluster that is made once; tests take copies, which is faster."""
+    guard = Guard()
+    with throwaway_data_dir(settings.DATA_DIR) as directory:
+        home = directory / "postgres"
+        Cluster(home, binaries, 1, server_account(home)).prepare(guard)
+        yield home
+    guard.close()
+
+
+@pytest.fixture
+def cluster(prepared: Path, data_dir: Path, binaries: Binaries) -> Cluster:
+    home = data_dir / "postgres"
+    subprocess.run(["cp", "-a", prepared, home], check=True)
+    return Cluster(home, binaries, free_port(), server_account(home))
+
+
+@contextmanager
+def running(cluster: Cluster, guard: Guard) -> Iterator["subprocess.Popen[bytes]"]:
+    """Run the server, and end it as a crash would."""
+    cluster.prepare(guard)
+    for _ in range(5):  # processes of a killed server may hold on to its memory for a moment
+        server = _start(cluster, guard, cluster.home.parent / "log", durable=True)
+        if _answers(cluster, server):
+            break
+        time.sleep(0.2)
+    try:
+        assert server.poll() is None, (cluster.home.parent / "log").read_text()
+        yield server
+    finally:
+        server.kill()
+        server.wait()
+        guard.forget(server.pid)
+
+
+def make_program(path: Path, script: str) -> None:
+    path.parent.mkdir(mode=0o755, exist_ok=True)
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(0o755)
+
+
+def run_sql(cluster: Cluster, query: str) -> list[tuple[object, ...]]:
+    with psycopg.connect(cluster.url(), autocommit=True) as connection:
+        cursor = connection.execute(query)
+        return cursor.fetchall() if cursor.description else []
+
+
+def test_a_new_cluster_is_whole_private_and_the_same_on_every_system(
+    cluster: Cluster, guard: Guard
+) -> None:
+    home = cluster.home
+    assert home.stat().st_mode & 0o777 == 0o700
+    assert (home / "password").stat().st_mode & 0o777 == 0o600
+    assert len(cluster.password) >= 32
+    with running(cluster, guard):
+        assert cluster.create_database().startswith(f"PostgreSQL {cluster.binaries.version} with")
+        assert cluster.create_database()  # again: it is there
+        found = run_sql(
+            cluster,
+            "SELECT datlocprovider, datlocale, pg_encoding_to_char(encoding),"
+            " current_setting('listen_addresses'), current_setting('unix_socket_directories'),"
+            " (SELECT count(*) FROM pg_extension WHERE extname = 'pg_search')"
+            " FROM pg_database WHERE datname = 'dovetail'",
+        )
+        assert found == [("b", "C.UTF-8", "UTF8", "127.0.0.1", "", 1)]
+        with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
+            psycopg.connect(cluster.url().replace(cluster.password, "guess"))
+
+
+def test_sigint_stops_it_at_once_and_data_stays(cluster: Cluster, guard: Guard) -> None:
+    with running(cluster, guard) as server:
+        cluster.create_database()
+        run_sql(cluster, "CREATE TABLE kept AS SELECT 1 AS one")
+        with psycopg.connect(cluster.url()):  # a client does not hold it up
+            server.send_signal(signal.SIGINT)
+            assert server.wait(20) == 0
+        assert not (cluster.data / "postmaster.pid").exists()
+    with running(cluster, guard):
+        assert run_sql(cluster, "SELECT one FROM kept") == [(1,)]
+
+
+def test_a_killed_server_recovers(cluster: Cluster, guard: Guard) -> None:
+    with running(cluster, guard):
+        cluster.create_database()
+        run_sql(cluster, "CREATE TABLE kept AS SELECT 1 AS one")
+    assert (cluster.data / "postmaster.pid").exists()
+    with running(cluster, guard):
+        assert run_sql(cluster, "SELECT one FROM kept") == [(1,)]
+
+
+def test_a_stale_pid_file_that_names_somebody_else_is_no_obstacle(
+    cluster: Cluster, guard: Guard
+) -> None:
+    for content in (f"{os.getpid()}\n{cluster.data}\n", ""):
+        (cluster.data / "postmaster.pid").write_text(content)
+        with running(cluster, guard):
+            assert cluster.answers()
+
+
+def test_a_server_that_lost_its_supervisor_is_ended(cluster: Cluster, guard: Guard) -> None:
+    with running(cluster, guard) as lost:
+        # PostgreSQL's process is ours to collect, so a thread would be needed to wait for it.
+        cluster.prepare(guard)
+        assert lost.wait(20) == 0
+
+
+def test_a_cluster_of_another_version_is_refused_and_left_alone(
+    cluster: Cluster, guard: Guard
+) -> None:
+    (cluster.data / "PG_VERSION").write_text("16\n")
+    with pytest.raises(SetupError, match=rf"{cluster.home} holds a database of PostgreSQL 16") as e:
+        cluster.prepare(guard)
+    assert "move that folder away" in str(e.value)
+    assert (cluster.data / "base").is_dir()
+
+
+def test_an_initdb_that_fails_leaves_nothing(data_dir: Path, guard: Guard) -> None:
+    broken = data_dir / "bin"
+    make_program(broken / "postgres", "echo 'postgres (PostgreSQL) 17.1'")
+    make_program(broken / "initdb", "echo 'initdb: error: the moon is full' >&2; exit 1")
+    home = data_dir / "postgres"
+    cluster = Cluster(home, Binaries(broken, "broken"), 1, server_account(home))
+    with pytest.raises(SetupError, match=r"initdb could not make a database .* the moon is full"):
+        cluster.prepare(guard)
+    assert [path.name for path in data_dir.glob("postgres*")] == []
+
+
+def test_variables_of_clients_do_not_reach_the_server(
+    cluster: Cluster, guard: Guard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PGDATA", "/elsewhere")
+    monkeypatch.setenv("PGPORT", "1")
+    with running(cluster, guard):
+        assert cluster.answers()
+
+
+def test_without_a_wheel_the_server_on_path_is_taken(
+    binaries: Binaries, guard: Guard, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(wheels, "platform_key", lambda: "abacus")
+    monkeypatch.setenv("PATH", f"{binaries.directory}:{os.environ['PATH']}")
+    found = find_binaries(tmp_path, guard)
+    assert found.directory == binaries.directory.resolve()
+    assert found.origin == "from PATH"
+    assert found.version == binaries.version
+
+
+def test_without_a_wheel_and_with_an_old_server_the_sentence_says_what_to_do(
+    guard: Guard, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(wheels, "platform_key", lambda: "abacus")
+    for name in ("postgres", "initdb"):
+        make_program(tmp_path / name, "echo 'postgres (PostgreSQL) 14.2'")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(SetupError, match=r"platform \(abacus\): install PostgreSQL 15 or newer"):
+        find_binaries(tmp_path, guard)
+
+
+def test_the_search_extension_is_looked_for_beside_the_server(tmp_path: Path) -> None:
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "lib" / "postgresql").mkdir(parents=True)
+    (tmp_path / "bin" / "postgres").touch()
+    assert not Binaries(tmp_path / "bin", "").has_search
+    (tmp_path / "lib" / "postgresql" / "pg_search.so").touch()
+    assert Binaries(tmp_path / "bin", "").has_search
+    shutil.rmtree(tmp_path / "lib")
+    (tmp_path / "lib").mkdir()
+    (tmp_path / "lib" / "pg_search.dylib").touch()
+    assert Binaries(tmp_path / "bin", "").has_search

@@ -1,0 +1,53 @@
+"""What a test session gets is gone after it, also when it is killed."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import psycopg
+from django.conf import settings
+
+from dovetail.devtools.embedded.testing import throwaway_postgres
+from tests.dovetail.devtools.processes import descendants, wait_for_end
+
+SESSION = """
+import sys, time
+from pathlib import Path
+from dovetail.devtools.embedded.testing import throwaway_postgres, throwaway_valkey
+with throwaway_postgres(Path(sys.argv[1])) as database, throwaway_valkey() as cache:
+    print(database, cache, flush=True)
+    time.sleep(600)
+"""
+
+
+def test_it_is_a_database_of_its_own_that_is_gone_afterwards() -> None:
+    with throwaway_postgres(settings.DATA_DIR) as url, psycopg.connect(url) as connection:
+        row = connection.execute(
+            "SELECT current_setting('fsync'), current_setting('data_directory')"
+        ).fetchone()
+        assert row
+        fsync, directory = row
+        assert fsync == "off"
+        connection.close()
+    assert not Path(directory).parent.exists()
+
+
+def test_a_killed_session_leaves_no_process_and_no_folder() -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", SESSION, settings.DATA_DIR],
+        stdout=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"PYTHONPATH": str(settings.PROJECT_DIR)},
+    ) as session:
+        assert session.stdout
+        database, _ = session.stdout.readline().split()
+        with psycopg.connect(database) as connection:
+            row = connection.execute("SELECT current_setting('data_directory')").fetchone()
+        assert row
+        directory = Path(row[0]).parents[1]
+        started = descendants(session.pid)
+        session.send_signal(signal.SIGKILL)
+    assert not wait_for_end(started, 5)
+    assert not directory.exists()

@@ -1,0 +1,90 @@
+import os
+import socket
+from collections.abc import Iterator
+
+import pytest
+
+from dovetail.devtools.errors import SetupError
+from dovetail.devtools.stack import ports
+from dovetail.devtools.stack.ports import Ports
+
+
+@pytest.fixture(autouse=True)
+def _no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("PORT", "VITE_PORT", "POSTGRES_PORT", "VALKEY_PORT"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def listener() -> Iterator[socket.socket]:
+    with socket.socket() as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        yield listener
+
+
+def test_the_others_follow_the_web() -> None:
+    assert ports.choose(None) == Ports(8000, 8001, 8002, 8003)
+    assert ports.choose(18210) == Ports(18210, 18211, 18212, 18213)
+
+
+def test_a_port_that_is_set_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PORT", "9000")
+    monkeypatch.setenv("POSTGRES_PORT", "7000")
+    assert ports.choose(None) == Ports(9000, 9001, 7000, 9003)
+    assert ports.choose(9100) == Ports(9100, 9101, 7000, 9103)
+
+
+def test_two_of_the_same_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VALKEY_PORT", "8000")
+    with pytest.raises(SetupError, match="PORT and VALKEY_PORT are both 8000"):
+        ports.choose(None)
+
+
+@pytest.mark.parametrize("port", [0, -1, 65_534, 70_000])
+def test_a_port_that_cannot_be_is_named(port: int) -> None:
+    with pytest.raises(SetupError, match=r"PORT would be -?[0-9]+, but a port is 1 to 65535"):
+        ports.choose(port)
+
+
+def test_a_busy_port_is_named_with_its_owner(listener: socket.socket) -> None:
+    port = listener.getsockname()[1]
+    with pytest.raises(SetupError) as error:
+        ports.ensure_free([(port, "Vite")])
+    sentence = str(error.value)
+    assert sentence.startswith(f"Port {port}, for Vite, is in use by ")
+    assert f"(process {os.getpid()})" in sentence
+    assert "`up --port N`" in sentence
+
+
+@pytest.mark.parametrize("address", ["0.0.0.0", "127.0.0.1"])  # noqa: S104 - that is the point
+def test_a_port_that_is_willing_to_be_shared_is_busy_all_the_same(address: str) -> None:
+    with socket.socket() as sharing:
+        sharing.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        sharing.bind((address, 0))
+        sharing.listen()
+        with pytest.raises(SetupError, match="is in use"):
+            ports.ensure_free([(sharing.getsockname()[1], "the web server")])
+
+
+def test_a_port_that_localhost_would_meet_on_ipv6_is_busy() -> None:
+    with socket.socket(socket.AF_INET6) as other:
+        try:
+            other.bind(("::1", 0))
+        except OSError:  # no IPv6 here: then nobody meets it either
+            return
+        other.listen()
+        with pytest.raises(SetupError, match="is in use on ::1"):
+            ports.ensure_free([(other.getsockname()[1], "the web server")])
+
+
+def test_a_port_whose_server_has_just_ended_is_free(listener: socket.socket) -> None:
+    port = listener.getsockname()[1]
+    with socket.create_connection(("127.0.0.1", port)):
+        accepted, _ = listener.accept()
+        accepted.close()  # the side that closes first keeps the port for a minute
+    assert ports.answers(port)
+    listener.close()
+    ports.ensure_free([(port, "the web server")])
+    assert not ports.answers(port)

@@ -1,0 +1,297 @@
+"""`manage.py up`, started as a developer starts it."""
+
+import os
+import re
+import secrets
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from urllib.request import urlopen
+
+import pytest
+from django.conf import settings
+
+from dovetail.devtools.embedded.testing import (
+    free_ports,
+    throwaway_data_dir,
+    throwaway_postgres,
+    throwaway_valkey,
+)
+from dovetail.devtools.stack.ports import answers
+from tests.dovetail.devtools.processes import descendants, running, wait_for_end
+
+pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("stack"), pytest.mark.timeout(600)]
+
+START_TIMEOUT = 240  # seconds; a busy machine that also builds the front end
+NOT_OURS = ("DATABASE_URL", "VALKEY_URL", "CELERY_BROKER_URL", "DJANGO_SETTINGS_MODULE", "SITE_URL")
+MANAGE = [sys.executable, "project/manage.py"]
+
+
+class Up:
+    """A running `up` with state of its own."""
+
+    def __init__(
+        self,
+        data_dir: Path,
+        *arguments: str,
+        environment: dict[str, str] | None = None,
+        port: int | None = None,
+        command: list[str] = MANAGE,
+    ) -> None:
+        self.port = port or free_ports(4)
+        self.data_dir = data_dir
+        self.log = data_dir / f"terminal-{secrets.token_hex(4)}"
+        inherited = {name: value for name, value in os.environ.items() if name not in NOT_OURS}
+        self.environment = inherited | {
+            "DATA_DIR": str(data_dir),
+            "ENV_FILE": str(data_dir / ".env"),
+            **(environment or {}),
+        }
+        with self.log.open("w") as output:
+            self.process = subprocess.Popen(
+                [*command, "up", "--port", str(self.port), *arguments],
+                cwd=settings.BASE_DIR,
+                env=self.environment,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+
+    @property
+    def output(self) -> str:
+        return self.log.read_text(errors="replace")
+
+    def wait_until_ready(self) -> set[int]:
+        """Return the processes that it has started."""
+        deadline = time.monotonic() + START_TIMEOUT
+        while "Dovetail is ready" not in self.output:
+            assert self.process.poll() is None, self.output
+            assert time.monotonic() < deadline, self.output
+            time.sleep(0.05)
+        return descendants(self.process.pid)
+
+    def get(self, path: str, port: int | None = None) -> str:
+        with urlopen(f"http://localhost:{port or self.port}{path}", timeout=60) as response:
+            text: str = response.read().decode()
+            return text
+
+    def shell(self, code: str) -> str:
+        """Run Python in another terminal and return what it prints."""
+        code = f"from apps.users.models import User; {code}"
+        return subprocess.check_output(
+            [*MANAGE, "shell", "--no-imports", "-c", code],
+            cwd=settings.BASE_DIR,
+            env=self.environment,
+            text=True,
+        )
+
+    def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
+        self.process.send_signal(number)
+        return self.process.wait(30)
+
+
+StartUp = Callable[..., Up]
+
+
+@pytest.fixture
+def start(data_dir: Path) -> Iterator[StartUp]:
+    """Return what starts an `up`; it is stopped at the end, in any case."""
+    started: list[Up] = []
+
+    def start(*arguments: str, **options: object) -> Up:
+        where = options.pop("data_dir", data_dir)
+        up = Up(where, *arguments, **options)  # type: ignore[arg-type]
+        started.append(up)
+        return up
+
+    yield start
+    for up in started:
+        if up.process.poll() is None:
+            up.stop()
+
+
+def sentence_of(up: Up) -> str:
+    """See an `up` end with one sentence, and return that."""
+    assert up.process.wait(START_TIMEOUT) == 1
+    sentence = up.output.strip().splitlines()[-1]
+    assert sentence.startswith("error: ")
+    assert "Traceback" not in up.output
+    return sentence
+
+
+def test_it_serves_pages_and_stops_within_five_seconds(start: StartUp, data_dir: Path) -> None:
+    up = start()
+    pids = up.wait_until_ready()
+
+    home = up.get("/")
+    assert "/articles/" in home
+    assert f"localhost:{up.port + 1}/static/src/js/application.ts" in home
+    assert "WebSocket" in up.get("/static/@vite/client", up.port + 1)
+    assert "No mail yet" in up.get("/dev/mailbox/")
+    for fact in (f"http://localhost:{up.port}", "reader@example.com", "PostgreSQL", "fakeredis"):
+        assert fact in up.output
+
+    # Another terminal meets the same services, by what up.json says.
+    assert (data_dir / "up.json").stat().st_mode & 0o777 == 0o600
+    assert up.shell("print(User.objects.filter(articles__isnull=False).count())") == "200\n"
+
+    again = sentence_of(start())
+    assert f"already running here (process {up.process.pid})" in again
+    assert f"http://localhost:{up.port}" in again
+
+    logs = {path.name for path in (data_dir / "log").glob("*.log")}
+    assert {"postgres.log", "valkey.log", "web.log", "worker.log", "vite.log"} <= logs
+
+    began = time.monotonic()
+    assert up.stop() == 0
+    assert time.monotonic() - began < 15  # its own limit is 5; a busy machine adds to that
+    assert not running(pids)
+    assert not any(answers(port) for port in range(up.port, up.port + 4))
+    assert not (data_dir / "up.json").exists()
+
+
+def test_a_killed_one_leaves_nothing_and_the_next_one_has_its_data(start: StartUp) -> None:
+    up = start()
+    pids = up.wait_until_ready()
+    up.shell("User.objects.create_user('kept@example.org')")
+    up.process.kill()
+    up.process.wait()
+    # At once and on the same ports: it waits until what is left has been cleaned up. The up.json
+    # that is still there does not mislead it.
+    assert (up.data_dir / "up.json").exists()
+    up = start(port=up.port)
+    assert not wait_for_end(pids, 5)
+    up.wait_until_ready()
+    assert up.shell("print(User.objects.filter(email='kept@example.org').count())") == "1\n"
+
+
+def test_when_uv_run_is_killed_nothing_is_left(start: StartUp) -> None:
+    uv = os.environ.get("UV") or shutil.which("uv")
+    assert uv
+    up = start(command=[uv, "run", "--no-sync", "project/manage.py"])
+    pids = up.wait_until_ready()
+    assert len(pids) > 8  # with a shim in between, the process that is killed may not be uv itself
+    parent = next(pid for pid in [up.process.pid, *pids] if is_uv(pid))
+    os.kill(parent, signal.SIGKILL)
+    assert not wait_for_end(pids, 5)
+
+
+def is_uv(pid: int) -> bool:
+    command = ["ps", "-o", "comm=", "-p", str(pid)]
+    proc = Path(f"/proc/{pid}/comm")
+    name = proc.read_text() if proc.exists() else subprocess.check_output(command, text=True)
+    return Path(name.strip()).name == "uv"
+
+
+def test_when_its_guard_is_killed_it_stops_rather_than_go_on_unguarded(start: StartUp) -> None:
+    up = start()
+    pids = up.wait_until_ready()
+    guard = next(pid for pid in pids if "watchman" in command_of(pid))
+    os.kill(guard, signal.SIGKILL)
+    assert "was killed itself, so everything was stopped" in sentence_of(up)
+    assert not running(pids)
+
+
+def command_of(pid: int) -> str:
+    path = Path(f"/proc/{pid}/cmdline")
+    if path.exists():
+        return path.read_text()
+    command = ["ps", "-ww", "-o", "command=", "-p", str(pid)]
+    return subprocess.run(command, text=True, capture_output=True, check=False).stdout
+
+
+def test_two_run_side_by_side(start: StartUp) -> None:
+    one = start()
+    with throwaway_data_dir(settings.DATA_DIR) as other_dir:
+        other = start(data_dir=other_dir)
+        pids = one.wait_until_ready()
+        other.wait_until_ready()
+        one.shell("User.objects.all().delete()")
+        assert int(other.shell("print(User.objects.count())")) > 5
+        assert one.stop(signal.SIGINT) == 0
+        assert not running(pids)
+        assert "/articles/" in other.get("/")
+        assert other.stop() == 0
+
+
+def test_a_second_start_needs_no_network_and_the_same_major_version(
+    start: StartUp, data_dir: Path, tmp_path: Path
+) -> None:
+    first = start()
+    first.wait_until_ready()
+    assert first.stop() == 0
+    offline = {
+        "UV_OFFLINE": "1",
+        "UV_CACHE_DIR": str(tmp_path / "uv"),
+        "npm_config_offline": "true",
+        "npm_config_cache": str(tmp_path / "npm"),
+        **dict.fromkeys(("http_proxy", "https_proxy", "ALL_PROXY"), "http://127.0.0.1:9"),
+        **dict.fromkeys(("no_proxy", "NO_PROXY"), "localhost,127.0.0.1"),
+    }
+    again = start(environment=offline)
+    again.wait_until_ready()
+    assert "/articles/" in again.get("/")
+    assert again.stop() == 0
+
+    home = data_dir.resolve() / "postgres"
+    (home / "data" / "PG_VERSION").write_text("16\n")
+    assert f"{home} holds a database of PostgreSQL 16" in sentence_of(start())
+    assert (home / "data" / "base").is_dir()
+
+
+def test_services_and_choices_may_come_from_a_dotenv_file(start: StartUp, data_dir: Path) -> None:
+    with throwaway_postgres(settings.DATA_DIR) as url, throwaway_valkey() as server:
+        (data_dir / ".env").write_text(
+            f"DATABASE_URL={url}\nVALKEY_URL={server}/0\nCELERY_BROKER_URL={server}/1\n"
+            "VITE_DEV_SERVER=false\n"
+        )
+        up = start()
+        up.wait_until_ready()
+        assert not (data_dir / "postgres").exists()
+        assert [answers(up.port + number) for number in range(4)] == [True, False, False, False]
+        home = up.get("/")
+        script = re.search(r'src="(/static/assets/[\w-]+\.js)"', home)
+        assert script, home
+        assert up.get(script[1])
+        assert up.stop() == 0
+
+
+def test_a_busy_port_is_named_before_anything_starts(start: StartUp) -> None:
+    with throwaway_valkey() as url:
+        busy = int(url.rpartition(":")[2])
+        sentence = sentence_of(start(environment={"POSTGRES_PORT": str(busy)}))
+    assert f"Port {busy}, for PostgreSQL, is in use by python" in sentence
+    assert "`up --port N`" in sentence
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("DATABASE_URL", "postgres://me:secret@127.0.0.1:9/app", "cannot be used (connection fail"),
+        ("DATABASE_URL", "postgres//me:secret@nowhere", "DATABASE_URL is malformed"),
+        ("VALKEY_URL", "redis://:secret@127.0.0.1:9/0", "VALKEY_URL names a server at 127.0.0.1:9"),
+        ("CELERY_BROKER_URL", "amqp://me:secret@127.0.0.1:9//", "CELERY_BROKER_URL names a broker"),
+        ("VITE_PORT", "many", "VITE_PORT must be a whole number"),
+    ],
+)
+def test_a_setting_that_is_wrong_is_named(start: StartUp, name: str, value: str, said: str) -> None:
+    up = start(environment={name: value})
+    assert said in sentence_of(up)
+    assert "secret" not in up.output
+
+
+def test_it_is_for_development(start: StartUp) -> None:
+    test_settings = {
+        "DJANGO_SETTINGS_MODULE": "config.settings.test",
+        "PYTHONPATH": str(settings.BASE_DIR),
+    }
+    assert "unset DJANGO_SETTINGS_MODULE" in sentence_of(start(environment=test_settings))
+
+
+def test_a_folder_that_cannot_be_made_is_named(start: StartUp, data_dir: Path) -> None:
+    (data_dir / "log").write_text("not a folder")
+    assert f"{data_dir}/log" in sentence_of(start())

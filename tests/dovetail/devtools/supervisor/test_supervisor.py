@@ -1,0 +1,216 @@
+"""The supervisor, with small real processes."""
+
+import asyncio
+import io
+import os
+import signal
+import sys
+import time
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import pytest
+
+from dovetail.devtools.errors import SetupError
+from dovetail.devtools.supervisor import supervisor as supervisors
+from dovetail.devtools.supervisor.console import Console
+from dovetail.devtools.supervisor.guard import Guard
+from dovetail.devtools.supervisor.program import Program
+from dovetail.devtools.supervisor.supervisor import Supervisor
+from dovetail.devtools.supervisor.threads import in_thread
+from tests.dovetail.devtools.processes import running
+
+
+@pytest.fixture
+async def supervisor(
+    guard: Guard, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Supervisor]:
+    monkeypatch.setattr(supervisors, "PAUSE", 0.05)
+    supervisor = Supervisor(guard, Console(io.StringIO()), tmp_path)
+    yield supervisor
+    await supervisor.stop()
+
+
+def shell(
+    script: str, directory: Path, *, name: str = "toy", waits_for_code: bool = False
+) -> Program:
+    return Program(
+        name=name,
+        command=["/bin/sh", "-c", script],
+        cwd=directory,
+        environment=dict(os.environ),
+        is_ready=(directory / f"{name}.ready").exists,
+        waits_for_code=waits_for_code,
+    )
+
+
+def printed(supervisor: Supervisor) -> str:
+    stream = supervisor.console.stream
+    assert isinstance(stream, io.StringIO)
+    return stream.getvalue()
+
+
+def pids_in(path: Path) -> list[int]:
+    return [int(pid) for pid in path.read_text().split()]
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(20):
+        while not condition():  # noqa: ASYNC110 - what is waited for is in other processes
+            await asyncio.sleep(0.02)
+
+
+async def test_a_start_waits_until_all_are_ready(supervisor: Supervisor, tmp_path: Path) -> None:
+    first = shell("sleep 0.2; touch one.ready; echo up; exec sleep 600", tmp_path, name="one")
+    second = shell("touch two.ready; exec sleep 600", tmp_path, name="two")
+    await supervisor.start(first, second)
+    assert (tmp_path / "one.ready").exists()
+    await until(lambda: "     one | up" in printed(supervisor))
+    assert (tmp_path / "one.log").read_text() == "up\n"
+
+
+async def test_a_crash_is_followed_by_a_new_start(supervisor: Supervisor, tmp_path: Path) -> None:
+    script = "echo x >> starts; [ $(wc -l < starts) -gt 2 ] || exit 7; touch toy.ready; sleep 600"
+    await supervisor.start(shell(script, tmp_path))
+    assert printed(supervisor).count("ended unexpectedly (status 7)") == 2
+    assert not supervisor.failure.done()
+
+
+async def test_three_crashes_in_a_row_are_a_failure(supervisor: Supervisor, tmp_path: Path) -> None:
+    with pytest.raises(SetupError, match=r"toy ended 3 times in a row.*its log is .*toy\.log"):
+        await supervisor.start(shell("echo x >> starts; kill -9 $$", tmp_path))
+    assert (tmp_path / "starts").read_text() == "x\n" * 3
+    assert "ended unexpectedly (SIGKILL)" in printed(supervisor)
+    assert "toy ended 3 times" in await supervisor.failure
+
+
+async def test_crashes_long_ago_do_not_count(
+    supervisor: Supervisor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(supervisors, "CALM", 0.0)
+    script = "echo x >> starts; touch toy.ready; [ $(wc -l < starts) -gt 5 ] || exit 1; sleep 600"
+    await supervisor.start(shell(script, tmp_path))
+    await until(lambda: (tmp_path / "starts").read_text() == "x\n" * 6)
+    assert not supervisor.failure.done()
+
+
+async def test_broken_code_waits_for_a_change(supervisor: Supervisor, tmp_path: Path) -> None:
+    script = "touch toy.ready; [ -e mended ] || exit 1; touch works; sleep 600"
+    await supervisor.start(shell(script, tmp_path, waits_for_code=True))
+    await until(lambda: "waits for a change of the code" in printed(supervisor))
+    (tmp_path / "mended").touch()
+    supervisor.restart("toy")
+    await until((tmp_path / "works").exists)
+    assert not supervisor.failure.done()
+
+
+async def test_a_restart_is_no_crash(supervisor: Supervisor, tmp_path: Path) -> None:
+    await supervisor.start(shell("echo $$ >> pids; touch toy.ready; exec sleep 600", tmp_path))
+    for number in range(2, 6):
+        supervisor.restart("toy")
+        await until(lambda: len(pids_in(tmp_path / "pids")) == number)  # noqa: B023 - used at once
+    assert "unexpectedly" not in printed(supervisor)
+
+
+async def test_waves_stop_in_reverse_order(supervisor: Supervisor, tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        script = (
+            f"trap 'sleep 0.2; echo {name} >> stopped; exit' TERM; touch {name}.ready;"
+            " while :; do sleep 0.05; done"
+        )
+        await supervisor.start(shell(script, tmp_path, name=name))
+    await supervisor.stop()
+    assert (tmp_path / "stopped").read_text() == "two\none\n"
+
+
+async def test_what_does_not_stop_is_ended_with_its_children(
+    supervisor: Supervisor, tmp_path: Path
+) -> None:
+    script = "trap '' TERM; echo $$ > pids; sleep 600 & echo $! >> pids; touch {0}.ready; wait"
+    for name in ("one", "two"):
+        directory = tmp_path / name
+        directory.mkdir()
+        await supervisor.start(shell(script.format(name), directory, name=name))
+    pids = [pid for name in ("one", "two") for pid in pids_in(tmp_path / name / "pids")]
+    began = time.monotonic()
+    await supervisor.stop()
+    assert time.monotonic() - began < 5
+    await until(lambda: not running(pids))
+
+
+async def test_a_child_of_a_process_that_crashed_does_not_stay(
+    supervisor: Supervisor, tmp_path: Path
+) -> None:
+    script = "sleep 600 & echo $! >> pids; touch toy.ready; exit 1"
+    await supervisor.start(shell(script, tmp_path, waits_for_code=True))
+    await until(lambda: "waits for a change" in printed(supervisor))
+    pids = pids_in(tmp_path / "pids")
+    assert len(pids) == 3
+    await until(lambda: not running(pids))
+
+
+async def test_a_stop_does_not_wait_for_a_pause(
+    supervisor: Supervisor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(supervisors, "PAUSE", 600)
+    await supervisor.start(shell("touch toy.ready; exit 1", tmp_path))
+    await until(lambda: "ended unexpectedly" in printed(supervisor))
+    async with asyncio.timeout(5):
+        await supervisor.stop()
+
+
+async def test_a_program_that_is_not_ready_in_time_is_named(
+    supervisor: Supervisor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(supervisors, "READY_TIMEOUT", 0.2)
+    with pytest.raises(SetupError, match=r"toy is not ready after 0.2 seconds"):
+        await supervisor.start(shell("sleep 600", tmp_path))
+
+
+async def test_a_program_runs_to_its_end(supervisor: Supervisor, tmp_path: Path) -> None:
+    status, output = await supervisor.run(shell("echo said; exit 4", tmp_path))
+    assert status == 4
+    assert list(output.tail) == ["said"]
+
+
+async def test_a_run_that_is_given_up_is_ended(supervisor: Supervisor, tmp_path: Path) -> None:
+    program = shell("echo $$ > pid; sleep 600 & echo $! >> pid; touch toy.ready; wait", tmp_path)
+    run = asyncio.create_task(supervisor.run(program))
+    await until(program.is_ready)
+    run.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await run
+    pids = pids_in(tmp_path / "pid")
+    await until(lambda: not running(pids))
+
+
+async def test_output_of_any_size_arrives(supervisor: Supervisor, tmp_path: Path) -> None:
+    program = Program(
+        name="loud",
+        command=[
+            sys.executable,
+            "-c",
+            "print('x' * 70 + '\\n', end='' ) or print('y\\n' * 200000)",
+        ],
+        cwd=tmp_path,
+        environment=dict(os.environ),
+    )
+    status, _ = await supervisor.run(program)
+    assert status == 0
+    assert (tmp_path / "loud.log").read_text().count("y") == 200_000
+
+
+async def test_a_signal_that_ends_a_program_is_named(
+    supervisor: Supervisor, tmp_path: Path
+) -> None:
+    status, _ = await supervisor.run(shell("kill -TERM $$", tmp_path))
+    assert supervisors.describe(status) == signal.SIGTERM.name
+
+
+async def test_an_error_in_a_thread_is_raised_where_it_is_awaited() -> None:
+    def fail() -> None:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await in_thread(fail)
+    assert await in_thread(lambda: 5) == 5

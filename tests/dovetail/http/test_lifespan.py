@@ -1,0 +1,36 @@
+from collections.abc import Mapping
+from typing import Any
+
+from dovetail.http.lifespan import with_lifespan
+
+
+async def test_answers_the_server_and_ends_with_it() -> None:
+    messages = iter([{"type": "lifespan.startup"}, {"type": "lifespan.shutdown"}])
+    sent: list[Mapping[str, Any]] = []
+
+    async def application(*_: Any) -> None:
+        raise AssertionError("a lifespan is no request")
+
+    async def receive() -> Mapping[str, Any]:
+        return next(messages)
+
+    async def send(message: Mapping[str, Any]) -> None:
+        sent.append(message)
+
+    await with_lifespan(application)({"type": "lifespan"}, receive, send)
+
+    assert [message["type"] for message in sent] == [
+        "lifespan.startup.complete",
+        "lifespan.shutdown.complete",
+    ]
+
+
+async def test_requests_go_to_the_application() -> None:
+    seen: list[str] = []
+
+    async def application(scope: dict[str, Any], *_: Any) -> None:
+        seen.append(scope["type"])
+
+    await with_lifespan(application)({"type": "http"}, None, None)  # type: ignore[arg-type]
+
+    assert seen == ["http"]

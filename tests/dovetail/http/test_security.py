@@ -1,0 +1,77 @@
+import re
+
+import pytest
+from django.http import HttpRequest
+from django.test import AsyncClient, Client
+from pytest_django.fixtures import Settings
+
+from dovetail.http.security import NONCE, build_policy, nonce
+
+pytestmark = pytest.mark.django_db
+
+
+def policy_of(header: str) -> dict[str, list[str]]:
+    directives = (directive.split() for directive in header.split("; "))
+    return {name: sources for name, *sources in directives}
+
+
+def test_no_inline_script_runs(client: Client) -> None:
+    policy = policy_of(client.get("/")["Content-Security-Policy"])
+
+    assert policy["default-src"] == ["'none'"]
+    assert "'self'" in policy["script-src"]
+    assert not any(source.startswith("'nonce-") for source in policy["script-src"])
+    assert not any("unsafe" in source for sources in policy.values() for source in sources)
+    assert policy["frame-ancestors"] == ["'none'"]
+
+
+def test_a_page_carries_the_nonce_of_its_header(client: Client) -> None:
+    response = client.get("/")
+    policy = policy_of(response["Content-Security-Policy"])
+    header = next(source for source in policy["style-src"] if source.startswith("'nonce-"))
+
+    assert f'nonce="{header[7:-1]}"' in response.content.decode()
+
+
+def test_each_request_has_a_nonce_of_its_own(client: Client) -> None:
+    first, second = (client.get("/")["Content-Security-Policy"] for _ in range(2))
+
+    assert first != second
+
+
+def test_a_response_without_a_page_has_no_nonce() -> None:
+    assert build_policy({"style-src": ["'self'", NONCE]}, HttpRequest()) == "style-src 'self'"
+
+
+def test_a_nonce_that_no_template_rendered_still_holds() -> None:
+    request = HttpRequest()
+    made = str(nonce(request))
+
+    assert build_policy({"style-src": [NONCE]}, request) == f"style-src 'nonce-{made}'"
+    assert re.fullmatch(r"[\w-]{22}", made)
+
+
+def test_error_pages_for_developers_are_exempt(client: Client, settings: Settings) -> None:
+    assert "Content-Security-Policy" in client.get("/nothing-here/")
+
+    settings.DEBUG = True
+    assert "Content-Security-Policy" not in client.get("/nothing-here/")
+    assert "Content-Security-Policy" in client.get("/")
+
+
+def test_the_other_headers(client: Client) -> None:
+    response = client.get("/")
+
+    assert "camera=()" in response["Permissions-Policy"]
+    assert response["Cross-Origin-Resource-Policy"] == "same-origin"
+    assert response["Cross-Origin-Opener-Policy"] == "same-origin"
+    assert response["Referrer-Policy"] == "strict-origin-when-cross-origin"
+    assert response["X-Content-Type-Options"] == "nosniff"
+    assert response["X-Frame-Options"] == "DENY"
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_async_servers_send_them_too(async_client: AsyncClient) -> None:
+    response = await async_client.get("/")
+
+    assert "script-src" in response["Content-Security-Policy"]

@@ -1,0 +1,93 @@
+from email.mime.text import MIMEText
+from typing import Any
+
+import pytest
+from django.core.mail import EmailMessage, EmailMultiAlternatives
+from django.db import transaction
+from kombu.exceptions import OperationalError
+from pytest_django import DjangoCaptureOnCommitCallbacks
+
+from dovetail.mail.backend import QueueBackend
+from dovetail.mail.payload import as_payload, from_payload
+from dovetail.tasks import deliver_mail
+
+pytestmark = pytest.mark.django_db
+
+
+def message() -> EmailMultiAlternatives:
+    made = EmailMultiAlternatives(
+        "Grüße",
+        "Hello",
+        "us@example.org",
+        ["you@example.org"],
+        bcc=["boss@example.org"],
+        reply_to=["help@example.org"],
+        headers={"X-Kind": "greeting"},
+    )
+    made.attach_alternative("<p>Hello</p>", "text/html")
+    made.attach("photo.png", b"\x89PNG", "image/png")
+    made.attach("note.txt", "ä", "text/plain")
+    return made
+
+
+def test_a_message_survives_the_queue() -> None:
+    sent: Any = from_payload(as_payload(message())).message()
+    expected: Any = message().message()
+
+    for part in (sent, expected):
+        part.set_boundary("same")
+        part.get_payload()[0].set_boundary("inner")
+        for header in ("Message-ID", "Date"):
+            del part[header]
+    assert sent.as_string() == expected.as_string()
+
+
+def test_mail_leaves_after_the_commit(
+    mailoutbox: list[EmailMessage],
+    django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
+) -> None:
+    with django_capture_on_commit_callbacks(execute=True):
+        assert QueueBackend().send_messages([message()]) == 1
+        assert mailoutbox == []
+
+    assert [sent.subject for sent in mailoutbox] == ["Grüße"]
+
+
+def test_no_mail_leaves_after_a_rollback(
+    mailoutbox: list[EmailMessage],
+    django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
+) -> None:
+    with django_capture_on_commit_callbacks(execute=True), transaction.atomic():
+        QueueBackend().send_messages([message()])
+        transaction.set_rollback(True)
+
+    assert mailoutbox == []
+
+
+def test_mail_leaves_without_the_broker(
+    mailoutbox: list[EmailMessage],
+    django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OperationalError("connection refused")
+
+    monkeypatch.setattr(deliver_mail, "delay", refuse)
+    with django_capture_on_commit_callbacks(execute=True):
+        QueueBackend().send_messages([message()])
+
+    assert len(mailoutbox) == 1
+    assert "sending mail without it" in caplog.text
+
+
+def test_a_message_to_nobody_is_not_queued() -> None:
+    assert QueueBackend().send_messages([EmailMessage("Hello", "", "us@example.org", [])]) == 0
+
+
+def test_a_hand_made_part_is_refused_at_once() -> None:
+    made = message()
+    made.attach(MIMEText("note"))
+
+    with pytest.raises(TypeError, match="Attach a file with"):
+        as_payload(made)

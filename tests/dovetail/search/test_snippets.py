@@ -1,0 +1,35 @@
+import html
+
+import pytest
+from hypothesis import given, strategies as st
+
+from dovetail.search.snippets import render
+from dovetail.search.words import HIT_END, HIT_START, UNESCAPED
+
+RAW = UNESCAPED
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (f"{RAW}A {HIT_START}b{HIT_END} & c.", "A <mark>b</mark> &amp; c."),
+        (f"A {HIT_START}b{HIT_END} &amp; &lt;i&gt;", "A <mark>b</mark> &amp; &lt;i&gt;"),
+        (f"{RAW}&amp; {HIT_START}<b>{HIT_END}", "&amp;amp; <mark>&lt;b&gt;</mark>"),
+        (f"{RAW}A {HIT_START}b.", "A b."),
+        (f"{RAW}A{HIT_END} {HIT_START}{HIT_START}b{HIT_END}", "A <mark>b</mark>"),
+        (f"{RAW}One\n\n  two.", "One two."),
+        (f"{RAW}cut at both ends", "…cut at both ends…"),
+        ("", ""),
+    ],
+)
+def test_hits_are_marked_and_the_rest_is_escaped(text: str, expected: str) -> None:
+    assert render(text) == expected
+
+
+@given(st.text(), st.booleans())
+def test_no_text_opens_another_tag(text: str, is_escaped: bool) -> None:
+    snippet = render(html.escape(text) if is_escaped else UNESCAPED + text)
+
+    bare = snippet.replace("<mark>", "").replace("</mark>", "")
+    assert not set(bare) & set("<>\"'")
+    assert snippet.count("<mark>") == snippet.count("</mark>")

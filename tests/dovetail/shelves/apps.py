@@ -1,0 +1,5 @@
+from django.apps import AppConfig
+
+
+class ShelvesConfig(AppConfig):
+    name = "tests.dovetail.shelves"

@@ -1,0 +1,76 @@
+import pytest
+from django.utils.safestring import mark_safe
+
+from apps.articles.models import Article
+from apps.users.models import User
+from dovetail.turbo import streams
+from dovetail.turbo.streams import TurboStreamResponse, dom_id
+
+
+@pytest.mark.parametrize("action", ["append", "prepend", "replace", "update", "before", "after"])
+def test_actions_with_content(action: str) -> None:
+    expected = (
+        f'<turbo-stream action="{action}" target="list"><template><b>x</b></template>'
+        "</turbo-stream>"
+    )
+
+    assert streams.stream(action, "list", mark_safe("<b>x</b>")) == expected
+    assert getattr(streams, action)("list", mark_safe("<b>x</b>")) == expected
+
+
+def test_actions_without_content() -> None:
+    assert streams.remove("x") == '<turbo-stream action="remove" target="x"></turbo-stream>'
+    assert streams.refresh() == '<turbo-stream action="refresh"></turbo-stream>'
+    assert (
+        streams.refresh(request_id="a-b")
+        == '<turbo-stream action="refresh" request-id="a-b"></turbo-stream>'
+    )
+
+
+def test_morphing_and_selectors() -> None:
+    assert 'action="replace" method="morph"' in streams.replace("x", "", method="morph")
+    assert 'method="morph"' in streams.update("x", "", method="morph")
+    assert 'targets=".row"' in streams.stream("remove", targets=".row")
+
+
+def test_what_is_not_safe_is_escaped() -> None:
+    html = streams.append('x" onclick="y', "<script>alert(1)</script>")
+
+    assert "<script>" not in html
+    assert 'target="x&quot; onclick=&quot;y"' in html
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ({"action": "dance", "target": "x"}, "Turbo has no action 'dance'"),
+        ({"action": "append"}, "append needs a target"),
+        ({"action": "append", "target": "x", "targets": ".y"}, "append needs a target or targets"),
+        ({"action": "refresh", "target": "x"}, "refresh is for the whole page"),
+        ({"action": "append", "target": "x", "method": "morph"}, "append has no method"),
+        ({"action": "replace", "target": "x", "method": "melt"}, "replace has no method"),
+    ],
+)
+def test_a_wrong_stream_is_refused(arguments: dict[str, str], sentence: str) -> None:
+    with pytest.raises(ValueError, match=sentence):
+        streams.stream(**arguments)
+
+
+def test_ids_of_models() -> None:
+    article = Article()
+    assert dom_id(article) == "new_article"
+    assert dom_id(article, "form") == "form_new_article"
+
+    article._state.adding = False
+    assert dom_id(article) == f"article_{article.pk}"
+    assert dom_id(article, "comments") == f"comments_article_{article.pk}"
+    assert dom_id("list") == "list"
+    assert streams.remove(article) == streams.remove(f"article_{article.pk}")
+    assert dom_id(User()) == "new_user"
+
+
+def test_a_response_carries_several() -> None:
+    response = TurboStreamResponse(streams.remove("a"), streams.refresh())
+
+    assert response["Content-Type"] == "text/vnd.turbo-stream.html; charset=utf-8"
+    assert response.content.decode() == streams.remove("a") + streams.refresh()
