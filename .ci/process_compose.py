@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Stands in for process-compose in CI, where its module cannot be fetched.
+"""Replaces process-compose in CI where it cannot be downloaded.
 
-Own code for that reason only: it runs process-compose.yaml as far as that file goes (dependencies,
-probes, namespaces, `exit_on_failure`, ordered shutdown) and takes the orders of tests/stack. So
-the scripts, and the servers behind them, run for real on every machine.
+It supports what process-compose.yaml uses (dependencies, probes, namespaces, `exit_on_failure`,
+ordered shutdown) and the commands that tests/stack sends, so the service scripts and the servers
+can be tested on every machine.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ KNOWN = {
 
 
 def parse(text: str) -> dict[str, Any]:
-    """Read the subset of YAML that the file uses: mappings, lists of strings, anchors."""
+    """Parse the subset of YAML that the file uses: mappings, lists of strings, anchors."""
     anchors: dict[str, Any] = {}
     root: dict[str, Any] = {}
     stack: list[tuple[int, Any]] = [(-1, root)]
@@ -57,7 +57,7 @@ def scalar(value: str) -> str:
 
 
 def expand(text: str, variables: dict[str, str]) -> str:
-    """Fill in `${NAME}` and `${NAME:-default}`, from the inside out; `$$` is a `$`."""
+    """Expand `${NAME}` and `${NAME:-default}`, innermost first; `$$` becomes `$`."""
     pattern = re.compile(r"(?<!\$)\$\{(\w+)(?::-([^{}]*))?\}")
     while match := pattern.search(text):
         text = text.replace(match[0], variables.get(match[1]) or match[2] or "")
@@ -131,8 +131,8 @@ class Process:
 
     async def watch(self, probe: dict[str, Any]) -> None:
         while True:
-            asked = await self.start(probe["exec"]["command"])
-            await self.become(self.status, ready=await asked.wait() == 0)
+            check = await self.start(probe["exec"]["command"])
+            await self.become(self.status, ready=await check.wait() == 0)
             await asyncio.sleep(float(probe["period_seconds"]))
 
     async def become(self, status: str, *, ready: bool = False) -> None:
@@ -196,12 +196,12 @@ class Stack:
         }
         self.tasks: dict[str, asyncio.Task[None]] = {}
 
-    async def undeleted(self) -> int:
+    async def run(self) -> int:
         self.over: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, self.fail, 0)
         path = os.environ["PC_SOCKET_PATH"]
-        server = await asyncio.start_unix_server(self.obey, path)
+        server = await asyncio.start_unix_server(self.handle, path)
         for name in self.chosen:
             self.tasks[name] = asyncio.create_task(self.all[name].run())
         status = await self.over
@@ -215,12 +215,12 @@ class Stack:
             self.over.set_result(status)
 
     async def shut_down(self) -> None:
-        """Stop all, each after those that depend on it."""
+        """Stop all processes, each one after those that depend on it."""
         stops: dict[str, asyncio.Task[None]] = {}
 
         async def stop(name: str) -> None:
-            users = [stops[one] for one in self.chosen if name in self.all[one].needs]
-            await asyncio.gather(*users)
+            dependents = [stops[one] for one in self.chosen if name in self.all[one].needs]
+            await asyncio.gather(*dependents)
             if self.all[name].status == "Pending":
                 self.tasks[name].cancel()
             await self.all[name].stop()
@@ -229,7 +229,7 @@ class Stack:
             stops[name] = asyncio.create_task(stop(name))
         await asyncio.gather(*stops.values())
 
-    async def obey(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         answer: Any = None
         match json.loads(await reader.readline()):
             case ["down", *_]:
@@ -247,7 +247,7 @@ class Stack:
         writer.close()
 
 
-async def order(arguments: list[str]) -> Any:
+async def send(arguments: list[str]) -> Any:
     reader, writer = await asyncio.open_unix_connection(os.environ["PC_SOCKET_PATH"])
     writer.write(json.dumps(arguments).encode() + b"\n")
     await writer.drain()
@@ -257,19 +257,19 @@ async def order(arguments: list[str]) -> Any:
 def main() -> None:
     arguments = sys.argv[1:]
     if arguments == ["version"]:
-        print("a stand-in for process-compose")
+        print("a replacement for process-compose")
     elif "--dry-run" in arguments:
         print(f"Validated {len(Stack([]).all)} configured processes.")
     elif arguments and arguments[0] in ("process", "project", "down"):
         try:
-            answer = asyncio.run(order(arguments))
+            answer = asyncio.run(send(arguments))
         except OSError as error:
-            sys.exit(f"no stack runs here: {error.strerror}")
+            sys.exit(f"error: no stack is running here: {error.strerror}")
         if answer is False:
             sys.exit(1)
         print(json.dumps(answer))
     else:
-        sys.exit(asyncio.run(Stack(arguments).undeleted()))
+        sys.exit(asyncio.run(Stack(arguments).run()))
 
 
 if __name__ == "__main__":

@@ -1,12 +1,13 @@
-"""Runs the README's commands as they stand there, as somebody who has only read it would.
+"""Run the README's commands as they are printed there.
 
-`first` starts the application in a clone of its own, looks at it and stops it; `second` runs the
-tests here.
+`first` starts the application in a fresh clone, requests its pages and stops it; `second` runs the
+tests in this checkout.
 """
 
 import json
 import os
 import re
+import runpy
 import signal
 import subprocess
 import sys
@@ -17,10 +18,11 @@ from urllib.error import URLError
 from urllib.request import urlopen
 
 ROOT = Path(__file__).resolve().parents[1]
+SITE_NAME = runpy.run_path(str(ROOT / "project/config/settings/parts/names.py"))["SITE_NAME"]
 COMMANDS = 2
-LIMIT = 300  # seconds until the first page; a first start downloads everything
-# What a shell of somebody else has too, and the certificates that a network may ask for; nothing of
-# this project's environment goes along.
+LIMIT = 300  # seconds until the first page; the first start downloads everything
+# The variables of a plain shell, and the certificates that a network may require. The rest of the
+# environment is withheld: a reader's shell does not have it.
 SHELL = re.compile(r"^(PATH|HOME|USER|LANG|TERM|TMPDIR)$|CERT|CA_BUNDLE|CAINFO|EXTRA_CA")
 
 
@@ -28,21 +30,21 @@ def commands() -> list[str]:
     """Return the lines of the README's first block of shell commands.
 
     Raises:
-        SystemExit: there is no such block of two commands.
+        SystemExit: the README has no such block of two commands.
     """
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     block = re.search(r"^```sh\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
     lines = [line for line in block[1].splitlines() if line.strip()] if block else []
     if len(lines) != COMMANDS:
-        sys.exit("error: README.md must open with a block of two shell commands")
+        sys.exit("error: the first ```sh block of README.md must have two commands")
     return lines
 
 
-def start_and_look(command: str) -> None:
-    """Run the command in a clone until its page answers, then interrupt it."""
+def start_and_check(command: str) -> None:
+    """Run the command in a fresh clone until its pages work, then interrupt it."""
     environment = {name: value for name, value in os.environ.items() if SHELL.search(name)}
-    with tempfile.TemporaryDirectory(prefix="dovetail-readme-") as folder:
-        clone = Path(folder) / "dovetail"
+    with tempfile.TemporaryDirectory(prefix="readme-") as folder:
+        clone = Path(folder) / "clone"
         subprocess.run(["git", "clone", "--quiet", ROOT, clone], check=True)
         print(f"$ {command}", flush=True)
         began = time.monotonic()
@@ -58,27 +60,27 @@ def start_and_look(command: str) -> None:
 
 
 def wait_for_page(process: "subprocess.Popen[bytes]", state: Path) -> str:
-    """Return the address once its home page and its list show what they should."""
+    """Return the URL once the home page and the list of articles show what they should."""
     deadline = time.monotonic() + LIMIT
     while process.poll() is None and time.monotonic() < deadline:
         try:
             url: str = json.loads(state.read_text(encoding="utf-8"))["url"]
-            for path, expected in {"/": "Dovetail", "/articles/": "/people/"}.items():
-                with urlopen(url + path, timeout=10) as page:  # noqa: S310 - our own server
+            for path, expected in {"/": SITE_NAME, "/articles/": "/people/"}.items():
+                with urlopen(url + path, timeout=10) as page:  # noqa: S310 - a local server
                     if expected not in page.read().decode():
                         sys.exit(f"error: {url}{path} does not show {expected!r}")
         except (FileNotFoundError, URLError, ConnectionError, json.JSONDecodeError):
             time.sleep(0.2)
         else:
             return url
-    sys.exit(f"error: no page after {LIMIT} s, or the command ended ({process.poll()})")
+    sys.exit(f"error: no page within {LIMIT} s, or the command exited ({process.poll()})")
 
 
 def main() -> None:
     first, second = commands()
     match sys.argv[1:]:
         case ["first"]:
-            start_and_look(first)
+            start_and_check(first)
         case ["second"]:
             print(f"$ {second}", flush=True)
             sys.exit(subprocess.run(["bash", "-c", second], cwd=ROOT, check=False).returncode)

@@ -1,13 +1,16 @@
-"""Our cable beside Channels' plain JSON consumer and an echo on the bare server.
+"""Compare the cable with Channels' plain JSON consumer and a bare echo server, in one run.
 
     uv run benchmarks/cable.py [--sockets 1000] [--rounds 20] [--cycles 20000]
 
-Each is served by one Granian worker, with the same Valkey (`valkey-server` or `redis-server` on
-PATH) and the same clients, in turns in one run. Reports, of ours and of the others:
-the sockets held and the memory of each (private, of the worker), a storm in which all connect and
-subscribe at once, one broadcast of 1 kB to all (p50 and p99 over sockets and rounds, and the CPU
-time of the worker), and how its memory grows over cycles of connect, subscribe and drop.
-Linux only, for /proc; at most 1,500 sockets, as one address's visitors may hold no more.
+Each runs on one Granian worker, in turns, with the same Valkey (`valkey-server` or `redis-server`
+must be on PATH) and the same clients. Reports:
+
+- the private memory of the worker per held socket;
+- the time until all sockets have connected and subscribed at once;
+- the latency of a 1 kB broadcast to all sockets (p50 and p99), and the worker's CPU time for it;
+- how much the cable's memory grows over cycles of connecting, subscribing and dropping.
+
+Linux only, because it reads /proc. Use at most 1,500 sockets, the limit per client address.
 """
 
 import argparse
@@ -28,12 +31,14 @@ from typing import Any, NamedTuple
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "project"), str(ROOT)]
 
-from tests.cable.servers import Valkey, free_port  # noqa: E402
+from tests.cable.servers import Valkey  # noqa: E402
+
+from dovetail.devtools.embedded.testing import free_port  # noqa: E402
 
 STREAM = "benchmark"
 MARK = b"BENCHMARK"
-TEXT = MARK.decode() + "<p>dovetail</p>" * 66  # about 1 kB
-AT_ONCE = 100  # handshakes under way at a time; the listener's queue is finite
+TEXT = MARK.decode() + "<p>a joint.</p>" * 66  # about 1 kB
+AT_ONCE = 100  # concurrent handshakes; the listener's backlog is finite
 KIB = 1024
 
 
@@ -50,7 +55,7 @@ KINDS = [
 
 
 class Socket(asyncio.Protocol):
-    """A client that only notes when what it waits for arrives."""
+    """A minimal client that records when the messages it waits for arrive."""
 
     def __init__(self, port: int, subscribe: bytes) -> None:
         self.port = port
@@ -91,7 +96,7 @@ def frame(text: str) -> bytes:
 
 
 class Worker:
-    """One Granian with one worker."""
+    """A Granian server with one worker."""
 
     def __init__(self, kind: Kind, environment: dict[str, str]) -> None:
         self.kind = kind
@@ -110,7 +115,7 @@ class Worker:
 
     @property
     def pid(self) -> int:
-        """The process that serves: the last child of the one we started."""
+        """The serving process, which is the last child of the one started here."""
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
         return int(children.read_text().split()[-1])
 
@@ -119,12 +124,12 @@ class Worker:
         self.process.wait(20)
 
     def memory(self) -> int:
-        """Return the private memory in KiB."""
+        """Return the worker's private memory in KiB."""
         rollup = Path(f"/proc/{self.pid}/smaps_rollup").read_text()
         return sum(int(line.split()[1]) for line in rollup.splitlines() if "Private_" in line)
 
     def cpu(self) -> float:
-        """Return the CPU time in seconds."""
+        """Return the worker's CPU time in seconds."""
         fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
@@ -147,7 +152,7 @@ class Worker:
 
 
 def identifier() -> bytes:
-    from dovetail.cable.streams import sign  # noqa: PLC0415 - after the settings
+    from dovetail.cable.streams import sign  # noqa: PLC0415 - needs the settings
 
     channel = "TurboStreamsChannel"
     params = {"channel": channel, "signed_stream_name": sign(channel, STREAM, None)}
@@ -177,7 +182,7 @@ async def broadcast(layer: Any, kind: Kind) -> None:
 
 
 async def one_round(layer: Any, worker: Worker, sockets: list[Socket]) -> tuple[list[float], float]:
-    """Return the seconds until each socket had it, and the worker's CPU time."""
+    """Broadcast once; return the latency of each socket and the worker's CPU time, in seconds."""
     for socket in sockets:
         socket.times.clear()
     cpu, began = worker.cpu(), time.perf_counter()
@@ -186,13 +191,13 @@ async def one_round(layer: Any, worker: Worker, sockets: list[Socket]) -> tuple[
         await asyncio.sleep(0.01)
         if time.perf_counter() - began > 60:  # noqa: PLR2004
             missing = sum(not socket.times for socket in sockets)
-            sys.exit(f"error: {worker.kind.name}: {missing} of {len(sockets)} got nothing")
+            sys.exit(f"error: {worker.kind.name}: {missing} of {len(sockets)} sockets got nothing")
     await asyncio.sleep(0.05)
     return [socket.times[0] - began for socket in sockets], worker.cpu() - cpu
 
 
 async def cycle(worker: Worker, count: int) -> int:
-    """Connect, subscribe and drop so many sockets; return the memory after it in KiB."""
+    """Connect, subscribe and drop this many sockets; return the worker's memory after it in KiB."""
     subscribe = identifier()
 
     async def some(share: int) -> None:
@@ -200,7 +205,7 @@ async def cycle(worker: Worker, count: int) -> int:
             (await worker.connect(subscribe)).transport.abort()
 
     await asyncio.gather(*(some(count // 50) for _ in range(50)))
-    await asyncio.sleep(7)  # two beats: streams that nobody follows are given back
+    await asyncio.sleep(7)  # two pings: streams without subscribers are released
     return worker.memory()
 
 
@@ -234,22 +239,22 @@ def row(*cells: object) -> None:
 
 
 async def compare(arguments: argparse.Namespace, environment: dict[str, str]) -> None:
-    from channels.layers import get_channel_layer  # noqa: PLC0415 - after the settings
+    from channels.layers import get_channel_layer  # noqa: PLC0415 - needs the settings
 
     layer = get_channel_layer()
     sockets: dict[str, list[Socket]] = {}
     row("", *(kind.name for kind in KINDS))
     row("---", *("---:" for _ in KINDS))
     async with workers(environment) as all_workers:
-        storm, memory = [], []
+        at_once, memory = [], []
         for worker in all_workers:
             before, began = worker.memory(), time.perf_counter()
             sockets[worker.kind.name] = await connect_all(worker, arguments.sockets)
-            storm.append(f"{time.perf_counter() - began:.1f} s")
+            at_once.append(f"{time.perf_counter() - began:.1f} s")
             await asyncio.sleep(1)
             memory.append(f"{(worker.memory() - before) / arguments.sockets:.0f} KiB")
-        row("memory a socket", *memory)
-        row(f"storm of {arguments.sockets}", *storm)
+        row("memory per socket", *memory)
+        row(f"{arguments.sockets} connect and subscribe at once", *at_once)
 
         times: dict[str, list[float]] = {"cable": [], "plain": []}
         cpus: dict[str, list[float]] = {"cable": [], "plain": []}
@@ -265,7 +270,7 @@ async def compare(arguments: argparse.Namespace, environment: dict[str, str]) ->
                 *(f"{value * 1000:.0f} ms" for value in values), "")  # fmt: skip
             print(f"<!-- {title}: {values[1] / values[0]:.2f} times faster than plain -->")
         row(
-            "CPU a broadcast",
+            "CPU time per broadcast",
             *(f"{statistics.mean(cpus[name]) * 1000:.0f} ms" for name in cpus),
             "",
         )
@@ -273,18 +278,18 @@ async def compare(arguments: argparse.Namespace, environment: dict[str, str]) ->
         for group in sockets.values():
             for socket in group:
                 socket.transport.abort()
-        await asyncio.sleep(2)  # the servers notice
+        await asyncio.sleep(2)  # until the servers have noticed
 
     soak = Worker(KINDS[0], environment)
     try:
         await soak.wait()
-        # The first cycles warm up what stays: caches, threads, the allocator's reserve.
+        # The first cycles fill what stays: caches, threads and the allocator's reserve.
         first = await cycle(soak, max(arguments.cycles // 4, 500))
         last = await cycle(soak, arguments.cycles)
     finally:
         soak.stop()
     growth = f"{(last / first - 1) * 100:+.1f} % ({first / KIB:.0f} to {last / KIB:.0f} MiB)"
-    row(f"growth over {arguments.cycles} cycles", growth, "", "")
+    row(f"memory growth over {arguments.cycles} cycles", growth, "", "")
 
 
 def main() -> None:
@@ -303,7 +308,7 @@ def main() -> None:
             "PYTHONWARNINGS": "ignore",
         }
         os.environ.update(environment)
-        import django  # noqa: PLC0415 - after the settings
+        import django  # noqa: PLC0415 - needs the environment
 
         django.setup()
         asyncio.run(compare(arguments, environment))

@@ -1,4 +1,4 @@
-"""What benchmarks/cable.py compares ours with: Channels' own consumer, and the bare server."""
+"""The servers that cable.py compares the cable with: a plain Channels consumer, and an echo."""
 
 import os
 from collections.abc import Mapping
@@ -16,9 +16,9 @@ GROUP = "benchmark"
 
 
 class PlainConsumer(AsyncJsonWebsocketConsumer):
-    """As Channels' documentation has it: a group, and a handler for its messages."""
+    """A consumer as in the Channels documentation: a group and a handler for its messages."""
 
-    groups = (GROUP,)
+    groups = [GROUP]
 
     async def connect(self) -> None:
         await self.accept()
@@ -32,7 +32,7 @@ plain = PlainConsumer.as_asgi()
 
 
 async def echo(_scope: Any, receive: Any, send: Any) -> None:
-    """Accept, and send back what comes."""
+    """Accept the connection and send back each message."""
     await receive()
     await send({"type": "websocket.accept"})
     await send({"type": "websocket.send", "text": '{"type":"ready"}'})

@@ -1,11 +1,11 @@
-"""Compare ParadeDB and PostgreSQL's own search on the same articles, in one run.
+"""Compare ParadeDB with PostgreSQL full-text search on the same articles, in one run.
 
     uv run benchmarks/search.py [--articles 200000] [--rounds 3]
 
-Starts a throwaway server with pg_search, fills two databases with the same generated articles, has
-`SearchIndex` build the index of each engine, and times what the articles' pages do through Django.
-The table that it prints is the one in docs/search.md. About 12 minutes and 3 GB of disk; the other
-programs of the machine change the times, hardly the ratios.
+Starts a throwaway server with pg_search, fills two databases with the same generated articles,
+builds each engine's index with `SearchIndex`, and times the queries of the article pages through
+Django. Prints the table in benchmarks/README.md. Takes about 12 minutes and 3 GB of disk. Other
+load on the machine changes the times, but hardly the ratios.
 """
 
 import argparse
@@ -29,7 +29,7 @@ sys.path[:0] = [str(BASE_DIR / "project")]
 os.environ["DJANGO_SETTINGS_MODULE"] = "config.settings.dev"
 
 SEED = 1789
-VOCABULARY = 30_000  # words; how often each is used falls with its rank, as in a language
+VOCABULARY = 30_000  # words, whose frequency falls with their rank as in a natural language
 COMMON, MEDIUM, RARE = (
     (0, 1, 2, 3, 5, 7, 10, 14, 19, 25),
     range(100, 900, 53),
@@ -43,13 +43,13 @@ SERVER = {
     "effective_cache_size": "4GB",
     "max_wal_size": "8GB",
     "random_page_cost": "1.1",
-    # Rankings of one visitor: a second process for them would wait for the processors of others.
+    # A parallel worker would speed up a single query, but compete with other visitors' queries.
     "max_parallel_workers_per_gather": "0",
 }
 
 
 class Language:
-    """Made-up words, used as unevenly as those of a language."""
+    """Generated words with the uneven frequencies of a natural language."""
 
     def __init__(self) -> None:
         self.chance = random.Random(SEED)  # noqa: S311
@@ -70,7 +70,7 @@ class Language:
 
 @dataclass
 class Timing:
-    """How long one kind of request took, in milliseconds."""
+    """The times that one kind of request took, in milliseconds."""
 
     times: list[float]
 
@@ -81,7 +81,7 @@ class Timing:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--articles", type=int, default=200_000)
-    parser.add_argument("--rounds", type=int, default=3, help="how often each word is looked for")
+    parser.add_argument("--rounds", type=int, default=3, help="searches per word")
     options = parser.parse_args()
 
     import django  # noqa: PLC0415
@@ -93,7 +93,7 @@ def main() -> None:
 
 @contextmanager
 def server() -> Iterator[str]:
-    """Run an empty server with the memory that such a table needs; yield its URL."""
+    """Run an empty server with enough memory for the table; yield its URL."""
     from dovetail.devtools.embedded.account import reachable, server_account  # noqa: PLC0415
     from dovetail.devtools.embedded.postgres import Cluster, find_binaries  # noqa: PLC0415
     from dovetail.devtools.embedded.testing import free_port  # noqa: PLC0415
@@ -102,7 +102,7 @@ def server() -> Iterator[str]:
     guard = Guard()
     processes: list[subprocess.Popen[bytes]] = []
     try:
-        directory = Path(tempfile.mkdtemp(prefix="dovetail-benchmark-"))
+        directory = Path(tempfile.mkdtemp(prefix="benchmark-"))
         guard.remove_at_end(directory)
         directory.chmod(0o711)  # the server may run as another user
         account = server_account(directory / "postgres")
@@ -123,7 +123,7 @@ def server() -> Iterator[str]:
         )
         while not cluster.answers():
             if processes[0].poll() is not None:
-                sys.exit("error: the server did not start")
+                sys.exit("error: PostgreSQL did not start")
             time.sleep(0.1)
         cluster.create_database()
         yield cluster.url()
@@ -138,11 +138,11 @@ def run(url: str, articles: int, rounds: int) -> None:
 
     from config import env  # noqa: PLC0415
 
-    settings.DEBUG = False  # which keeps every statement
-    address = url.rpartition("/")[0]
-    with psycopg.connect(f"{address}/postgres", autocommit=True) as administrator:
+    settings.DEBUG = False  # DEBUG would record every statement
+    server_url = url.rpartition("/")[0]
+    with psycopg.connect(f"{server_url}/postgres", autocommit=True) as admin:
         for engine in ENGINES:
-            administrator.execute(f"CREATE DATABASE {engine}_articles")
+            admin.execute(f"CREATE DATABASE {engine}_articles")
     language = Language()
     terms = {
         "common": [language.words[rank] for rank in COMMON],
@@ -150,23 +150,23 @@ def run(url: str, articles: int, rounds: int) -> None:
         "rare": [language.words[rank] for rank in RARE],
     }
     for engine in ENGINES:
-        os.environ["DATABASE_URL"] = f"{address}/{engine}_articles"
+        os.environ["DATABASE_URL"] = f"{server_url}/{engine}_articles"
         database = env.database("DATABASE_URL")
         connections.settings[engine] = {**connections.settings["default"], **database}
     builds = {}
     for engine in ENGINES:
-        # Without the extension in its database, PostgreSQL searches by itself.
+        # A database without the extension is searched with PostgreSQL full-text search.
         settings.SEARCH_ENGINE = "postgres" if engine == "postgres" else "auto"
         builds[engine] = prepare(engine, articles)
         print(f"{engine}: built in {builds[engine][0]:.0f} s", file=sys.stderr, flush=True)
     settings.SEARCH_ENGINE = "auto"
     report(articles, builds, measure(terms, rounds))
     overheads = [overhead(engine, terms, rounds) for engine in ENGINES]
-    print("| Django over the bare SQL, p50 | {:.0f} % | {:.0f} % | |".format(*overheads))
+    print("| Django on top of the SQL, p50 | {:.0f} % | {:.0f} % | |".format(*overheads))
 
 
 def prepare(engine: str, articles: int) -> tuple[float, int]:
-    """Migrate, load the articles and build the index; return its seconds and bytes."""
+    """Migrate, load the articles and build the index; return its build time and size in bytes."""
     from django.core.management import call_command  # noqa: PLC0415
     from django.db import connections  # noqa: PLC0415
 
@@ -190,7 +190,7 @@ def prepare(engine: str, articles: int) -> tuple[float, int]:
             "pg_class.oid = indexrelid WHERE relname IN ('article_search', 'article_search_gin')"
         )
         size = int(cursor.fetchone()[0])
-        # The stored column is no index, but there for it alone.
+        # The stored column is not an index, but exists only for searching.
         cursor.execute(
             "SELECT 1 FROM pg_attribute WHERE attrelid = 'articles_article'::regclass "
             "AND attname = 'search_document'"
@@ -202,7 +202,7 @@ def prepare(engine: str, articles: int) -> tuple[float, int]:
 
 
 def load(engine: str, articles: int) -> None:
-    """Write the same articles into each database."""
+    """Load the generated articles, which are the same for each engine."""
     from datetime import UTC, datetime, timedelta  # noqa: PLC0415
 
     from django.db import connections  # noqa: PLC0415
@@ -244,7 +244,7 @@ def load(engine: str, articles: int) -> None:
 
 
 def requests() -> dict[str, Callable[[str, str, str], Any]]:
-    """Return what is measured: each takes an engine, a word and another one."""
+    """Return the measured requests by name; each takes an engine, a word and a second word."""
 
     def page(rows: Any) -> list[Any]:
         return list(rows.defer("body")[:10])
@@ -260,7 +260,7 @@ def requests() -> dict[str, Callable[[str, str, str], Any]]:
         "autocomplete": lambda engine, word, _: page(
             published(engine).autocomplete(word[:-1], limit=10)
         ),
-        "typing error": lambda engine, word, _: page(
+        "typo": lambda engine, word, _: page(
             published(engine).search(word[:1] + word[2:3] + word[1:2] + word[3:], fuzzy=True)
         ),
     }
@@ -273,10 +273,10 @@ def published(engine: str) -> Any:
 
 
 def measure(terms: dict[str, list[str]], rounds: int) -> dict[str, dict[str, Timing]]:
-    """Time every request for every word on one engine after the other, so that both meet the same.
+    """Time every request for every word, alternating the engines so both see the same load.
 
     Returns:
-        By engine, by request and rarity of the word.
+        The timings by engine, then by request and rarity of the word.
     """
     chance = random.Random(SEED)  # noqa: S311
     found: dict[str, dict[str, Timing]] = {engine: {} for engine in ENGINES}
@@ -288,7 +288,7 @@ def measure(terms: dict[str, list[str]], rounds: int) -> dict[str, dict[str, Tim
                 for engine in ENGINES:
                     started = time.perf_counter()
                     request(engine, word, other)
-                    if number:  # the first round fills the caches
+                    if number:  # the first round only warms the caches
                         times[engine].append((time.perf_counter() - started) * 1000)
         for engine in ENGINES:
             found[engine][f"{name}, {rarity}"] = Timing(times[engine])
@@ -296,7 +296,7 @@ def measure(terms: dict[str, list[str]], rounds: int) -> dict[str, dict[str, Tim
 
 
 def overhead(engine: str, terms: dict[str, list[str]], rounds: int) -> float:
-    """Return what Django adds to a ranked page at the median, in percent of its bare SQL."""
+    """Return Django's share of a ranked page's median time, in percent of the SQL alone."""
     from django.db import connections  # noqa: PLC0415
 
     bare, whole = [], []
@@ -338,7 +338,7 @@ def report(
     (seconds, size), (other_seconds, other_size) = (builds[engine] for engine in ENGINES)
     times = f"{seconds:.0f} s | {other_seconds:.0f} s | {other_seconds / seconds:.1f}"
     sizes = f"{size / 1e6:.0f} MB | {other_size / 1e6:.0f} MB | {other_size / size:.1f}"
-    print(f"| index, time to build | {times} |\n| index, size | {sizes} |")
+    print(f"| index, build time | {times} |\n| index, size | {sizes} |")
 
 
 if __name__ == "__main__":

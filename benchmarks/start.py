@@ -1,11 +1,11 @@
-"""How long a developer waits, and how much memory the stack takes.
+"""Measure how long the local stack takes to start and stop, and how much memory it uses.
 
     uv run benchmarks/start.py
 
-Clones the HEAD of this checkout into a temporary folder and starts it there twice, with what the
-package managers have in their caches: a first start that installs, migrates and writes demo data,
-and a second one. Reports seconds to the first page that answers 200, their ratio, and the memory
-(PSS, so that shared pages count once) of every process but those of Vite. Linux only, for /proc.
+Clones this checkout's HEAD into a temporary directory and starts it there twice with warm package
+caches: the first start installs, migrates and writes demo data. Reports the seconds until the home
+page answers, their ratio, and the memory of every process (PSS, which counts shared pages once)
+with a total that leaves out Vite. Linux only, because it reads /proc.
 """
 
 import json
@@ -26,7 +26,7 @@ LIMIT = 300  # seconds
 
 
 def start(clone: Path) -> tuple["subprocess.Popen[bytes]", float]:
-    """Run `up` as the README says and return it with the seconds until its home page."""
+    """Run `up` as in the README; return the process and the seconds until its home page answers."""
     environment = {
         name: value
         for name, value in os.environ.items()
@@ -42,17 +42,17 @@ def start(clone: Path) -> tuple["subprocess.Popen[bytes]", float]:
     )
     while time.monotonic() - began < LIMIT:
         if process.poll() is not None:
-            sys.exit(f"error: up ended with {process.returncode}")
+            sys.exit(f"error: up exited with status {process.returncode}")
         try:
             with urlopen(f"http://127.0.0.1:{PORT}/", timeout=10):
                 return process, time.monotonic() - began
         except (URLError, ConnectionError):
             time.sleep(0.05)
-    sys.exit(f"error: no page after {LIMIT} s")
+    sys.exit(f"error: the home page did not answer within {LIMIT} s")
 
 
 def wait_until_ready(clone: Path) -> None:
-    """Wait for the line that says all is up: workers and Vite start behind the page."""
+    """Wait for the workers and Vite, which start after the home page answers."""
     state = clone / ".data" / "up.json"
     while not state.is_file() or "url" not in json.loads(state.read_text(encoding="utf-8")):
         time.sleep(0.1)
@@ -60,7 +60,7 @@ def wait_until_ready(clone: Path) -> None:
 
 
 def memory(root: int) -> dict[str, float]:
-    """Return MiB of PSS by command line of the processes below one."""
+    """Return the PSS in MiB of a process's descendants, by their command lines."""
     parents: dict[int, int] = {}
     for status in Path("/proc").glob("[0-9]*/stat"):
         try:
@@ -93,8 +93,8 @@ def stop(process: "subprocess.Popen[bytes]") -> float:
 
 
 def main() -> None:
-    with tempfile.TemporaryDirectory(prefix="dovetail-bench-") as folder:
-        clone = Path(folder) / "dovetail"
+    with tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
+        clone = Path(folder) / "clone"
         began = time.monotonic()
         subprocess.run(["git", "clone", "--quiet", ROOT, clone], check=True)
         cloned = time.monotonic() - began

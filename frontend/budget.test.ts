@@ -18,15 +18,15 @@ beforeAll(async () => {
   }
 }, 60_000)
 
-/** "entry" is all that runs on each page; a chunk that is loaded on demand goes by its package. */
+/** Returns "entry" for scripts that every page runs, and a package's name for chunks on demand. */
 function kindOf(file: { type: string; fileName: string; isDynamicEntry?: boolean }): string {
   if (file.type !== "chunk") return file.fileName.replace(/.*\./, "")
   if (!file.isDynamicEntry) return "entry"
   return file.fileName.replace(/^assets\/|-[^-]*$/g, "")
 }
 
-// What a first visit fetches, as a server sends it, and what some pages load on demand.
-// Tighten when there is room; never loosen.
+// Compressed sizes of what a first visit downloads, and of what some pages load on demand.
+// Tighten them if there is room; never loosen them.
 test.each([
   ["entry", 36 * KB],
   ["css", 18 * KB],

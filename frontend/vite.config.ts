@@ -3,11 +3,11 @@ import { loadEnv } from "vite"
 import { defineConfig } from "vitest/config"
 
 export default defineConfig(({ mode }) => {
-  // From the environment, or from the .env file at the root of the repository as Django does.
+  // From the environment or the .env file in the repository's root, as in Django.
   const port = Number(loadEnv(mode, "..", "VITE_").VITE_PORT ?? 8001)
 
   return {
-    // Equals Django's STATIC_URL: the development server then serves the same paths.
+    // The same as Django's STATIC_URL, so that the development server serves the same paths.
     base: "/static/",
     plugins: [tailwindcss()],
     build: {
@@ -19,7 +19,7 @@ export default defineConfig(({ mode }) => {
       host: "127.0.0.1",
       port,
       strictPort: true,
-      // Pages come from Django, so the assets that CSS names need the full address.
+      // Pages come from Django, so assets referenced in CSS need absolute URLs.
       origin: `http://localhost:${port}`,
     },
     test: { environment: "happy-dom" },

@@ -1,5 +1,5 @@
-# The application as it runs in production: code with its bytecode, static files, the front end's
-# manifest, and one command. Neither tests nor what is for development only.
+# The application as deployed: code with bytecode, static files, the front end's manifest, and one
+# command. It contains neither tests nor development tools.
 {
   lib,
   runCommand,
@@ -24,7 +24,7 @@ runCommand "dovetail"
     cp -r --no-preserve=mode $src $out/project
     cd $out/project
 
-    # The settings look for both where a checkout has them. Of the built front end, only the manifest
+    # The settings expect both where a checkout has them. Of the built front end, only the manifest
     # is read at run time; the rest is served from staticfiles.
     cp -r --no-preserve=mode ${frontend}/. $out/frontend/dist
     export PYTHONDONTWRITEBYTECODE=1 DJANGO_SETTINGS_MODULE=config.settings.production
@@ -34,7 +34,7 @@ runCommand "dovetail"
     python manage.py collectstatic --noinput --verbosity=0
     find $out/frontend/dist -mindepth 1 -maxdepth 1 ! -name .vite -exec rm -r {} +
 
-    # By hash and never compared with the source: the store's files all have one time, and stay.
+    # Hash-based and unchecked: files in the store all have the same timestamp, and never change.
     python -m compileall -q --invalidation-mode unchecked-hash $out/project
 
     { echo "#!${environment}/bin/python" && cat ${./entrypoint.py}; } >$out/bin/dovetail

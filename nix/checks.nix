@@ -1,4 +1,4 @@
-# What `nix flake check` builds, besides the packages.
+# The checks that `nix flake check` builds, besides the packages.
 {
   lib,
   pkgs,
@@ -11,29 +11,47 @@
 let
   tree = lib.fileset.toSource {
     root = ../.;
+    # Tests read all of the repository: the pages at its root name files everywhere.
     fileset = lib.fileset.unions [
       ../.ci
+      ../.editorconfig
       ../.env.example
+      ../.envrc
+      ../.gitattributes
+      ../.gitignore
+      ../.pre-commit-config.yaml
+      ../.vscode
+      ../AGENTS.md
+      ../CHANGELOG.md
+      ../CONTRIBUTING.md
+      ../LICENSE
+      ../README.md
+      ../SECURITY.md
+      ../benchmarks
+      ../bin
       ../docs
       ../flake.lock
       ../flake.nix
-      ../frontend/package-lock.json
-      ../frontend/package.json
+      (lib.fileset.difference ../frontend (
+        lib.fileset.unions [
+          (lib.fileset.maybeMissing ../frontend/node_modules)
+          (lib.fileset.maybeMissing ../frontend/dist)
+        ]
+      ))
       ../nix
       ../process-compose.yaml
       ../project
       ../pyproject.toml
-      ../README.md
       ../tests
       ../uv.lock
     ];
   };
   check =
     name: inputs: script:
-    pkgs.runCommand "dovetail-check-${name}"
+    pkgs.runCommand "check-${name}"
       {
         nativeBuildInputs = [ developmentEnvironment ] ++ inputs;
-        # tests listen on and connect to 127.0.0.1, which macOS' sandbox has to be asked for
+        # tests use 127.0.0.1, which the macOS sandbox blocks by default
         __darwinAllowLocalNetworking = true;
       }
       ''
@@ -57,30 +75,31 @@ in
   '';
   types = check "types" [ ] "mypy --cache-dir=/dev/null";
 
-  # The suite on a ParadeDB that is gone afterwards; without what starts servers or a browser, and
-  # what downloads for the other way in.
+  # The tests on a throwaway ParadeDB, without those that start servers or a browser, and without
+  # those that download the embedded programs.
   tests = check "tests" services ''
-    initdb --pgdata=cluster --username=dovetail --auth=trust --no-sync >/dev/null
+    cluster=$TMPDIR/cluster
+    initdb --pgdata=$cluster --username=postgres --auth=trust --no-sync >/dev/null
     port=$(python -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
     for library in $(dirname $(readlink -f $(type -P postgres)))/../lib/pg_search.*; do
-      if [ -e $library ]; then echo "shared_preload_libraries = pg_search" >>cluster/postgresql.conf; fi
+      if [ -e $library ]; then echo "shared_preload_libraries = pg_search" >>$cluster/postgresql.conf; fi
     done
-    pg_ctl --pgdata=cluster --wait --log=cluster/log --options="-c listen_addresses=127.0.0.1 -c port=$port \
+    pg_ctl --pgdata=$cluster --wait --log=$cluster/log --options="-c listen_addresses=127.0.0.1 -c port=$port \
       -c unix_socket_directories= -c fsync=off -c max_connections=200" start >/dev/null
-    trap 'pg_ctl --pgdata=cluster --mode=immediate stop >/dev/null' EXIT
-    export DATABASE_URL=postgres://dovetail@127.0.0.1:$port/postgres
+    trap 'pg_ctl --pgdata=$cluster --mode=immediate stop >/dev/null' EXIT
+    export DATABASE_URL=postgres://postgres@127.0.0.1:$port/postgres
     ln -s ${frontend.dist} frontend/dist
     pytest -p no:cacheprovider -q -m "not e2e and not stack" \
       --ignore=tests/cable --ignore=tests/dovetail/devtools/embedded --ignore=tests/dovetail/devtools/stack --ignore=tests/stack
   '';
 
   shell-scripts = check "shell-scripts" [ pkgs.shellcheck ] ''
-    shellcheck nix/services/*.sh .ci/run .ci/nix
+    shellcheck nix/services/*.sh .ci/run .ci/nix bin/*
   '';
   nix-format = check "nix-format" [ pkgs.nixfmt ] ''
     status=0
     nixfmt --check flake.nix nix/*.nix || status=$?
-    # 127: the stand-in for nixpkgs of .ci/nix has only its name
+    # 127: .ci/nix replaces nixpkgs with a stand-in that has no nixfmt
     if [ $status != 0 ] && [ $status != 127 ]; then exit $status; fi
   '';
   process-compose = check "process-compose" [ pkgs.process-compose ] ''

@@ -1,4 +1,4 @@
-# Everything that the flake offers for one system.
+# Everything the flake provides for one system.
 {
   lib,
   pkgs,
@@ -43,12 +43,12 @@ let
 
   inCheckout = ''
     if [ ! -e process-compose.yaml ]; then
-      echo "error: run this in the root of a checkout of Dovetail; there is no process-compose.yaml here." >&2
+      echo "error: there is no process-compose.yaml here: run this in the root of a checkout." >&2
       exit 1
     fi
   '';
   stack = pkgs.writeShellApplication {
-    name = "dovetail-stack";
+    name = "stack";
     runtimeInputs = services ++ [
       developmentEnvironment
       nodejs
@@ -63,7 +63,7 @@ let
     '';
   };
   update = pkgs.writeShellApplication {
-    name = "dovetail-update";
+    name = "update";
     runtimeInputs = [ pkgs.jq ];
     text = ''
       ${inCheckout}
@@ -71,9 +71,9 @@ let
       ${lib.getExe frontend.writeRecord}
       after=$(jq -r .hash nix/npm-tarballs.json)
       if [ "$before" = "$after" ]; then
-        echo "The npm packages are those that nix/npm-tarballs.json already names."
+        echo "nix/npm-tarballs.json is up to date."
       else
-        echo "The npm packages have changed: nix/npm-tarballs.json now says $after (was $before). Commit it with the lock."
+        echo "Updated the hash in nix/npm-tarballs.json from $before to $after. Commit it with the lock file."
       fi
     '';
   };
@@ -103,7 +103,7 @@ in
     update = {
       type = "app";
       program = lib.getExe update;
-      meta.description = "Renew nix/npm-tarballs.json after a change of frontend/package-lock.json";
+      meta.description = "Update nix/npm-tarballs.json after a change to frontend/package-lock.json";
     };
   };
   checks =

@@ -1,15 +1,15 @@
-# ruff: noqa: INP001 - a program, installed by app.nix
-"""The image's one command: `dovetail ROLE [ARGUMENT...]`.
+# ruff: noqa: INP001 - a script, installed by app.nix
+"""The command of the image: `ROLE [ARGUMENT...]`.
 
-The roles:
+Roles:
 
-    web       the web server, on PORT (8000), with WEB_CONCURRENCY processes (2)
-    worker    runs tasks
-    beat      sends the tasks of the schedule; run one, never more
-    migrate   brings the database up to date, and ends
-    manage    any command of Django's manage.py
+    web       the web server, on PORT (default 8000) with WEB_CONCURRENCY processes (default 2)
+    worker    runs background tasks
+    beat      sends scheduled tasks; never run more than one
+    migrate   applies database migrations and exits
+    manage    runs any Django command
 
-Further arguments go to the program behind the role.
+Further arguments are passed to the role's program.
 """
 
 import os
@@ -19,10 +19,10 @@ from pathlib import Path
 
 
 def number(name: str, default: int, *, most: int) -> str:
-    """Return a whole number from the environment.
+    """Return a whole number from the environment, as a string.
 
     Raises:
-        SystemExit: it is none, or out of bounds.
+        SystemExit: the value is not a whole number, or out of range.
     """
     value = os.environ.get(name) or str(default)
     if not value.isdecimal() or not 1 <= int(value) <= most:
@@ -32,11 +32,11 @@ def number(name: str, default: int, *, most: int) -> str:
 
 def web() -> list[str]:
     workers = number("WEB_CONCURRENCY", 2, most=512)
-    server = ["granian", "--interface", "asgi", "--host", "0.0.0.0"]  # noqa: S104 - a container's
+    server = ["granian", "--interface", "asgi", "--host", "0.0.0.0"]  # noqa: S104 - in a container
     server += ["--port", number("PORT", 8000, most=65535), "--workers", workers]
-    # Granian's allocator then takes 4 KiB less for every socket: docs/realtime.md.
+    # Granian's allocator then uses 4 KiB less per socket; see benchmarks/README.md.
     os.environ.setdefault("_RJEM_MALLOC_CONF", "cache_oblivious:false")
-    # Without a limit, a worker that is told to stop while it still starts never ends.
+    # Without a limit, a worker told to stop while it is still starting never stops.
     return [*server, "--workers-kill-timeout", "20s", "config.asgi:application"]
 
 
@@ -45,7 +45,7 @@ def worker() -> list[str]:
 
 
 def beat() -> list[str]:
-    # /tmp is the one folder it may write to.
+    # /tmp is the only writable folder.
     return [*worker()[:3], "beat", "--loglevel=INFO", "--schedule=/tmp/beat", "--pidfile="]
 
 
@@ -70,11 +70,11 @@ def main() -> None:
             sys.stdout.write(__doc__)
             return
         case [name, *_]:
-            sys.exit(f"error: there is no role {name!r}; the roles are {', '.join(ROLES)}.")
+            sys.exit(f"error: unknown role {name!r}; the roles are {', '.join(ROLES)}.")
         case _:
-            sys.exit(f"error: which role? The roles are {', '.join(ROLES)}.")
+            sys.exit(f"error: no role given; the roles are {', '.join(ROLES)}.")
     os.chdir(Path(__file__).parents[1] / "project")
-    os.execvp(command[0], command)  # noqa: S606 - becomes the program, so signals reach it
+    os.execvp(command[0], command)  # noqa: S606 - so that signals reach the program
 
 
 if __name__ == "__main__":

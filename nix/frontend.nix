@@ -1,4 +1,4 @@
-# frontend/dist, its checks and its tests, offline, with the packages that package-lock.json pins.
+# frontend/dist, its checks and its tests, built offline with the packages in package-lock.json.
 {
   lib,
   stdenvNoCC,
@@ -15,7 +15,7 @@ let
   fileOf =
     path: entry: "${lib.replaceStrings [ "/" ] [ "+" ] (nameOf path entry)}@${entry.version}.tgz";
   allows = allowed: names: allowed == [ ] || lib.any (name: lib.elem name allowed) names;
-  # What a supported machine could install; npm looks at nothing else.
+  # The packages that a supported machine may install; npm ignores the others.
   isWanted =
     entry:
     entry ? integrity
@@ -38,14 +38,15 @@ let
   );
   wantedDigest = builtins.hashString "sha256" wantedJSON;
 
-  # The lock records integrity but no addresses, so npm itself fetches by name and version. Nix would
-  # take an old folder for a new lock, or report two hashes: the record says first that it is stale.
+  # The lock has hashes but no URLs, so npm itself fetches packages by name and version. Check the
+  # record first, for a clear error: with a changed lock, Nix would reuse the old result or only report
+  # a hash mismatch.
   tarballs =
     if record.wanted != wantedDigest then
       throw "frontend/package-lock.json has changed since nix/npm-tarballs.json was written: run `nix run .#update` and commit the result."
     else
       stdenvNoCC.mkDerivation {
-        name = "dovetail-npm-tarballs";
+        name = "npm-tarballs";
         dontUnpack = true;
         nativeBuildInputs = [
           nodejs
@@ -78,7 +79,7 @@ let
   );
 
   modules = stdenvNoCC.mkDerivation {
-    name = "dovetail-node-modules";
+    name = "node-modules";
     dontUnpack = true;
     nativeBuildInputs = [ nodejs ];
     buildPhase = ''
@@ -92,7 +93,7 @@ let
     dontFixup = true;
   };
 
-  # biome's own build for Linux needs the dynamic loader of an ordinary system; this one is static.
+  # biome's default Linux build needs a dynamic loader missing under Nix; this build is static.
   staticBiome = lib.optionalString stdenvNoCC.hostPlatform.isLinux ''
     tar -xzf ${tarballs}/@biomejs+cli-linux-${
       if stdenvNoCC.hostPlatform.isAarch64 then "arm64" else "x64"
@@ -104,7 +105,7 @@ let
     name: phases:
     stdenvNoCC.mkDerivation (
       {
-        name = "dovetail-frontend${name}";
+        name = "frontend${name}";
         src = lib.fileset.toSource {
           root = ../.;
           fileset = lib.fileset.unions [
@@ -114,9 +115,10 @@ let
                 (lib.fileset.maybeMissing ../frontend/dist)
               ]
             ))
-            # Tailwind takes the names of classes from templates and from Python.
+            # Tailwind scans templates and Python for class names.
             ../project/templates
             (lib.fileset.fileFilter (file: file.hasExt "py" || file.hasExt "html") ../project/apps)
+            (lib.fileset.fileFilter (file: file.hasExt "py" || file.hasExt "html") ../project/dovetail)
           ];
         };
         nativeBuildInputs = [ nodejs ];
@@ -124,7 +126,7 @@ let
         postUnpack = ''
           export HOME=$TMPDIR
           sourceRoot=$sourceRoot/frontend
-          # a copy: Vite writes the places of linked files into its manifest
+          # copied, because Vite writes the paths of symlinked files into its manifest
           cp -r --no-preserve=ownership ${modules}/node_modules $sourceRoot
           chmod -R u+w $sourceRoot/node_modules
         '';

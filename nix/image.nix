@@ -1,4 +1,4 @@
-# The OCI image. `image` is a file for `docker load -i`, `imageStream` a program that writes the same.
+# The OCI image. `image` is a file for `docker load -i`; `imageStream` is a script that streams it.
 {
   lib,
   pkgs,
@@ -7,7 +7,7 @@
   revision,
 }:
 let
-  user = "65532"; # "nonroot", as other images without a shell number it
+  user = "65532"; # the usual "nonroot" id of images without a shell
   accounts = pkgs.runCommand "accounts" { } ''
     mkdir -p $out/etc
     echo 'dovetail:x:${user}:${user}:dovetail:/tmp:/sbin/nologin' >$out/etc/passwd
@@ -22,7 +22,7 @@ let
       accounts
       pkgs.dockerTools.caCertificates
     ];
-    # /data takes a volume for uploads; it is open to all because no layer can give it to an owner.
+    # /data is the mount point for uploads; world-writable, because layers cannot set its owner.
     extraCommands = "mkdir -m 1777 tmp data";
     maxLayers = 100;
     config = {
@@ -49,7 +49,7 @@ let
         "org.opencontainers.image.description" = "Django with its static files; roles: web, worker, beat, migrate, manage";
         "org.opencontainers.image.revision" = revision;
       };
-      # For `web`; Docker reads it, OCI has no place for it: an orchestrator needs its own probe.
+      # For `web`. OCI has no health checks, so only Docker reads it: orchestrators need a probe.
       Healthcheck = {
         Test = [
           "CMD"

@@ -1,12 +1,12 @@
-// npm-tarballs.mjs WANTED.json OUT: fetch packages by name and version with npm itself, since
-// package-lock.json records no addresses, and check each against the integrity that it does record.
+// npm-tarballs.mjs WANTED.json OUT: fetch packages by name and version with npm, because
+// package-lock.json has no URLs, and check each one against its integrity hash in the lock.
 import { execFileSync } from "node:child_process"
 import { createHash } from "node:crypto"
 import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 
-const AT_ONCE = 40 // packages an npm process: fewer starts, and no line too long for the system
+const AT_ONCE = 40 // packages per npm process: few processes, and a short enough command line
 
 const [wantedFile, out] = process.argv.slice(2)
 const wanted = new Map(JSON.parse(readFileSync(wantedFile, "utf8")).map((one) => [one.spec, one]))
@@ -28,11 +28,11 @@ for (let first = 0; first < specs.length; first += AT_ONCE) {
     const tarball = join(work, packed.filename.replace(/^@/, "").replace("/", "-"))
     const [algorithm, digest] = integrity.split(" ")[0].split(/-(.*)/)
     if (createHash(algorithm).update(readFileSync(tarball)).digest("base64") !== digest) {
-      throw new Error(`${spec} is not what frontend/package-lock.json says`)
+      throw new Error(`${spec} does not match its integrity hash in frontend/package-lock.json`)
     }
     copyFileSync(tarball, join(out, file))
     wanted.delete(spec)
   }
 }
 rmSync(work, { recursive: true })
-if (wanted.size) throw new Error(`not fetched: ${[...wanted.keys()].join(", ")}`)
+if (wanted.size) throw new Error(`Packages not fetched: ${[...wanted.keys()].join(", ")}`)

@@ -1,4 +1,4 @@
-# Python, and two environments out of uv.lock: what runs in production, and what development adds.
+# Python, and two environments from uv.lock: production, and development.
 {
   lib,
   pkgs,
@@ -6,9 +6,9 @@
   uv2nix,
 }:
 let
-  # nixpkgs' Python names a shell in the store, for subprocess(shell=True): with it, every image has
-  # one. This is the same Python without it, and without what only Python's own development needs.
-  # (macOS refuses a program that was changed after its signing, and has no image: there, as it is.)
+  # nixpkgs' Python refers to a shell in the store for subprocess(shell=True), which would put that
+  # shell into the image. This is the same Python without that reference, its test suite and its
+  # build files. On macOS it is unchanged: there is no image, and modified programs fail signing.
   interpreter = if pkgs.stdenv.hostPlatform.isLinux then slim else pkgs.python313;
   slim =
     let
@@ -19,7 +19,7 @@ let
         inherit original;
         inherit (original) pname version;
         passthru = original.passthru // {
-          inherit (original) stdenv; # the wheels that fit are chosen by its C library
+          inherit (original) stdenv; # its C library determines which wheels fit
           interpreter = "${slim}/bin/${original.executable}";
           pythonOnBuildForHost = slim;
         };
@@ -32,7 +32,7 @@ let
         lib=$(echo $out/lib/python3.*)
         rm -rf $lib/{test,idlelib,ensurepip,tkinter,turtledemo} $lib/config-* $out/share $out/bin/{*-config,idle*}
         sed -i "s|'/nix/store/[^']*/bin/sh'|'/bin/sh'|" $lib/subprocess.py
-        # Programs too: the new path is as long as the old one, as the name is the same.
+        # This also works in binaries: the new path has the same name, and so the same length.
         for file in $(grep -rlE "$original|/nix/store/[0-9a-z]{32}-bash-" $out); do
           LC_ALL=C sed -i -E "s|$original|$out|g; s|/nix/store/[0-9a-z]{32}(-bash-)|/nix/store/$(printf 'e%.0s' {1..32})\1|g" $file
         done
@@ -40,18 +40,19 @@ let
           target=$(readlink $link)
           ln -sfn $out''${target#"$original"} $link
         done
-        # Anew, since the sources have changed; by hash, since all files of the store have one time.
+        # Recompile, because the sources have changed; hash-based, because all files in the store have
+        # the same timestamp.
         $out/bin/python3 -m compileall -q -f --invalidation-mode unchecked-hash $lib
       '';
 
   workspace = uv2nix.lib.workspace.loadWorkspace { workspaceRoot = ../.; };
   set = (pkgs.callPackage pyproject-nix.build.packages { python = interpreter; }).overrideScope (
-    # Every package of the lock has wheels, so nothing is compiled and no build system is needed.
+    # Every locked package has wheels, so nothing is compiled.
     workspace.mkPyprojectOverlay { sourcePreference = "wheel"; }
   );
 in
 {
   inherit interpreter;
-  environment = set.mkVirtualEnv "dovetail-environment" workspace.deps.default;
-  developmentEnvironment = set.mkVirtualEnv "dovetail-development-environment" workspace.deps.all;
+  environment = set.mkVirtualEnv "environment" workspace.deps.default;
+  developmentEnvironment = set.mkVirtualEnv "development-environment" workspace.deps.all;
 }

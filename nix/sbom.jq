@@ -1,4 +1,4 @@
-# Store paths, one a line, as a CycloneDX document.
+# Converts store paths, one per line, to a CycloneDX document.
 {
   bomFormat: "CycloneDX",
   specVersion: "1.5",

@@ -1,11 +1,11 @@
-# Bills of materials (CycloneDX): of the Python packages out of uv.lock, and of all that the image holds.
+# CycloneDX bills of materials: for the Python packages in uv.lock, and for everything in the image.
 {
   lib,
   pkgs,
   app,
   interpreter,
 }:
-pkgs.runCommand "dovetail-sbom"
+pkgs.runCommand "sbom"
   {
     nativeBuildInputs = [
       pkgs.uv
@@ -32,7 +32,7 @@ pkgs.runCommand "dovetail-sbom"
     cp $lockFiles/* .
     uv export --offline --frozen --no-dev --format cyclonedx1.5 --quiet >python.json
     mkdir $out
-    # Neither says anything about the packages, and both differ from build to build.
+    # Both differ from build to build, and say nothing about the packages.
     jq --sort-keys 'del(.serialNumber, .metadata.timestamp)' python.json >$out/python.cdx.json
     jq --raw-input --null-input --from-file ${./sbom.jq} $closure/store-paths >$out/closure.cdx.json
   ''

@@ -1,4 +1,4 @@
-# `nix develop`: everything in PATH, nothing downloaded or installed by entering it.
+# `nix develop`: everything on PATH; entering it downloads and installs nothing.
 {
   pkgs,
   services,
@@ -16,7 +16,7 @@ pkgs.mkShellNoCC {
     pkgs.nixfmt-tree
     pkgs.git
   ];
-  # The environment comes out of uv.lock through Nix: uv may lock and run, never install.
+  # Nix builds the environment from uv.lock: uv may lock and run, but never install.
   UV_PROJECT_ENVIRONMENT = developmentEnvironment;
   UV_NO_SYNC = "1";
   UV_PYTHON = interpreter.interpreter;

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Runs Django's commands. `manage.py up` starts everything."""
+"""Runs Django's management commands. `manage.py up` starts everything."""
 
 import os
 import sys
 
-if sys.version_info < (3, 11):  # noqa: UP036 - the sentence below is for those who run an older one
-    sys.exit("error: This project needs Python 3.11 or newer. Install it and run this again.")
+if sys.version_info < (3, 11):  # noqa: UP036 - older versions must still get the message below
+    sys.exit("error: This project needs Python 3.11 or newer. Install it and try again.")
 
 
 def main() -> None:
@@ -13,10 +13,10 @@ def main() -> None:
     try:
         from django.core.management import execute_from_command_line  # noqa: PLC0415
     except ImportError:
-        sys.exit("error: Django is not installed here. Start with `uv run project/manage.py`.")
-    from config.startup import refuse_in_one_sentence  # noqa: PLC0415
+        sys.exit("error: Django is not installed. Run `uv run project/manage.py` instead.")
+    from config.startup import one_line_errors  # noqa: PLC0415
 
-    with refuse_in_one_sentence():
+    with one_line_errors():
         execute_from_command_line(sys.argv)
 
 

@@ -1,4 +1,4 @@
-"""What every test stands on: services of its own and a database a worker."""
+"""Services for the test session, and a database for each worker."""
 
 import fcntl
 import os
@@ -18,14 +18,14 @@ from config import env
 from dovetail.devtools.embedded.testing import throwaway_postgres, throwaway_valkey
 from dovetail.devtools.errors import SetupError
 
-BROKER_DATABASE = 15  # the last one of a Valkey server's
+BROKER_DATABASE = 15  # the last of a Valkey server's databases
 SERVICES = pytest.StashKey[ExitStack]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Start what the environment does not name, once a session; workers inherit the addresses."""
+    """Start the services that are not configured, once per session; workers inherit their URLs."""
     if hasattr(config, "workerinput"):
-        _use_a_cache_of_its_own(config.workerinput["workerid"])
+        _use_separate_cache(config.workerinput["workerid"])
         return
     if config.option.collectonly or config.option.help:
         return
@@ -40,7 +40,7 @@ def pytest_configure(config: pytest.Config) -> None:
             os.environ.setdefault("CELERY_BROKER_URL", f"{url}/{BROKER_DATABASE}")
     except SetupError as error:
         raise pytest.UsageError(str(error)) from error
-    # Without workers the settings are those of this process, read before it came here.
+    # Without workers, the tests run in this process, whose settings are already loaded.
     connection.settings_dict.update(env.database("DATABASE_URL"))
     settings.CACHES["default"]["LOCATION"] = os.environ["VALKEY_URL"]
 
@@ -50,15 +50,15 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         services.close()
 
 
-def _use_a_cache_of_its_own(worker: str) -> None:
-    """Move a worker to a database of the server where no other one clears what it counts."""
+def _use_separate_cache(worker: str) -> None:
+    """Give a worker its own Valkey database, so that other workers do not clear its counters."""
     server = str(settings.CACHES["default"]["LOCATION"]).rpartition("/")[0]
     number = int(worker.removeprefix("gw")) % BROKER_DATABASE
     settings.CACHES["default"]["LOCATION"] = f"{server}/{number}"
 
 
 @contextmanager
-def _one_at_a_time(path: Path) -> Iterator[None]:
+def _locked(path: Path) -> Iterator[None]:
     with path.open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
@@ -71,14 +71,14 @@ def django_db_setup(
     worker_id: str,
     testrun_uid: str,
 ) -> Iterator[None]:
-    """Migrate one database a session and copy it for each worker, as `manage.py test` does."""
+    """Migrate one database per session and clone it for each worker, as `manage.py test` does."""
     creation: Any = connection.creation
     name = connection.settings_dict["NAME"]
     template = f"test_{name}_{testrun_uid[:8]}"
     connection.settings_dict["TEST"]["NAME"] = template
     lock = tmp_path_factory.getbasetemp().parent / "template.lock"
     with django_db_blocker.unblock():
-        with _one_at_a_time(lock):
+        with _locked(lock):
             if not _exists(template):
                 creation.create_test_db(verbosity=0, autoclobber=True, serialize=False)
                 connection.close()
@@ -91,7 +91,7 @@ def django_db_setup(
     with django_db_blocker.unblock():
         connection.close()
         connection.settings_dict["NAME"] = name
-        with _one_at_a_time(lock), creation._nodb_cursor() as cursor:  # noqa: SLF001
+        with _locked(lock), creation._nodb_cursor() as cursor:  # noqa: SLF001
             cursor.execute(f'DROP DATABASE IF EXISTS "{copy}" WITH (FORCE)')
             cursor.execute(f'DROP DATABASE IF EXISTS "{template}" WITH (FORCE)')
 
@@ -105,15 +105,15 @@ def _exists(database: str) -> bool:
 
 @pytest.fixture(autouse=True)
 def _empty_cache() -> None:
-    """Rate limits and fragments of one test are not those of another."""
+    """Clear the cache, so that tests do not share rate limits and cached fragments."""
     cache.clear()
 
 
 @pytest.fixture(autouse=True)
-def _no_connection_left_behind() -> Iterator[None]:
-    """Close what asynchronous tests opened in the one thread that their queries run in.
+def _close_async_connections() -> Iterator[None]:
+    """Close the connections of the thread that runs the queries of asynchronous tests.
 
-    It outlives them, and a database that it is connected to can neither be copied nor switched.
+    The thread outlives the tests, and a database with open connections cannot be cloned or dropped.
     """
     yield
     SyncToAsync.single_thread_executor.submit(connections.close_all).result()

@@ -1,7 +1,7 @@
-"""Both search engines on one server, each with a database of its own.
+"""Fixtures that run tests on both search engines, each with its own database on the same server.
 
-The one of `postgres` has no pg_search, as on a plain PostgreSQL; both are made of the migrated test
-database by `search_index --ensure`, as after a move to another server.
+Both databases are copies of the migrated test database with indexes from `search_index --ensure`,
+as after a move to another server. The `postgres` one lacks pg_search, like plain PostgreSQL.
 """
 
 from collections.abc import Callable, Iterator
@@ -19,35 +19,35 @@ from dovetail.search import engine
 from dovetail.search.index import searchable_models
 
 ENGINES = ("paradedb", "postgres")
-Use = Callable[[str], Any]  # a context in which the connection is that of an engine
+Use = Callable[[str], Any]  # a context manager that takes the name of an engine
 
 
 @pytest.fixture(scope="session")
 def use_engine(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[Use]:
-    """Return what switches the connection to the database of an engine, for a while."""
+    """Return a context manager that connects to an engine's database."""
     del django_db_setup
     origin = connection.settings_dict["NAME"]
-    made: set[str] = set()
+    created: set[str] = set()
 
     @contextmanager
     def use(name: str) -> Iterator[None]:
-        wanted, settings.SEARCH_ENGINE = settings.SEARCH_ENGINE, name
+        previous, settings.SEARCH_ENGINE = settings.SEARCH_ENGINE, name
         try:
             with django_db_blocker.unblock():
-                if name not in made:
-                    _make(origin, name)
-                    made.add(name)
+                if name not in created:
+                    _create_database(origin, name)
+                    created.add(name)
                 _connect_to(f"{origin}_{name}")
             yield
         finally:
-            settings.SEARCH_ENGINE = wanted
+            settings.SEARCH_ENGINE = previous
             _connect_to(origin)
 
     yield use
     with django_db_blocker.unblock():
         _connect_to(origin)
-        for name in made:
-            _on_server(f'DROP DATABASE IF EXISTS "{origin}_{name}" WITH (FORCE)')
+        for name in created:
+            _execute_on_server(f'DROP DATABASE IF EXISTS "{origin}_{name}" WITH (FORCE)')
 
 
 @pytest.fixture(scope="class", params=ENGINES)
@@ -69,10 +69,10 @@ def on_postgres(use_engine: Use) -> Iterator[None]:
         yield
 
 
-def _make(origin: str, name: str) -> None:
+def _create_database(origin: str, name: str) -> None:
     connection.close()
-    _on_server(f'DROP DATABASE IF EXISTS "{origin}_{name}" WITH (FORCE)')
-    _on_server(f'CREATE DATABASE "{origin}_{name}" TEMPLATE "{origin}"')
+    _execute_on_server(f'DROP DATABASE IF EXISTS "{origin}_{name}" WITH (FORCE)')
+    _execute_on_server(f'CREATE DATABASE "{origin}_{name}" TEMPLATE "{origin}"')
     _connect_to(f"{origin}_{name}")
     with connection.cursor() as cursor:
         cursor.execute("SELECT 1 FROM pg_available_extensions WHERE name = 'pg_search'")
@@ -89,10 +89,10 @@ def _make(origin: str, name: str) -> None:
 def _connect_to(name: str) -> None:
     connection.close()
     connection.settings_dict["NAME"] = name
-    engine.forget()
+    engine.clear_cache()
 
 
-def _on_server(statement: str) -> None:
+def _execute_on_server(statement: str) -> None:
     creation: Any = connection.creation
     with creation._nodb_cursor() as cursor:  # noqa: SLF001
         cursor.execute(statement)

@@ -1,9 +1,9 @@
-"""Short ways to make what tests need, with every field that matters given by the test."""
+"""Factories for the objects that tests need. Tests set every field that matters to them."""
 
 import itertools
 from typing import Any
 
-from apps.articles.models import Article, Category
+from apps.articles.models import Article, Category, Comment
 from apps.users.models import User
 
 _numbers = itertools.count(1)
@@ -20,3 +20,9 @@ def make_article(author: User | None = None, *, published: bool = True, **fields
     if published:
         article.publish()
     return article
+
+
+def make_comment(article: Article, author: User | None = None, body: str = "Well cut.") -> Comment:
+    comment = Comment(article=article, author=author or make_user(), body=body)
+    comment.save()
+    return comment

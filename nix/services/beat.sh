@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Celery's clock, for run.sh.
+# Celery's scheduler, for run.sh.
 start() {
   cd project || exit
   exec celery -A config.celery beat --loglevel=INFO --schedule="${state:?}/beat" --pidfile=

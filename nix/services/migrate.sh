@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# migrate.sh: bring the database up to date, and fill an empty one with something to look at.
+# migrate.sh: migrate the database, and add demo data if it has no users.
 set -euo pipefail
 cd "$(dirname "$(readlink -f "$0")")/../../project"
 
 python manage.py migrate
 people=$(python manage.py shell --no-imports --command \
-  'from apps.users.models import User; print(User.objects.exists())')
+  'from django.contrib.auth import get_user_model as user; print(user().objects.exists())')
 if [ "$people" = False ]; then python manage.py demo; fi

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
-# RabbitMQ out of $DATA_DIR/services/rabbitmq, for run.sh; and, through rabbitmqctl.sh, its tools.
-# It takes RABBITMQ_PORT and the twelve ports behind it: one for other nodes, one for its own epmd
-# (the Erlang port mapper: a common one would serve every checkout), ten for its tools.
+# RabbitMQ in $DATA_DIR/services/rabbitmq, for run.sh and, for its tools, rabbitmqctl.sh.
+# It takes RABBITMQ_PORT and the twelve ports after it: one for other nodes, one for a private epmd
+# (the Erlang port mapper, which checkouts would otherwise share), and ten for its tools.
 base=${state:?}/rabbitmq
 
 prepare() {
@@ -11,7 +11,7 @@ prepare() {
   echo 'log.console.level = warning' >"$base/rabbitmq.conf"
 }
 
-surroundings() {
+configure() {
   export HOME=$base # the Erlang cookie is kept there
   export RABBITMQ_NODENAME=dovetail@localhost
   export RABBITMQ_NODE_IP_ADDRESS=127.0.0.1 RABBITMQ_NODE_PORT=$RABBITMQ_PORT
@@ -27,11 +27,11 @@ surroundings() {
 }
 
 start() {
-  surroundings
+  configure
   exec rabbitmq-server
 }
 
-# epmd outlives its node. Request 107 ("kill") ends it, and it grants that when no node is left.
+# epmd outlives its node. Request 107 ("kill") stops it once no node is left.
 finish() {
   { exec 3<>"/dev/tcp/127.0.0.1/$((RABBITMQ_PORT + 2))" && printf '\0\1k' >&3; } 2>/dev/null || true
 }

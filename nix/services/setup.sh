@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# setup.sh: once PostgreSQL runs, create what the application needs in it, and write where the
-# services are to $DATA_DIR/up.json, from which the development settings take them.
+# setup.sh: once PostgreSQL runs, create the application's database and extension, and write the
+# addresses of the services to $DATA_DIR/up.json, where the development settings find them.
 set -euo pipefail
 cd "$(dirname "$(readlink -f "$0")")/../.."
-DATA_DIR=$(cd "$DATA_DIR" && pwd) # .env may give it relative to the checkout
+DATA_DIR=$(cd "$DATA_DIR" && pwd) # .env may contain a path relative to the checkout
 
 export PGHOST=127.0.0.1 PGPORT=$POSTGRES_PORT PGUSER=dovetail PGPASSFILE=$DATA_DIR/services/pgpass
 query() { psql --no-psqlrc --quiet --tuples-only --no-align --command "$@"; }
@@ -15,7 +15,7 @@ if [ -n "$(query "SELECT 1 FROM pg_available_extensions WHERE name = 'pg_search'
   PGOPTIONS="--client-min-messages=warning" query "CREATE EXTENSION IF NOT EXISTS pg_search" dovetail
   echo "PostgreSQL $(query "SHOW server_version" dovetail) with pg_search"
 else
-  echo "PostgreSQL $(query "SHOW server_version" dovetail) without pg_search: search runs on PostgreSQL's own"
+  echo "PostgreSQL $(query "SHOW server_version" dovetail) without pg_search: using PostgreSQL's built-in search"
 fi
 
 umask 077

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Valkey, for run.sh. It holds what can be lost, so it writes nothing to disk.
+# Valkey, for run.sh. Its data is disposable, so it writes nothing to disk.
 prepare() {
   free_port VALKEY_PORT
   mkdir -p "${state:?}/valkey"

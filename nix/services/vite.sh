@@ -1,9 +1,9 @@
 # shellcheck shell=bash
-# Vite's server, for run.sh, on the packages that frontend/package-lock.json pins.
+# Vite's dev server, for run.sh, with the packages in frontend/package-lock.json.
 prepare() {
   free_port VITE_PORT
   cd frontend || exit
-  # the same mark as `manage.py up` leaves, so that neither installs what the other has
+  # the marker that `manage.py up` also uses, so that packages are installed only once
   local mark=node_modules/.installed-from wanted
   wanted=$(sha256sum package-lock.json | cut -d' ' -f1)
   if [ "$(cat "$mark" 2>/dev/null)" != "$wanted" ]; then

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# web-ready.sh: whether the web server serves. It asks for a page until one came, and then only
-# whether the port is open: a request a second would fill the access log.
+# web-ready.sh: succeed if the web server is ready. After the first successful request, it only
+# checks that the port is open: a request every second would fill the access log.
 set -euo pipefail
 
 exec 3<>"/dev/tcp/127.0.0.1/$PORT"

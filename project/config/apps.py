@@ -2,7 +2,7 @@ from django.apps import AppConfig
 
 
 class ProjectConfig(AppConfig):
-    """The project itself as an app, so that shared tasks go through its Celery application."""
+    """The project as an app, which makes `@shared_task` use its Celery app."""
 
     name = "config"
 

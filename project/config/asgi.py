@@ -1,20 +1,20 @@
 import os
 
-from config.startup import refuse_in_one_sentence
+from config.startup import one_line_errors
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.production")
 
-with refuse_in_one_sentence():
+with one_line_errors():
     from config import env
 
     env.use_defaults({"DATABASE_POOL_SIZE": "8"})
 
     from django.core.asgi import get_asgi_application
 
-    django = get_asgi_application()  # first: what follows needs the applications loaded
+    django = get_asgi_application()  # first: the imports below need the apps loaded
 
     from dovetail.cable.asgi import with_cable
-    from dovetail.cable.drain import say_goodbye_on_stop
+    from dovetail.cable.drain import drain_on_sigterm
     from dovetail.http.lifespan import with_lifespan
 
-    application = with_lifespan(with_cable(django), on_startup=say_goodbye_on_stop)
+    application = with_lifespan(with_cable(django), on_startup=drain_on_sigterm)

@@ -2,11 +2,11 @@ import os
 
 from celery import Celery
 
-from config.startup import refuse_in_one_sentence
+from config.startup import one_line_errors
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.production")
 
-with refuse_in_one_sentence():
+with one_line_errors():
     app = Celery("config", task_cls="celery.contrib.django.task:DjangoTask")
     app.config_from_object("django.conf:settings", namespace="CELERY")
     app.autodiscover_tasks()

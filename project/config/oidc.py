@@ -1,6 +1,6 @@
-"""OIDC_PROVIDERS: the identity providers of single sign-on, checked field by field.
+"""Parses OIDC_PROVIDERS, the identity providers for single sign-on.
 
-The fields are described in docs/sso.md. A wrong one stops the start with a sentence that names it.
+docs/sso.md describes the fields. An invalid one stops the start with an error that names it.
 """
 
 import difflib
@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from django.core.exceptions import ImproperlyConfigured
 
 NAME = "OIDC_PROVIDERS"
-TAKEN_IDS = {"github", "google"}  # accounts are told apart by provider and subject
+RESERVED_IDS = {"github", "google"}  # provider and subject identify an account
 CLAIMS = {
     "subject": "sub",
     "email": "email",
@@ -32,22 +32,22 @@ DEFAULTS: dict[str, Any] = {
 REQUIRED = ["id", "name", "issuer", "client_id"]
 SECRETS = ["client_secret", "client_secret_file"]
 KINDS = {
-    str: "text, and not empty",
-    list: "a list of texts",
-    dict: "an object of texts",
+    str: "a non-empty string",
+    list: "a list of non-empty strings",
+    dict: "an object with non-empty strings as values",
     bool: "true or false",
 }
 
 
 def parse(text: str, *, insecure: bool) -> list[dict[str, Any]]:
-    """Return the providers as allauth's `APPS`.
+    """Return the providers in the format of allauth's `APPS`.
 
     Args:
-        text: a JSON list; "" for none.
-        insecure: whether an issuer on localhost may speak plain HTTP, as in development.
+        text: a JSON list, or "" for no providers.
+        insecure: whether an issuer on localhost may use plain HTTP, as in development.
 
     Raises:
-        ImproperlyConfigured: with one sentence that names the field.
+        ImproperlyConfigured: a field is invalid; the message names it.
     """
     if not text.strip():
         return []
@@ -58,12 +58,12 @@ def parse(text: str, *, insecure: bool) -> list[dict[str, Any]]:
             f"{NAME} is not JSON (line {error.lineno}, column {error.colno}): {error.msg}."
         ) from error
     if not isinstance(entries, list):
-        raise ImproperlyConfigured(f"{NAME} must be a JSON list of objects, one a provider.")
+        raise ImproperlyConfigured(f"{NAME} must be a JSON list of objects, one per provider.")
     apps = [_app(entry, f"{NAME}[{at}]", insecure=insecure) for at, entry in enumerate(entries)]
     ids = [app["provider_id"] for app in apps]
     for at, provider_id in enumerate(ids):
         if provider_id in ids[:at]:
-            raise ImproperlyConfigured(f"{NAME}[{at}].id: {provider_id!r} is there twice.")
+            raise ImproperlyConfigured(f"{NAME}[{at}].id: {provider_id!r} is used twice.")
     return apps
 
 
@@ -74,14 +74,14 @@ def _app(entry: Any, where: str, *, insecure: bool) -> dict[str, Any]:
     for field in entry:
         if field not in known:
             near = difflib.get_close_matches(field, known, n=1)
-            hint = f"Did you mean {near[0]}?" if near else f"There are: {', '.join(known)}."
-            raise ImproperlyConfigured(f"{where}.{field} is no such field. {hint}")
+            hint = f"Did you mean {near[0]}?" if near else f"Known fields: {', '.join(known)}."
+            raise ImproperlyConfigured(f"{where}.{field} is not a known field. {hint}")
     values = DEFAULTS | entry
     for field in REQUIRED:
         _check(values, field, str, where)
     for field, default in DEFAULTS.items():
         _check(values, field, type(default), where)
-    _check_words(values, where)
+    _check_values(values, where)
     return {
         "provider_id": values["id"],
         "name": values["name"],
@@ -103,33 +103,33 @@ def _check(values: dict[str, Any], field: str, kind: type, where: str) -> None:
     if field not in values:
         raise ImproperlyConfigured(f"{where}.{field} is missing.")
     value = values[field]
-    fine = isinstance(value, kind) and value != ""
-    if fine and isinstance(value, list | dict):
+    valid = isinstance(value, kind) and value != ""
+    if valid and isinstance(value, list | dict):
         texts = value.values() if isinstance(value, dict) else value
-        fine = all(isinstance(text, str) and text for text in texts)
-    if not fine:
+        valid = all(isinstance(text, str) and text for text in texts)
+    if not valid:
         raise ImproperlyConfigured(f"{where}.{field} must be {KINDS[kind]}.")
 
 
-def _check_words(values: dict[str, Any], where: str) -> None:
-    if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,39}", values["id"]) or values["id"] in TAKEN_IDS:
+def _check_values(values: dict[str, Any], where: str) -> None:
+    if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,39}", values["id"]) or values["id"] in RESERVED_IDS:
         raise ImproperlyConfigured(
             f"{where}.id must be a short word of a-z, 0-9 and -, "
-            f"and not {' or '.join(sorted(TAKEN_IDS))}: it stands in addresses."
+            f"and not {' or '.join(sorted(RESERVED_IDS))}: it is part of URLs."
         )
-    if len(values["name"]) > 40:  # noqa: PLR2004 - as long as allauth's column
+    if len(values["name"]) > 40:  # noqa: PLR2004 - the length of allauth's column
         raise ImproperlyConfigured(f"{where}.name must have at most 40 characters.")
     if "openid" not in values["scopes"]:
         raise ImproperlyConfigured(f"{where}.scopes must contain openid.")
     for claim in values["claims"]:
         if claim not in CLAIMS:
             raise ImproperlyConfigured(
-                f"{where}.claims.{claim} is no such claim. There are: {', '.join(CLAIMS)}."
+                f"{where}.claims.{claim} is not a known claim. Known claims: {', '.join(CLAIMS)}."
             )
     for domain in values["email_domains"]:
         if not re.fullmatch(r"(?i)([a-z0-9-]+\.)+[a-z0-9-]+", domain):
             raise ImproperlyConfigured(
-                f"{where}.email_domains: {domain!r} must read like example.org."
+                f"{where}.email_domains: {domain!r} must look like example.org."
             )
 
 
@@ -137,13 +137,13 @@ def _issuer(issuer: str, where: str, *, insecure: bool) -> str:
     try:
         parts = urlsplit(issuer)
         local = insecure and parts.hostname in {"localhost", "127.0.0.1"}
-        good = bool(parts.hostname) and parts.port != 0 and not (parts.query or parts.fragment)
-    except ValueError:  # a port that is no number, a broken IPv6 address
-        good, local, parts = False, False, urlsplit("")
-    if not good or not (parts.scheme == "https" or (local and parts.scheme == "http")):
+        valid = bool(parts.hostname) and parts.port != 0 and not (parts.query or parts.fragment)
+    except ValueError:  # an invalid port or IPv6 address
+        valid, local, parts = False, False, urlsplit("")
+    if not valid or not (parts.scheme == "https" or (local and parts.scheme == "http")):
         raise ImproperlyConfigured(
-            f"{where}.issuer must read like https://login.example.org/realm, "
-            "as the provider's discovery document has it."
+            f"{where}.issuer must look like https://login.example.org/realm, "
+            "exactly as in the provider's discovery document."
         )
     return issuer
 
@@ -151,7 +151,9 @@ def _issuer(issuer: str, where: str, *, insecure: bool) -> str:
 def _secret(values: dict[str, Any], where: str) -> str:
     given = [field for field in SECRETS if field in values]
     if len(given) != 1:
-        raise ImproperlyConfigured(f"{where} must have client_secret or client_secret_file.")
+        raise ImproperlyConfigured(
+            f"{where} must have exactly one of client_secret and client_secret_file."
+        )
     _check(values, given[0], str, where)
     value: str = values[given[0]]
     if given[0] == "client_secret":
@@ -161,8 +163,8 @@ def _secret(values: dict[str, Any], where: str) -> str:
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         raise ImproperlyConfigured(
-            f"{where}.client_secret_file names {value}, not readable: {reason}."
+            f"{where}.client_secret_file: cannot read {value}: {reason}."
         ) from error
     if not secret:
-        raise ImproperlyConfigured(f"{where}.client_secret_file names {value}, which is empty.")
+        raise ImproperlyConfigured(f"{where}.client_secret_file: {value} is empty.")
     return secret

@@ -1,4 +1,4 @@
-"""How a process ends when its settings are wrong: one sentence, no traceback."""
+"""Ends a process with one sentence instead of a traceback when its configuration is wrong."""
 
 import sys
 from collections.abc import Iterator
@@ -10,14 +10,14 @@ from django.db import OperationalError
 
 
 @contextmanager
-def refuse_in_one_sentence() -> Iterator[None]:
-    """Turn a wrong setting, or a database that does not answer, into one line and status 1.
+def one_line_errors() -> Iterator[None]:
+    """Turn a wrong setting or an unavailable database into one line and exit status 1.
 
     Raises:
-        SystemExit: with the sentence, which Python prints on standard error.
+        SystemExit: with the line, which Python prints on standard error.
     """
     try:
-        # Django would keep this error for later and show it as a traceback.
+        # Read here, because Django would delay the error and show it as a traceback.
         _ = settings.INSTALLED_APPS
         yield
     except ImproperlyConfigured as error:
@@ -25,6 +25,6 @@ def refuse_in_one_sentence() -> Iterator[None]:
     except OperationalError as error:
         reason = str(error).strip().splitlines()[-1]
         sys.exit(
-            f"error: the database does not answer ({reason}). "
-            "Start it with `uv run project/manage.py up`, or set DATABASE_URL to one that runs."
+            f"error: The database is unavailable ({reason}). "
+            "Start it with `uv run project/manage.py up`, or set DATABASE_URL to a running one."
         )

@@ -1,5 +1,5 @@
 """The kit. An upgrade replaces this folder whole, so put your own code in `apps`.
 
-It imports neither `apps` nor `config`, and reads names and choices from `django.conf.settings`.
-Each part says in its docstring what it gives and how to use it.
+It imports neither `apps` nor `config`, and is configured through `django.conf.settings`. Each
+part's docstring says what it provides and how to use it.
 """

@@ -1,8 +1,12 @@
-"""Figures about rows: how many by value, by time and by size, percentiles, distinct values.
+"""Analytics over any QuerySet: counts by value and by period, histograms, percentiles.
 
-Each function takes any QuerySet. Where ParadeDB's index has the field, the answer comes from there;
-otherwise PostgreSQL counts. Both give the same, unless `approximate` allows the index to estimate.
-Rows without a value count for nothing.
+    from dovetail import analytics
+
+    analytics.count_by(Article.objects.all(), "category")  # [("design", 12), ("culture", 7)]
+    analytics.count_per(Article.objects.all(), "published_at", "week")
+
+If ParadeDB's index contains the field, the result comes from the index, otherwise from plain SQL.
+Both give the same result, unless `approximate` allows the index to estimate. Nulls are ignored.
 """
 
 from collections.abc import Iterator, Sequence
@@ -15,7 +19,7 @@ from django.db.models import Count
 from django.db.models.functions import Cast, Floor, Trunc
 from django.utils import timezone
 
-from dovetail.search.aggregates import field_of, figures, with_value
+from dovetail.search.aggregates import aggregate_in_index, local_field, without_nulls
 from dovetail.search.facets import count_by
 
 __all__ = ["count_by", "count_per", "distinct", "histogram", "percentiles"]
@@ -29,23 +33,23 @@ DAY = timedelta(days=1)
 def count_per(
     rows: Rows, field: str, period: Period, *, zone: tzinfo | None = None
 ) -> list[tuple[date, int]]:
-    """Count the rows by when they were.
+    """Return the number of rows per day, week, month, quarter or year.
 
     Args:
-        rows: what to count.
-        field: a DateTimeField of them.
-        period: weeks begin on Monday.
-        zone: where a day begins; by default in the current time zone.
+        rows: the rows to count.
+        field: the name of a DateTimeField.
+        period: the length of a period; weeks start on Monday.
+        zone: the time zone that sets when a day starts; by default the current one.
 
     Returns:
-        The first day of every period from the first row to the last, with its count, also where
-        that is 0.
+        Pairs of a period's first day and its count, without gaps from the first row's period to
+        the last row's.
     """
     zone = zone or timezone.get_current_timezone()
     days = _days(rows, field) if str(zone) == "UTC" or zone is UTC else None
     if days is None:
         truncated = Trunc(field, period, output_field=models.DateTimeField(), tzinfo=zone)
-        groups = with_value(rows, field).order_by().annotate(start=truncated).values("start")
+        groups = without_nulls(rows, field).order_by().annotate(start=truncated).values("start")
         days = [
             (start.date(), count)
             for start, count in groups.annotate(count=Count("*")).values_list("start", "count")
@@ -60,62 +64,67 @@ def count_per(
 
 
 def histogram(rows: Rows, field: str, width: float) -> list[tuple[float, int]]:
-    """Count the rows by how large they are.
+    """Return the number of rows per bucket of equal width.
 
     Args:
-        rows: what to count.
-        field: a number.
-        width: of a class, in the unit of the field; above 0.
+        rows: the rows to count.
+        field: the name of a numeric field.
+        width: the width of a bucket, in the unit of the field; above 0.
 
     Returns:
-        The least value of every class that has rows, and their number.
+        Pairs of a bucket's lower bound and its count, without empty buckets.
+
+    Raises:
+        ValueError: the width is not above 0.
     """
     if width <= 0:
-        raise ValueError(f"A class must have a width above 0, not {width}.")
-    if isinstance(field_of(rows, field), models.IntegerField):
+        raise ValueError(f"A histogram needs a bucket width above 0, not {width}.")
+    if isinstance(local_field(rows, field), models.IntegerField):
         request = {"histogram": {"interval": width, "min_doc_count": 1}}
-        if answer := figures(rows, field, request):
-            return [(bucket["key"], bucket["doc_count"]) for bucket in answer["buckets"]]
+        if result := aggregate_in_index(rows, field, request):
+            return [(bucket["key"], bucket["doc_count"]) for bucket in result["buckets"]]
     number = Cast(field, models.FloatField())
     groups = (
-        with_value(rows, field).order_by().annotate(least=Floor(number / width) * width)
-        .values("least").annotate(count=Count("*")).order_by("least")
+        without_nulls(rows, field).order_by().annotate(bound=Floor(number / width) * width)
+        .values("bound").annotate(count=Count("*")).order_by("bound")
     )  # fmt: skip
-    return list(groups.values_list("least", "count"))
+    return list(groups.values_list("bound", "count"))
 
 
 def percentiles(
     rows: Rows, field: str, percents: Sequence[float] = (50, 95, 99), *, approximate: bool = False
 ) -> dict[float, float]:
-    """Return below which value so many percent of the rows are.
+    """Return percentiles of a field.
 
     Args:
-        rows: what to look at.
-        field: a number.
-        percents: each from 0 to 100.
+        rows: the rows to evaluate.
+        field: the name of a numeric field.
+        percents: the percentiles to compute, each from 0 to 100.
         approximate: allow an estimate that is off by about 1 percent.
 
     Returns:
-        The value of each percent; nothing when there are no rows.
+        The value of each percentile; an empty dictionary if there are no rows.
     """
-    if approximate and isinstance(field_of(rows, field), models.IntegerField | models.FloatField):
-        answer = figures(rows, field, {"percentiles": {"percents": list(percents)}})
-        if answer and None not in answer["values"].values():
-            return {float(percent): value for percent, value in answer["values"].items()}
+    if approximate and isinstance(
+        local_field(rows, field), models.IntegerField | models.FloatField
+    ):
+        result = aggregate_in_index(rows, field, {"percentiles": {"percents": list(percents)}})
+        if result and None not in result["values"].values():
+            return {float(percent): value for percent, value in result["values"].items()}
     values = rows.order_by().aggregate(percentiles=Percentiles(field, percents))["percentiles"]
     return dict(zip(map(float, percents), values or [], strict=False))
 
 
 def distinct(rows: Rows, field: str, *, approximate: bool = False) -> int:
-    """Count the different values of a field.
+    """Return the number of distinct values of a field.
 
     Args:
-        rows: what to look at.
-        field: a field of them.
-        approximate: allow an estimate, which is good to a few percent.
+        rows: the rows to evaluate.
+        field: the name of a field.
+        approximate: allow an estimate that is off by a few percent.
     """
-    if approximate and (answer := figures(rows, field, {"cardinality": {}})):
-        return int(answer["value"])
+    if approximate and (result := aggregate_in_index(rows, field, {"cardinality": {}})):
+        return int(result["value"])
     return int(rows.order_by().aggregate(count=Count(field, distinct=True))["count"])
 
 
@@ -124,7 +133,7 @@ class Percentiles(models.Aggregate):
     template = "%(function)s(%(percents)s) WITHIN GROUP (ORDER BY %(expressions)s)"
 
     def __init__(self, field: str, percents: Sequence[float], **extra: Any) -> None:
-        # Written into the statement: numbers, and Django lets an aggregate have one argument.
+        # Part of the template, because Django takes a single expression here. They are numbers.
         shares = ", ".join(repr(float(percent) / 100) for percent in percents)
         number = Cast(field, models.FloatField())
         super().__init__(
@@ -136,16 +145,18 @@ class Percentiles(models.Aggregate):
 
 
 def _days(rows: Rows, field: str) -> list[tuple[date, int]] | None:
-    """Return the counts of all days in UTC as ParadeDB has them, or None."""
-    if not isinstance(field_of(rows, field), models.DateTimeField):
+    """Return the counts of all UTC days from ParadeDB's index, or None if only SQL has them."""
+    if not isinstance(local_field(rows, field), models.DateTimeField):
         return None
-    answer = figures(rows, field, {"date_histogram": {"fixed_interval": "1d", "min_doc_count": 1}})
-    if answer is None:
+    result = aggregate_in_index(
+        rows, field, {"date_histogram": {"fixed_interval": "1d", "min_doc_count": 1}}
+    )
+    if result is None:
         return None
-    # The number of a bucket has another origin in pg_search 0.24.1 and later; its text has not.
+    # Numeric keys have a different epoch from pg_search 0.24.1 on; their text form is stable.
     return [
         (datetime.fromisoformat(bucket["key_as_string"]).date(), bucket["doc_count"])
-        for bucket in answer["buckets"]
+        for bucket in result["buckets"]
     ]
 
 
@@ -164,7 +175,7 @@ def _start(day: date, period: Period) -> date:
 
 
 def _starts(first: date, last: date, period: Period) -> Iterator[date]:
-    """Yield the first day of every period from one to another."""
+    """Yield the first day of every period between two periods, both included."""
     longest = {"day": 1, "week": 7, "month": 31, "quarter": 92, "year": 366}[period]
     start = first
     while start <= last:

@@ -3,11 +3,11 @@ from dovetail.cable.streams import verify
 
 
 class TurboStreamsChannel(Channel):
-    """What `{% turbo_stream_from … %}` subscribes to: HTML that changes the page.
+    """The channel behind `{% turbo_stream_from … %}`, which delivers HTML that changes the page.
 
-    The signed name shows that a page of ours offered the stream to this person. Where that can
-    change while the page is open, a subclass asks the database in `is_allowed`, and whoever takes
-    the right away calls `broadcasting.reauthorize`.
+    The signed name proves that a page offered this stream to this user. If their access can change
+    while the page is open, check it in a subclass's `is_allowed`, and call
+    `broadcasting.reauthorize` when you take it away.
     """
 
     stream: str
@@ -18,7 +18,7 @@ class TurboStreamsChannel(Channel):
         if stream is None:
             raise Rejected
         self.stream = stream
-        # Joined before asked: a right that is taken away meanwhile cannot be overlooked.
+        # Join before checking, so that a revocation in between is not missed.
         await self.stream_from(stream)
         if not await self.is_allowed():
             raise Rejected

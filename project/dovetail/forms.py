@@ -1,7 +1,9 @@
-"""How every form is drawn: the templates of `templates/forms/` and the classes of DaisyUI.
+"""Renders every form with the templates in `templates/forms/` and DaisyUI's classes.
 
-`{{ form }}`, `{{ form.title.as_field_group }}`, `{{ form.title }}` and allauth's pages all follow
-from `settings.FORM_RENDERER`, so no form and no template names a class of its own.
+    FORM_RENDERER = "dovetail.forms.FormRenderer"
+
+`{{ form }}`, `{{ form.title.as_field_group }}`, `{{ form.title }}` and allauth's pages then look
+alike, without CSS classes in forms or templates.
 """
 
 from collections.abc import Mapping
@@ -20,10 +22,10 @@ COMPONENTS = {
 
 
 class BoundField(forms.BoundField):
-    """A field whose widget carries its component's class, and `-error` when it is invalid.
+    """A field whose widget has its component's class, and the `-error` variant if it is invalid.
 
-    The first invalid field also gets the focus, unless the form has something to say as a whole:
-    then its summary has it (templates/forms/form.html). This needs no script.
+    The first invalid field also gets focus, without a script, unless the form has errors as a
+    whole: then its error summary does (templates/forms/form.html).
     """
 
     def build_widget_attrs(
@@ -32,7 +34,7 @@ class BoundField(forms.BoundField):
         widget = widget or self.field.widget
         built: dict[str, Any] = super().build_widget_attrs(dict(attrs), widget)
         if isinstance(widget, forms.MultiWidget):
-            # Its parts may be of different kinds, and a class on the whole would reach each part.
+            # Its parts may need different classes, and a class on the whole is applied to each.
             for part in widget.widgets:
                 part.attrs["class"] = self._classes(part, part.attrs.get("class", ""))
         elif classes := self._classes(widget, built.get("class") or widget.attrs.get("class", "")):
@@ -61,14 +63,15 @@ class FormRenderer(TemplatesSetting):
 
 
 def component(widget: forms.Widget) -> str:
-    """Return the name of the DaisyUI component for a widget, "" where the widget needs none.
+    """Return the DaisyUI component of a widget, "" if it needs none.
 
     The options of RadioSelect and CheckboxSelectMultiple get theirs from
-    `templates/django/forms/widgets/input_option.html`: the class of the whole would reach each one.
+    `templates/django/forms/widgets/input_option.html`, since a class on the whole is applied to
+    each option.
     """
     if widget.is_hidden or isinstance(widget, forms.RadioSelect | forms.MultiWidget):
         return ""
     if isinstance(widget, forms.Textarea):
         return "textarea"
-    kind = getattr(widget, "input_type", None)  # also of Select and SelectDateWidget: "select"
+    kind = getattr(widget, "input_type", None)  # "select" for Select and SelectDateWidget
     return COMPONENTS.get(kind, "input") if kind else ""

@@ -1,4 +1,4 @@
-"""The kit's tasks, gathered in the module that Celery imports."""
+"""The kit's Celery tasks, in the module where Celery discovers them."""
 
 from dovetail.mail.tasks import deliver_mail
 from dovetail.turbo.tasks import render_broadcast

@@ -1,4 +1,4 @@
-"""A channel that uses all there is, for the client to meet."""
+"""A channel with every feature, for the real client to use."""
 
 from typing import Any
 

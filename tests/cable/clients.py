@@ -1,4 +1,4 @@
-"""The client of Rails, @rails/actioncable, driven from a test: in Node and in Chromium."""
+"""Drives Rails' client, @rails/actioncable, in Node and in Chromium."""
 
 import json
 import subprocess
@@ -18,7 +18,7 @@ HERE = Path(__file__).parent
 PACKAGE = settings.BASE_DIR / "frontend/node_modules/@rails/actioncable"
 ACTIONCABLE = PACKAGE / "app/assets/javascripts/actioncable.js"
 HARNESS = HERE / "harness.js"
-RECONNECT = 40  # seconds: the client looks every 6 to 12 whether its socket is stale
+RECONNECT = 40  # seconds; the client checks for a stale socket every 6 to 12
 
 
 class Runtime(Protocol):
@@ -32,7 +32,7 @@ class Node:
         kind = subprocess.run(
             [node, "-p", "typeof WebSocket"], capture_output=True, text=True, check=True
         ).stdout.strip()
-        # Before version 22 Node has one only on demand.
+        # Before version 22, Node needs a flag for it.
         flags = [] if kind == "function" else ["--experimental-websocket"]
         self.process = subprocess.Popen(
             [node, *flags, HERE / "node.mjs", ACTIONCABLE, HARNESS, url, f"sessionid={session}"],
@@ -53,7 +53,7 @@ class Node:
 
 
 class BrowserThread:
-    """Chromium in a thread of its own: where Playwright's loop runs, Django refuses to work."""
+    """Chromium in a separate thread, since Django refuses to run in a thread with an event loop."""
 
     def __init__(self) -> None:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="chromium")
@@ -82,7 +82,7 @@ class Chromium:
         if session:
             context.add_cookies([{"name": "sessionid", "value": session, "url": url}])
         page = context.new_page()
-        page.goto(f"{url}/livez")  # a page of the same origin, whatever it is
+        page.goto(f"{url}/livez")  # any page of the same origin
         page.add_script_tag(path=ACTIONCABLE)
         page.add_script_tag(path=HARNESS)
         return page
@@ -95,7 +95,7 @@ class Chromium:
 
 
 class Client:
-    """One page with its subscriptions, each under a key of the test's."""
+    """One page with its subscriptions, each under a key that the test chooses."""
 
     def __init__(self, runtime: Runtime, url: str) -> None:
         self.runtime = runtime
@@ -111,28 +111,28 @@ class Client:
         self.wait(key, "connected", "rejected")
 
     def log(self, key: str, event: str) -> list[Any]:
-        """Return what this subscription has been told by this callback."""
+        """Return the arguments of all calls of a subscription's callback."""
         entries = self.runtime.run("harness.log")
         return [value for name, kind, value in entries if (name, kind) == (key, event)]
 
     def wait(self, key: str, *events: str, count: int = 1, seconds: float = 20) -> list[Any]:
-        """Wait for so many calls of one of these callbacks; return what the first was told."""
+        """Wait for `count` calls of any of these callbacks; return the arguments of the first."""
         wait_until(
             lambda: any(len(self.log(key, event)) >= count for event in events),
-            f"{'/'.join(events)} of {key}",
+            f"{' or '.join(events)} of {key}",
             seconds,
         )
         return self.log(key, events[0])
 
-    def wait_for_return(self, key: str) -> None:
-        """Wait until a subscription that was disconnected is connected again."""
+    def wait_for_reconnect(self, key: str) -> None:
+        """Wait until a disconnected subscription is connected again."""
         states = {"connected", "disconnected"}
         wait_until(
             lambda: [
                 event for name, event, _ in self.runtime.run("harness.log")
                 if name == key and event in states
             ][-1] == "connected",
-            f"the return of {key}",
+            f"reconnect of {key}",
             RECONNECT,
         )  # fmt: skip
 

@@ -13,7 +13,7 @@ Connect = Callable[..., Client]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep what starts servers in one worker."""
+    """Keep tests that start servers in one pytest worker."""
     for item in items:
         if "tests/cable/" in item.path.as_posix():
             item.add_marker(pytest.mark.xdist_group("cable"))
@@ -22,7 +22,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="module")
 def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Valkey]:
     if Valkey.program() is None:
-        pytest.skip(f"no Valkey on PATH (looked for {', '.join(NAMES)})")
+        pytest.skip(f"There is no Valkey on PATH ({' or '.join(NAMES)})")
     server = Valkey(tmp_path_factory.mktemp("valkey") / "log", {})
     server.start()
     yield server
@@ -33,7 +33,7 @@ def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Valkey]:
 def web(
     valkey: Valkey, django_db_setup: None, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Web]:
-    del django_db_setup  # its database is the servers'
+    del django_db_setup  # the servers use its database
     server = Web(tmp_path_factory.mktemp("web") / "log", environment_for(valkey))
     server.start()
     yield server
@@ -57,10 +57,13 @@ def chromium() -> Iterator[BrowserThread]:
 
 @pytest.fixture(autouse=True)
 def _same_services(valkey: Valkey, settings: Any) -> Iterator[None]:
-    """Let the test itself broadcast to the servers, and end the sessions that they cache."""
+    """Let the test process broadcast to the servers and end sessions in their cache."""
     cache = settings.CACHES["default"] | {"LOCATION": valkey.url}
     settings.CACHES = settings.CACHES | {"default": cache}
-    config: dict[str, Any] = {"prefix": "dovetail.", "hosts": [{"address": valkey.url}]}
+    config: dict[str, Any] = {
+        "prefix": f"{settings.PROJECT_NAME}.",
+        "hosts": [{"address": valkey.url}],
+    }
     channel_layers.set("default", ValkeyChannelLayer(**config))
     yield
     channel_layers.backends.clear()
@@ -68,18 +71,18 @@ def _same_services(valkey: Valkey, settings: Any) -> Iterator[None]:
 
 @pytest.fixture(params=["node", "chromium"])
 def connect(request: pytest.FixtureRequest, web: Web, transactional_db: None) -> Iterator[Connect]:
-    """Return what opens the real client, of a visitor or in a session."""
+    """Return a function that opens the real client, anonymous or with a session."""
     del transactional_db
     clients: list[Client] = []
     if not PACKAGE.is_dir():
-        pytest.skip("the front end is not installed: run `npm ci` in frontend/")
+        pytest.skip("The front end is not installed. Run `npm ci` in frontend/")
 
     def connect(session: str = "") -> Client:
         runtime: Runtime
         if request.param == "node":
             node = shutil.which("node")
             if node is None:
-                pytest.skip("no Node on PATH")
+                pytest.skip("There is no Node on PATH")
             runtime = Node(node, web.url, session)
         else:
             runtime = Chromium(request.getfixturevalue("chromium"), web.url, session)

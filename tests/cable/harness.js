@@ -1,4 +1,4 @@
-/* What a test asks of the real client, in Node and in Chromium alike. Runs after ActionCable is there. */
+/* The functions that tests call on the real client, in Node and in Chromium. Load ActionCable first. */
 globalThis.harness = (() => {
   const { createConsumer } = globalThis.ActionCable
   const subscriptions = {}

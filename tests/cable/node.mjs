@@ -1,11 +1,11 @@
-// node.mjs ACTIONCABLE HARNESS ORIGIN COOKIE: carries out the expressions on its input, line by line.
+// node.mjs ACTIONCABLE HARNESS ORIGIN COOKIE: evaluates the expressions on its input, line by line.
 import { readFileSync } from "node:fs"
 import { createInterface } from "node:readline"
 import { runInThisContext } from "node:vm"
 
 const [actioncable, harness, origin, cookie] = process.argv.slice(2)
 
-// A browser sends these by itself; and its window is where the client listens for visibility.
+// Browsers send these headers themselves, and the client listens for visibility on the window.
 globalThis.WebSocket = class extends WebSocket {
   constructor(url, protocols) {
     super(url, { protocols, headers: { origin, cookie } })

@@ -1,4 +1,4 @@
-"""The servers as in production: Granian with two workers, Celery, and a real Valkey."""
+"""Starts servers as in production: Granian with two workers, Celery, and a real Valkey."""
 
 import os
 import shutil
@@ -23,7 +23,7 @@ NAMES = ("valkey-server", "redis-server")  # the second speaks the same protocol
 def wait_until(condition: Callable[[], object], what: str, seconds: float = LIMIT) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < deadline, f"in {seconds} seconds {what} did not happen"
+        assert time.monotonic() < deadline, f"Timed out after {seconds} seconds: {what}"
         time.sleep(0.05)
 
 
@@ -51,7 +51,7 @@ class Server:
                 stdout=output,
                 stderr=subprocess.STDOUT,
             )
-        wait_until(self._started, f"the start of {type(self).__name__}")
+        wait_until(self._started, f"start of {type(self).__name__}")
 
     def _started(self) -> bool:
         assert self.process
@@ -114,7 +114,7 @@ class Worker(Server):
 
 
 def environment_for(valkey: Valkey) -> dict[str, str]:
-    """Return what the servers need to meet the database of the tests and this Valkey."""
+    """Return the environment that makes the servers use the tests' database and this Valkey."""
     database = settings.DATABASES["default"]
     user, password = database["USER"], database["PASSWORD"]
     host = f"{database['HOST']}:{database['PORT']}"

@@ -1,4 +1,4 @@
-"""The settings of the tests, with a real server for the channel layer."""
+"""The test settings, with a real server for the channel layer."""
 
 from config.settings import test
 from config.settings.parts.channels import CHANNEL_LAYERS as LAYERS

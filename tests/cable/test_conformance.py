@@ -3,6 +3,7 @@
 import time
 
 import pytest
+from django.conf import settings
 from django.contrib.sessions.backends.cached_db import SessionStore
 from redis import Redis
 
@@ -15,7 +16,7 @@ from tests.cable.servers import Valkey, Web, Worker
 from tests.dovetail.cable.conftest import log_in
 from tests.factories import make_user
 
-PAGES = 6  # enough that both workers have some
+PAGES = 6  # enough for both workers to serve some
 
 
 def turbo(stream: str, user_id: str | None = None) -> dict[str, str]:
@@ -26,7 +27,7 @@ def turbo(stream: str, user_id: str | None = None) -> dict[str, str]:
 def test_subscribe_receive_perform_unsubscribe(connect: Connect) -> None:
     client = connect()
     client.subscribe("blue", channel="RoomChannel", room="blue")
-    # The client asks twice a second until it is answered: it may be answered more than once.
+    # The client asks twice a second until it is answered, so it may get several answers.
     assert client.log("blue", "connected")[0] == {"reconnected": False}
     assert client.call("protocol") == "actioncable-v1-json"
 
@@ -40,13 +41,13 @@ def test_subscribe_receive_perform_unsubscribe(connect: Connect) -> None:
 
     client.call("unsubscribe", "blue")
     client.subscribe("green", channel="RoomChannel", room="green")
-    broadcast("room:blue", message="nobody hears this")
-    broadcast("room:green", message="this is heard")
-    assert client.received("green") == ["this is heard"]
+    broadcast("room:blue", message="not delivered")
+    broadcast("room:green", message="delivered")
+    assert client.received("green") == ["delivered"]
     assert len(client.log("blue", "received")) == 3
 
 
-def test_rejections_leave_the_others_alone(connect: Connect) -> None:
+def test_rejection_does_not_affect_other_subscriptions(connect: Connect) -> None:
     client = connect()
     client.subscribe("open", channel="RoomChannel", room="open")
 
@@ -74,7 +75,7 @@ def test_any_identifier_is_confirmed(connect: Connect) -> None:
         assert client.log(key, "connected")[0] == {"reconnected": False}
 
 
-def test_two_subscriptions_of_one_identifier_both_hear(connect: Connect) -> None:
+def test_two_subscriptions_with_one_identifier_both_receive(connect: Connect) -> None:
     client = connect()
     client.subscribe("one", channel="RoomChannel", room="shared")
     client.subscribe("two", channel="RoomChannel", room="shared")
@@ -87,7 +88,7 @@ def test_two_subscriptions_of_one_identifier_both_hear(connect: Connect) -> None
     assert client.received("two", count=2) == [1, 2]
 
 
-def test_a_broadcast_reaches_the_pages_of_both_workers(connect: Connect) -> None:
+def test_broadcast_reaches_pages_of_both_workers(connect: Connect) -> None:
     clients = [connect() for _ in range(PAGES)]
     for client in clients:
         client.subscribe("room", channel="RoomChannel", room="both")
@@ -99,7 +100,7 @@ def test_a_broadcast_reaches_the_pages_of_both_workers(connect: Connect) -> None
         assert client.received("room", count=20) == list(range(20))
 
 
-def test_a_task_broadcasts_through_valkey(connect: Connect, worker: Worker) -> None:
+def test_task_broadcasts_through_valkey(connect: Connect, worker: Worker) -> None:
     del worker
     clients = [connect() for _ in range(PAGES)]
     for client in clients:
@@ -117,7 +118,7 @@ def test_a_task_broadcasts_through_valkey(connect: Connect, worker: Worker) -> N
         assert ">Z</text>" in html
 
 
-def test_the_session_says_who_it_is_until_it_ends(connect: Connect) -> None:
+def test_client_is_anonymous_after_its_session_ends(connect: Connect) -> None:
     user = make_user()
     session = log_in(user)
     client = connect(session)
@@ -128,7 +129,7 @@ def test_the_session_says_who_it_is_until_it_ends(connect: Connect) -> None:
 
     SessionStore(session).delete()
     client.wait("room", "disconnected")
-    client.wait_for_return("room")
+    client.wait_for_reconnect("room")
     client.wait("mine", "rejected")
 
     client.call("perform", "room", "who", {})
@@ -139,7 +140,7 @@ def test_the_session_says_who_it_is_until_it_ends(connect: Connect) -> None:
     assert client.log("mine", "received") == []
 
 
-def test_a_restarted_server_is_found_again(connect: Connect, web: Web) -> None:
+def test_client_reconnects_to_a_restarted_server(connect: Connect, web: Web) -> None:
     client = connect()
     client.subscribe("room", channel="RoomChannel", room="restart")
 
@@ -148,22 +149,22 @@ def test_a_restarted_server_is_found_again(connect: Connect, web: Web) -> None:
     assert client.log("room", "disconnected") == [{"willAttemptReconnect": True}]
     web.start()
 
-    client.wait_for_return("room")
+    client.wait_for_reconnect("room")
     assert {"reconnected": True} in client.log("room", "connected")
     broadcast("room:restart", message="again")
     assert client.received("room") == ["again"]
 
 
-def test_a_restarted_valkey_loses_nothing_that_matters(connect: Connect, valkey: Valkey) -> None:
+def test_pages_refresh_after_valkey_restarts(connect: Connect, valkey: Valkey) -> None:
     clients = [connect() for _ in range(PAGES)]
     for client in clients:
         client.subscribe("news", **turbo("news"))
 
     valkey.stop()
-    broadcast_refresh_to("news")  # lost: a line in the log
+    broadcast_refresh_to("news")  # lost and logged
     valkey.start()
 
-    # Nobody had to connect anew; every page was told to look at what it may have missed.
+    # No client had to reconnect, and every page was told to refresh.
     for client in clients:
         assert '<turbo-stream action="refresh"></turbo-stream>' in client.received(
             "news", seconds=RECONNECT
@@ -174,7 +175,7 @@ def test_a_restarted_valkey_loses_nothing_that_matters(connect: Connect, valkey:
         assert client.received("news", count=2)[-1] == "after"
 
 
-def test_a_session_that_ends_while_valkey_is_away_is_over_when_it_is_back(
+def test_session_ended_while_valkey_is_unavailable_is_noticed_afterwards(
     connect: Connect, valkey: Valkey
 ) -> None:
     user = make_user()
@@ -183,7 +184,7 @@ def test_a_session_that_ends_while_valkey_is_away_is_over_when_it_is_back(
     client.subscribe("mine", **turbo("mine", str(user.pk)))
 
     valkey.stop()
-    SessionStore(session).delete()  # nobody hears of it
+    SessionStore(session).delete()  # its broadcast is lost
     valkey.start()
 
     client.wait("mine", "disconnected", seconds=RECONNECT)
@@ -195,18 +196,18 @@ def test_a_session_that_ends_while_valkey_is_away_is_over_when_it_is_back(
     assert client.log("mine", "received") == received
 
 
-def test_what_is_no_message_ends_nothing(connect: Connect, valkey: Valkey) -> None:
+def test_invalid_layer_message_is_ignored(connect: Connect, valkey: Valkey) -> None:
     client = connect()
     client.subscribe("room", channel="RoomChannel", room="noise")
 
     with Redis.from_url(valkey.url) as server:
-        assert server.publish("dovetail.__group__cable.control", b"\xc1")
+        assert server.publish(f"{settings.PROJECT_NAME}.__group__cable.control", b"\xc1")
 
-    broadcast("room:noise", message="heard")
-    assert client.received("room") == ["heard"]
+    broadcast("room:noise", message="delivered")
+    assert client.received("room") == ["delivered"]
 
 
-def test_while_valkey_is_away_subscriptions_wait(connect: Connect, valkey: Valkey) -> None:
+def test_subscription_waits_while_valkey_is_unavailable(connect: Connect, valkey: Valkey) -> None:
     client = connect()
     client.subscribe("before", channel="RoomChannel", room="before")
     valkey.stop()
@@ -215,12 +216,12 @@ def test_while_valkey_is_away_subscriptions_wait(connect: Connect, valkey: Valke
     valkey.start()
 
     client.wait("during", "connected", seconds=RECONNECT)
-    broadcast("room:during", message="heard")
-    assert client.received("during") == ["heard"]
+    broadcast("room:during", message="delivered")
+    assert client.received("during") == ["delivered"]
 
 
 @pytest.mark.parametrize("path", ["/", "/other"])
-def test_a_broadcast_storm_arrives_in_order(connect: Connect, path: str) -> None:
+def test_many_broadcasts_arrive_in_order(connect: Connect, path: str) -> None:
     client = connect()
     client.subscribe("room", channel="RoomChannel", room=path)
 

@@ -1,4 +1,4 @@
-"""What ends a connection, and whether the real client comes back after it."""
+"""Whether the real client reconnects after its connection ends."""
 
 import os
 import signal
@@ -10,7 +10,7 @@ from tests.cable.servers import Web, wait_until
 from tests.dovetail.devtools.processes import descendants
 
 
-def test_who_broke_a_rule_stays_away(connect: Connect) -> None:
+def test_client_stays_disconnected_after_a_protocol_violation(connect: Connect) -> None:
     client = connect()
     client.subscribe("room", channel="RoomChannel", room="rules")
 
@@ -21,7 +21,7 @@ def test_who_broke_a_rule_stays_away(connect: Connect) -> None:
     assert client.call("isWatching") is False
 
 
-def test_a_server_that_falls_silent_is_left_and_found_again(connect: Connect, web: Web) -> None:
+def test_client_reconnects_after_the_server_stops_responding(connect: Connect, web: Web) -> None:
     client = connect()
     client.subscribe("room", channel="RoomChannel", room="silence")
     assert web.process
@@ -30,14 +30,14 @@ def test_a_server_that_falls_silent_is_left_and_found_again(connect: Connect, we
     for process in processes:
         os.kill(process, signal.SIGSTOP)
     try:
-        wait_until(lambda: client.call("attempts"), "a new attempt")
+        wait_until(lambda: client.call("attempts"), "attempt to reconnect")
     finally:
         for process in processes:
             os.kill(process, signal.SIGCONT)
 
-    # It leaves the old socket without a word to its subscriptions.
+    # The client leaves the old socket without notifying its subscriptions.
     wait_until(
-        lambda: {"reconnected": True} in client.log("room", "connected"), "the return", RECONNECT
+        lambda: {"reconnected": True} in client.log("room", "connected"), "reconnect", RECONNECT
     )
-    broadcast("room:silence", message="heard")
-    assert client.received("room") == ["heard"]
+    broadcast("room:silence", message="delivered")
+    assert client.received("room") == ["delivered"]

@@ -1,4 +1,4 @@
-"""What no honest client sends, over real sockets."""
+"""Malformed and abusive clients, over real sockets."""
 
 import json
 import socket as sockets
@@ -11,12 +11,12 @@ import pytest
 
 from dovetail.cable.broadcasting import broadcast
 from tests.cable.servers import Web
-from tests.cable.websocket import RawSocket, Refused
+from tests.cable.websocket import HandshakeRejected, RawSocket
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 ROOM = json.dumps({"channel": "RoomChannel", "room": "raw"})
-FOR_GOOD = {"type": "disconnect", "reason": "invalid_request", "reconnect": False}
+INVALID_REQUEST = {"type": "disconnect", "reason": "invalid_request", "reconnect": False}
 
 
 OpenSocket = Callable[[], RawSocket]
@@ -49,32 +49,34 @@ def raw(open_socket: OpenSocket) -> RawSocket:
         {"sec-websocket-protocol": "graphql-ws"},
     ],
 )
-def test_a_handshake_that_is_not_ours_is_refused(web: Web, headers: dict[str, str]) -> None:
-    with pytest.raises(Refused, match="403"):
+def test_handshake_with_wrong_origin_or_subprotocol_is_rejected(
+    web: Web, headers: dict[str, str]
+) -> None:
+    with pytest.raises(HandshakeRejected, match="403"):
         RawSocket(web.url, headers=headers)
 
 
 @pytest.mark.parametrize(
     "content", ["{", "[" * 15_000, "x" * 17_000, "x" * 10_000_000, b"\0" * 100, b"\0" * 10_000_000]
 )
-def test_nonsense_ends_the_socket_for_good(raw: RawSocket, content: str | bytes) -> None:
+def test_malformed_message_closes_the_socket_for_good(raw: RawSocket, content: str | bytes) -> None:
     raw.send(content)
 
-    assert raw.receive() == FOR_GOOD
+    assert raw.receive() == INVALID_REQUEST
     assert raw.receive() is None
 
 
-def test_a_flood_ends_the_socket_for_good(raw: RawSocket) -> None:
+def test_flood_of_messages_closes_the_socket_for_good(raw: RawSocket) -> None:
     try:
         for _ in range(2000):
             raw.command("unsubscribe", ROOM)
     except ConnectionError:
-        return  # it was closed before we were done
+        return  # the server closed the socket in the middle of the flood
 
-    assert raw.receive() == FOR_GOOD
+    assert raw.receive() == INVALID_REQUEST
 
 
-def test_a_reader_that_stops_is_dropped_and_the_others_hear_on(
+def test_stuck_reader_is_dropped_while_others_receive(
     raw: RawSocket, open_socket: OpenSocket
 ) -> None:
     raw.command("subscribe", ROOM)
@@ -83,7 +85,7 @@ def test_a_reader_that_stops_is_dropped_and_the_others_hear_on(
     stopped.command("subscribe", ROOM)
     stopped.receive()
 
-    # It reads no more, and what the system buffers for it is soon full.
+    # `stopped` reads nothing more, so the operating system's buffers for it soon fill up.
     sent = 120
     for number in range(sent):
         broadcast("room:raw", message=[number, "x" * 100_000])
@@ -98,7 +100,7 @@ def test_a_reader_that_stops_is_dropped_and_the_others_hear_on(
     assert received < sent
 
 
-def test_a_page_that_vanishes_leaves_nothing(open_socket: OpenSocket) -> None:
+def test_vanished_clients_do_not_affect_new_ones(open_socket: OpenSocket) -> None:
     for _ in range(20):
         socket = open_socket()
         socket.command("subscribe", ROOM)
@@ -107,13 +109,13 @@ def test_a_page_that_vanishes_leaves_nothing(open_socket: OpenSocket) -> None:
     after = open_socket()
     after.command("subscribe", ROOM)
     assert after.receive() == {"identifier": ROOM, "type": "confirm_subscription"}
-    broadcast("room:raw", message="heard")
+    broadcast("room:raw", message="delivered")
     message = after.receive()
     assert message
-    assert message["message"] == "heard"
+    assert message["message"] == "delivered"
 
 
-def test_a_handshake_that_never_ends_holds_nobody_up(web: Web, open_socket: OpenSocket) -> None:
+def test_unfinished_handshake_does_not_block_others(web: Web, open_socket: OpenSocket) -> None:
     parts = urlsplit(web.url)
     with sockets.create_connection((parts.hostname, parts.port), 10) as half:
         half.sendall(b"GET /cable HTTP/1.1\r\nHost: x\r\nUpgrade: webso")

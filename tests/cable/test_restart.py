@@ -1,4 +1,4 @@
-"""What a browser hears of a server that stops."""
+"""What browsers are told when the server stops."""
 
 import pytest
 
@@ -11,22 +11,22 @@ pytestmark = pytest.mark.django_db(transaction=True)
 SOCKETS = 20
 
 
-def test_a_stopping_server_says_that_it_will_be_back(web: Web) -> None:
+def test_stopping_server_asks_clients_to_reconnect(web: Web) -> None:
     sockets = [RawSocket(web.url) for _ in range(SOCKETS)]
     for socket in sockets:
         assert socket.receive() == {"type": "welcome"}
 
     web.stop()
 
-    goodbye = {"type": "disconnect", "reason": "server_restart", "reconnect": True}
-    heard = [socket.receive() for socket in sockets]
+    restart = {"type": "disconnect", "reason": "server_restart", "reconnect": True}
+    received = [socket.receive() for socket in sockets]
     for socket in sockets:
         socket.close()
     web.start()
-    assert heard == [goodbye] * SOCKETS
+    assert received == [restart] * SOCKETS
 
 
-def test_a_broadcast_while_the_servers_are_away_harms_nobody(web: Web) -> None:
+def test_broadcast_without_web_servers_raises_nothing(web: Web) -> None:
     web.stop()
-    broadcast("room:nobody", message="unheard")
+    broadcast("room:empty", message="not delivered")
     web.start()

@@ -1,4 +1,4 @@
-"""A WebSocket that does as it is told, also what no library would do: RFC 6455 by hand."""
+"""A minimal WebSocket client (RFC 6455) that can send what no library would."""
 
 import base64
 import json
@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 OPCODES = {"text": 1, "binary": 2, "close": 8}
 
 
-class Refused(Exception):  # noqa: N818 - an answer
-    """The server did not let us in; its status is the argument."""
+class HandshakeRejected(Exception):  # noqa: N818 - an answer
+    """The server rejected the handshake, with the status that is the argument."""
 
 
 class RawSocket:
@@ -23,12 +23,12 @@ class RawSocket:
         """Connect and shake hands.
 
         Args:
-            url: of the page: `http://127.0.0.1:8000`; the socket is at /cable.
+            url: the server's address, as in `http://127.0.0.1:8000`; the socket is at /cable.
             timeout: seconds for each operation.
-            headers: instead of those of a browser; "" leaves one out.
+            headers: override a browser's headers; "" omits one.
 
         Raises:
-            Refused: with another status than 101.
+            HandshakeRejected: the status is not 101.
         """
         parts = urlsplit(url)
         self.socket = socket.create_connection((parts.hostname, parts.port), timeout)
@@ -48,7 +48,7 @@ class RawSocket:
         status = int(head.split(maxsplit=2)[1])
         if status != 101:
             self.socket.close()
-            raise Refused(status)
+            raise HandshakeRejected(status)
 
     def send(self, content: str | bytes) -> None:
         """Send one masked frame."""
@@ -61,14 +61,14 @@ class RawSocket:
             head = struct.pack("!BBH", 128 | OPCODES[kind], 128 | 126, size)
         else:
             head = struct.pack("!BBQ", 128 | OPCODES[kind], 128 | 127, size)
-        # A mask of zeros leaves the data as it is.
+        # A mask of zeros leaves the data unchanged.
         self.socket.sendall(head + b"\0\0\0\0" + data)
 
     def command(self, command: str, identifier: str) -> None:
         self.send(json.dumps({"command": command, "identifier": identifier}))
 
     def receive(self) -> dict[str, Any] | None:
-        """Return the next message that is no ping; None when the server has closed."""
+        """Return the next message that is not a ping, None if the server has closed the socket."""
         while True:
             try:
                 opcode, data = self.frame()
@@ -83,7 +83,7 @@ class RawSocket:
                 return message
 
     def frame(self) -> tuple[int, bytes]:
-        """Return the next frame's kind and content."""
+        """Return the next frame's opcode and content."""
         first, second = self._read(2)
         size = second & 127
         if size == 126:

@@ -7,13 +7,13 @@ from config import env
 
 
 @pytest.fixture(autouse=True)
-def clean(monkeypatch: pytest.MonkeyPatch) -> None:
+def _unset(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("THING", raising=False)
     monkeypatch.delenv("THING_FILE", raising=False)
     monkeypatch.setattr(env, "names_read", set())
 
 
-def test_the_environment_comes_before_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_environment_overrides_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
     assert env.str("THING", "default") == "default"
     monkeypatch.setenv("THING", "set")
     assert env.str("THING", "default") == "set"
@@ -21,7 +21,7 @@ def test_the_environment_comes_before_the_default(monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.mark.parametrize("value", [None, ""])
-def test_what_has_no_default_must_be_set(
+def test_setting_without_a_default_is_required(
     monkeypatch: pytest.MonkeyPatch, value: str | None
 ) -> None:
     if value is not None:
@@ -30,7 +30,7 @@ def test_what_has_no_default_must_be_set(
         env.str("THING")
 
 
-def test_a_secret_comes_from_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_secret_is_read_from_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "secret").write_text("s3cret\n")
     monkeypatch.setenv("THING_FILE", str(tmp_path / "secret"))
 
@@ -39,26 +39,30 @@ def test_a_secret_comes_from_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: P
 
 
 @pytest.mark.parametrize("content", [None, b"\xff\xfe\xff"])
-def test_an_unreadable_secret_is_named(
+def test_unreadable_secret_file_is_named_in_the_error(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content: bytes | None
 ) -> None:
     if content:
         (tmp_path / "secret").write_bytes(content)
     monkeypatch.setenv("THING_FILE", str(tmp_path / "secret"))
 
-    with pytest.raises(ImproperlyConfigured, match=r"THING_FILE names .*secret, not readable: "):
+    with pytest.raises(
+        ImproperlyConfigured, match=r"THING_FILE names .*secret, which cannot be read: "
+    ):
         env.str("THING")
 
 
 @pytest.mark.parametrize(("value", "expected"), [("True", True), ("1", True), ("off", False)])
-def test_a_flag(monkeypatch: pytest.MonkeyPatch, value: str, expected: bool) -> None:
+def test_bool_accepts_common_spellings(
+    monkeypatch: pytest.MonkeyPatch, value: str, expected: bool
+) -> None:
     monkeypatch.setenv("THING", value)
 
     assert env.bool("THING") is expected
 
 
 @pytest.mark.parametrize("value", ["yess", "2", "truefalse"])
-def test_a_flag_is_never_guessed(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+def test_bool_rejects_other_values(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
     monkeypatch.setenv("THING", value)
 
     with pytest.raises(ImproperlyConfigured, match=f"THING must be true or false, not '{value}'"):
@@ -66,14 +70,16 @@ def test_a_flag_is_never_guessed(monkeypatch: pytest.MonkeyPatch, value: str) ->
 
 
 @pytest.mark.parametrize("value", ["-1", "1.5", "abc", "0", "9" * 20, "1_0"])
-def test_a_number_out_of_bounds_is_refused(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+def test_int_rejects_what_is_not_a_number_in_range(
+    monkeypatch: pytest.MonkeyPatch, value: str
+) -> None:
     monkeypatch.setenv("THING", value)
 
     with pytest.raises(ImproperlyConfigured, match="THING must be a whole number of at least 1"):
         env.int("THING", 5, least=1)
 
 
-def test_a_list(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_list_drops_empty_items(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("THING", "a.org, b.org ,,")
 
     assert env.list("THING") == ["a.org", "b.org"]
@@ -91,7 +97,7 @@ def test_a_list(monkeypatch: pytest.MonkeyPatch) -> None:
         "postgres://u:hidden@host/",
     ],
 )
-def test_a_malformed_database_is_named_without_its_password(
+def test_malformed_database_url_is_reported_without_its_password(
     monkeypatch: pytest.MonkeyPatch, value: str
 ) -> None:
     monkeypatch.setenv("THING", value)
@@ -101,7 +107,7 @@ def test_a_malformed_database_is_named_without_its_password(
     assert "hidden" not in str(raised.value)
 
 
-def test_a_database(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_database_url_becomes_django_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("THING", "postgres://ada:p%40ss@db.example:5433/kit")
 
     config = env.database("THING")
@@ -111,7 +117,7 @@ def test_a_database(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (config["HOST"], config["PORT"], config["NAME"]) == ("db.example", 5433, "kit")
 
 
-def test_mail_over_smtp(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_smtp_url_becomes_django_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("THING", "smtp+tls://ada:pass@mail.example:587")
 
     config = env.email("THING")
@@ -134,26 +140,28 @@ class TestDotenv:
         path.write_text(content)
         env.load_dotenv(path, example=example)
 
-    def test_its_values_are_read(self, example: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_values_are_read_but_the_environment_wins(
+        self, example: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         monkeypatch.setenv("OTHER", "mine")
         self.load("THING='a b'\nOTHER=theirs\n", example)
 
         assert env.str("THING") == "a b"
         assert env.str("OTHER") == "mine"
 
-    def test_a_misspelt_name_is_refused_with_the_right_one(self, example: Path) -> None:
+    def test_misspelled_name_is_refused_with_a_suggestion(self, example: Path) -> None:
         with pytest.raises(
             ImproperlyConfigured,
-            match=r"\.env line 2 sets THNIG, no such setting\. Did you mean THING\?",
+            match=r"\.env line 2 sets THNIG, which is not a setting\. Did you mean THING\?",
         ):
             self.load("OTHER=1\nTHNIG=2\n", example)
 
-    def test_an_unknown_name_is_refused(self, example: Path) -> None:
-        with pytest.raises(ImproperlyConfigured, match=r"All settings are in \.env\.example"):
+    def test_unknown_name_is_refused(self, example: Path) -> None:
+        with pytest.raises(ImproperlyConfigured, match=r"\.env\.example lists all settings\."):
             self.load("ZZZ=1\n", example)
 
-    def test_a_file_may_hold_the_value(self, example: Path) -> None:
+    def test_name_with_file_suffix_is_accepted(self, example: Path) -> None:
         self.load("THING_FILE=/run/secret\n", example)
 
-    def test_no_file_is_fine(self, tmp_path: Path) -> None:
+    def test_missing_file_is_ignored(self, tmp_path: Path) -> None:
         env.load_dotenv(tmp_path / ".env")

@@ -1,4 +1,4 @@
-"""The settings modules, each loaded in a process of its own as a server would."""
+"""The settings modules, loaded as a server would load them."""
 
 import importlib
 import json
@@ -18,13 +18,13 @@ from config import env
 PRODUCTION_MODULE = "config.settings.production"
 PRODUCTION = {
     "SECRET_KEY": "kX9-" * 16 + "abcdefgh",
-    "ALLOWED_HOSTS": "dovetail.example",
-    "SITE_URL": "https://dovetail.example",
-    "DATABASE_URL": "postgres://dovetail:secret@db/dovetail",
+    "ALLOWED_HOSTS": "site.example",
+    "SITE_URL": "https://site.example",
+    "DATABASE_URL": "postgres://site:secret@db/site",
     "VALKEY_URL": "redis://valkey:6379/0",
-    "CELERY_BROKER_URL": "amqp://dovetail:secret@rabbitmq//",
+    "CELERY_BROKER_URL": "amqp://site:secret@rabbitmq//",
     "EMAIL_URL": "smtp+tls://user:secret@mail:587",
-    "DEFAULT_FROM_EMAIL": "Dovetail <hello@dovetail.example>",
+    "DEFAULT_FROM_EMAIL": "Site <hello@site.example>",
 }
 
 
@@ -56,17 +56,17 @@ def names_read_by(module: str, **environment: str) -> set[str]:
     return set(json.loads(result.stdout))
 
 
-def test_the_deployment_check_is_clean() -> None:
+def test_deployment_check_is_clean() -> None:
     result = check_production()
 
-    # What alone may be missing in a checkout is the built front end; that has no part in settings.
+    # Only the front end may be missing, because a checkout does not contain it.
     issues = set(re.findall(r"\((\w+\.[EW]\d+)\)", result.stderr))
     built = (env.BASE_DIR / "frontend" / "dist" / ".vite" / "manifest.json").exists()
     assert issues == (set() if built else {"django_vite.W001"}), result.stderr
     assert result.returncode == (0 if built else 1)
 
 
-def test_the_start_ends_with_one_sentence() -> None:
+def test_missing_setting_is_reported_in_one_line() -> None:
     result = check_production(SECRET_KEY="")
 
     assert result.returncode == 1
@@ -76,7 +76,7 @@ def test_the_start_ends_with_one_sentence() -> None:
 
 @pytest.fixture
 def load(monkeypatch: pytest.MonkeyPatch) -> Callable[..., ModuleType]:
-    """Return what imports the production settings anew, for a given environment."""
+    """Return a function that reimports the production settings with a changed environment."""
 
     def load(**changes: str) -> ModuleType:
         for name in env.names_in(env.BASE_DIR / ".env.example"):
@@ -96,7 +96,7 @@ def load(monkeypatch: pytest.MonkeyPatch) -> Callable[..., ModuleType]:
 
 
 @pytest.mark.parametrize("name", PRODUCTION)
-def test_production_does_not_start_without(load: Callable[..., ModuleType], name: str) -> None:
+def test_production_requires(load: Callable[..., ModuleType], name: str) -> None:
     with pytest.raises(ImproperlyConfigured, match=rf"^{name} is not set\."):
         load(**{name: ""})
 
@@ -104,11 +104,11 @@ def test_production_does_not_start_without(load: Callable[..., ModuleType], name
 @pytest.mark.parametrize(
     ("name", "value", "sentence"),
     [
-        ("DEBUG", "true", "DEBUG must not be on in production"),
+        ("DEBUG", "true", "DEBUG must be off in production"),
         ("DEBUG", "maybe", "DEBUG must be true or false"),
-        ("ALLOWED_HOSTS", "*", "ALLOWED_HOSTS must name the hosts"),
+        ("ALLOWED_HOSTS", "*", "ALLOWED_HOSTS must list the host names"),
         ("SECRET_KEY", "short", "SECRET_KEY is too weak"),
-        ("SITE_URL", "http://dovetail.example", "SITE_URL must start with https://"),
+        ("SITE_URL", "http://site.example", "SITE_URL must start with https://"),
         ("DATABASE_URL", "mysql://db/x", "DATABASE_URL is malformed"),
         ("VALKEY_URL", "valkey", "VALKEY_URL is malformed"),
         ("CELERY_BROKER_URL", "http://x", "CELERY_BROKER_URL is malformed"),
@@ -117,20 +117,20 @@ def test_production_does_not_start_without(load: Callable[..., ModuleType], name
         ("TRUSTED_PROXY_COUNT", "one", "TRUSTED_PROXY_COUNT must be a whole number"),
     ],
 )
-def test_production_does_not_start_with(
+def test_production_rejects(
     load: Callable[..., ModuleType], name: str, value: str, sentence: str
 ) -> None:
     with pytest.raises(ImproperlyConfigured, match=rf"^{re.escape(sentence)}"):
         load(**{name: value})
 
 
-def test_behind_a_proxy_its_word_on_https_is_believed(load: Callable[..., ModuleType]) -> None:
+def test_forwarded_proto_is_trusted_only_behind_a_proxy(load: Callable[..., ModuleType]) -> None:
     assert not hasattr(load(), "SECURE_PROXY_SSL_HEADER")
     assert load(TRUSTED_PROXY_COUNT="1").SECURE_PROXY_SSL_HEADER
 
 
 @pytest.mark.parametrize("module", ["config.asgi", "config.celery"])
-def test_servers_and_workers_end_with_one_sentence_too(module: str) -> None:
+def test_servers_and_workers_report_errors_in_one_line_too(module: str) -> None:
     result = run("-c", f"import {module}", PYTHONPATH="project")
 
     assert result.returncode == 1
@@ -138,23 +138,23 @@ def test_servers_and_workers_end_with_one_sentence_too(module: str) -> None:
     assert result.stderr.count("\n") == 1
 
 
-def test_development_needs_nothing_set_and_nothing_running(tmp_path: Path) -> None:
+def test_development_needs_no_settings_and_no_services(tmp_path: Path) -> None:
     result = run("project/manage.py", "check", DATA_DIR=str(tmp_path))
 
     assert result.returncode == 0, result.stderr
 
 
-def test_a_database_that_is_away_is_one_sentence(tmp_path: Path) -> None:
-    url = "postgres://dovetail@127.0.0.1:1/dovetail"
+def test_unavailable_database_is_reported_in_one_line(tmp_path: Path) -> None:
+    url = "postgres://site@127.0.0.1:1/site"
     result = run("project/manage.py", "showmigrations", DATA_DIR=str(tmp_path), DATABASE_URL=url)
 
     assert result.returncode == 1
-    assert result.stderr.startswith("error: the database does not answer")
+    assert result.stderr.startswith("error: The database is unavailable")
     assert "manage.py up" in result.stderr
 
 
-def test_development_finds_the_services_of_a_running_stack(tmp_path: Path) -> None:
-    url = "postgres://dovetail:secret@127.0.0.1:9/dovetail"
+def test_development_uses_the_services_of_a_running_stack(tmp_path: Path) -> None:
+    url = "postgres://site:secret@127.0.0.1:9/site"
     (tmp_path / "up.json").write_text(json.dumps({"environment": {"DATABASE_URL": url}}))
     code = "from config.settings.dev import DATABASES; print(DATABASES['default']['PORT'])"
 
@@ -163,13 +163,13 @@ def test_development_finds_the_services_of_a_running_stack(tmp_path: Path) -> No
     assert result.stdout.strip() == "9", result.stderr
 
 
-def test_the_example_lists_every_setting() -> None:
+def test_env_example_lists_every_setting() -> None:
     listed = set(env.names_in(env.BASE_DIR / ".env.example")) - {"ENV_FILE"}
     read = names_read_by("config.settings.dev") | names_read_by(
         "config.settings.production", **PRODUCTION
     )
 
-    # The ports of services are for what runs them: `up`, or process-compose.
+    # Ports of services are read by `up` and by process-compose, not by the settings.
     ports = re.findall(r"\$\{(\w+):-\d+\}", (env.BASE_DIR / "process-compose.yaml").read_text())
 
     assert listed == read | set(ports)

@@ -1,4 +1,4 @@
-"""The settings for logins elsewhere, each loaded in a process of its own."""
+"""Settings for external logins, each loaded in a separate process."""
 
 import json
 
@@ -24,13 +24,13 @@ print(json.dumps([classes, url]))
 OURS = "apps.users.sso.provider"
 
 
-def test_github_and_google_are_absent_when_they_are_not_set() -> None:
+def test_github_and_google_are_absent_by_default() -> None:
     result = run("-c", CODE, **SETTINGS)
 
     assert json.loads(result.stdout) == [{"openid_connect": OURS}, None], result.stderr
 
 
-def test_they_are_there_when_they_are() -> None:
+def test_github_and_google_appear_if_configured() -> None:
     names = {
         f"{site}_CLIENT_{part}": "x" for site in ("GITHUB", "GOOGLE") for part in ("ID", "SECRET")
     }
@@ -45,28 +45,28 @@ def test_they_are_there_when_they_are() -> None:
 @pytest.mark.parametrize(
     ("name", "sentence"),
     [
-        ("GITHUB_CLIENT_ID", "GITHUB_CLIENT_ID and GITHUB_CLIENT_SECRET belong together"),
-        ("GOOGLE_CLIENT_SECRET", "GOOGLE_CLIENT_ID and GOOGLE_CLIENT_SECRET belong together"),
+        ("GITHUB_CLIENT_ID", "GITHUB_CLIENT_ID and GITHUB_CLIENT_SECRET must be set together"),
+        ("GOOGLE_CLIENT_SECRET", "GOOGLE_CLIENT_ID and GOOGLE_CLIENT_SECRET must be set together"),
     ],
 )
-def test_half_of_them_stops_the_start(name: str, sentence: str) -> None:
+def test_half_configured_provider_stops_the_start(name: str, sentence: str) -> None:
     result = run("project/manage.py", "check", **{name: "x"})
 
     assert result.returncode == 1
     assert result.stderr.startswith(f"error: {sentence}")
 
 
-def test_a_malformed_provider_stops_the_start_with_one_sentence() -> None:
+def test_malformed_provider_stops_the_start() -> None:
     result = run("project/manage.py", "check", OIDC_PROVIDERS='[{"id": "x"}]')
 
     assert result.returncode == 1
     assert result.stderr == "error: OIDC_PROVIDERS[0].name is missing.\n"
 
 
-def test_production_names_its_cookies_for_this_host_alone() -> None:
+def test_production_cookies_have_the_host_prefix() -> None:
     code = "from config.settings.parts import auth; print(auth.MFA_TRUST_COOKIE_NAME, "
     code += "auth.DEVICE_COOKIE_NAME, auth.MFA_REQUIRED_FOR_STAFF)"
-    names = {"DEBUG": "false", "SITE_URL": "https://dovetail.example", "PYTHONPATH": "project"}
+    names = {"DEBUG": "false", "SITE_URL": "https://site.example", "PYTHONPATH": "project"}
 
     result = run("-c", code, **names)
 

@@ -1,4 +1,4 @@
-"""Figures that can be checked by hand; tests/dovetail/search compares the engines on many more."""
+"""Results that are easy to check; test_equivalence.py compares the engines on many more."""
 
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -25,7 +25,7 @@ def at(text: str) -> datetime:
 
 
 class TestCountBy:
-    def test_the_largest_come_first_and_equal_ones_in_order(self) -> None:
+    def test_largest_count_comes_first_and_ties_are_sorted(self) -> None:
         for kind in ("b", "c", "c", "a", "c", "b", "a", "d"):
             page(kind=kind)
 
@@ -37,7 +37,7 @@ class TestCountBy:
         ]
         assert analytics.count_by(Page.objects.all(), "kind", top=2) == [("c", 3), ("a", 2)]
 
-    def test_values_have_their_type_and_none_is_not_counted(self) -> None:
+    def test_values_keep_their_type_and_nulls_are_ignored(self) -> None:
         top = Shelf.objects.create(name="Top")
         page(shelf=top, size=3, is_public=True)
         page(shelf=None, size=None, is_public=False)
@@ -48,7 +48,7 @@ class TestCountBy:
         assert analytics.count_by(rows, "size") == [(3, 2)]
         assert analytics.count_by(rows, "is_public") == [(True, 2), (False, 1)]
 
-    def test_a_field_of_a_related_row(self) -> None:
+    def test_field_may_follow_a_relation(self) -> None:
         page(shelf=Shelf.objects.create(name="Top"))
         page(shelf=Shelf.objects.create(name="Low"))
 
@@ -56,7 +56,7 @@ class TestCountBy:
 
         assert counts == [("Low", 1), ("Top", 1)]
 
-    def test_any_queryset(self) -> None:
+    def test_accepts_any_queryset(self) -> None:
         top = Shelf.objects.create(name="Top")
         for number in range(6):
             page(kind="ab"[number % 2], size=number, shelf=top if number else None)
@@ -72,7 +72,7 @@ class TestCountBy:
 
 
 class TestCountPer:
-    def test_every_period_from_the_first_to_the_last(self) -> None:
+    def test_periods_have_no_gaps(self) -> None:
         for day in ("2024-02-28", "2024-02-29", "2024-02-29", "2024-03-02"):
             page(read_at=at(day))
         page(read_at=None)
@@ -91,7 +91,7 @@ class TestCountPer:
         assert analytics.count_per(rows, "read_at", "year") == [(date(2024, 1, 1), 4)]
         assert analytics.count_per(rows.none(), "read_at", "year") == []
 
-    def test_a_day_begins_where_one_is(self) -> None:
+    def test_zone_sets_when_a_day_starts(self) -> None:
         page(read_at=at("2024-03-31T21:30"))
         page(read_at=at("2024-03-31T22:30"))
 
@@ -101,7 +101,7 @@ class TestCountPer:
         assert berlin == [(date(2024, 3, 31), 1), (date(2024, 4, 1), 1)]
         assert analytics.count_per(Page.objects.all(), "read_at", "day") == [(date(2024, 3, 31), 2)]
 
-    def test_dates_far_apart(self) -> None:
+    def test_dates_may_be_centuries_apart(self) -> None:
         page(read_at=at("1801-05-05"))
         page(read_at=at("2199-05-05"))
 
@@ -125,7 +125,7 @@ class TestNumbers:
         assert analytics.histogram(rows.none(), "size", 10) == []
 
     @pytest.mark.parametrize("width", [0, -1])
-    def test_a_class_has_a_width(self, width: int) -> None:
+    def test_histogram_needs_a_positive_width(self, width: int) -> None:
         with pytest.raises(ValueError, match="width above 0"):
             analytics.histogram(Page.objects.all(), "size", width)
 
@@ -137,7 +137,7 @@ class TestNumbers:
         assert analytics.percentiles(rows, "price", (50,)) == {50: 4.5}
         assert analytics.percentiles(rows.none(), "size") == {}
 
-    def test_estimated_percentiles_are_near(self) -> None:
+    def test_approximate_percentiles_are_close(self) -> None:
         Page.objects.bulk_create(Page(title="A page", size=number) for number in range(1, 1001))
 
         rows = Page.objects.filter(size__gte=1, title="A page")
@@ -159,7 +159,7 @@ class TestNumbers:
         assert analytics.distinct(rows.none(), "size", approximate=True) == 0
 
 
-def test_what_the_index_cannot_tell_is_counted_with_sql(
+def test_failing_index_aggregation_falls_back_to_sql(
     search_engine: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(aggregates, "_reported", set())

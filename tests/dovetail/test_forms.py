@@ -13,7 +13,7 @@ CHOICES = [("oak", "Oak"), ("ash", "Ash")]
 
 
 class JointForm(forms.Form):
-    name = forms.CharField(help_text="As it is carved.")
+    name = forms.CharField(help_text="As carved into the wood.")
     email = forms.EmailField(required=False)
     notes = forms.CharField(widget=forms.Textarea, max_length=80)
     wood = forms.ChoiceField(choices=CHOICES)
@@ -31,7 +31,7 @@ class JointForm(forms.Form):
 
 
 class Elements(HTMLParser):
-    """Every start tag of a page with its attributes."""
+    """The start tags of a page with their attributes."""
 
     def __init__(self, page: str) -> None:
         super().__init__()
@@ -51,7 +51,7 @@ class Elements(HTMLParser):
         return [(attrs.get("class") or "").split() for attrs in self.named(name)]
 
 
-def test_settings_choose_the_renderer() -> None:
+def test_renderer_is_set_in_the_settings() -> None:
     assert isinstance(get_default_renderer(), FormRenderer)
 
 
@@ -72,17 +72,17 @@ def test_settings_choose_the_renderer() -> None:
         ("due_month", ["select"]),
     ],
 )
-def test_a_widget_is_drawn_by_its_component(name: str, expected: list[str]) -> None:
+def test_widget_has_the_class_of_its_component(name: str, expected: list[str]) -> None:
     assert Elements(str(JointForm())).classes(name) == [expected]
 
 
 @pytest.mark.parametrize(("name", "expected"), [("glue", ["radio"]), ("tools", ["checkbox"])])
-def test_each_option_is_drawn_and_the_whole_is_not(name: str, expected: list[str]) -> None:
+def test_options_have_the_class_but_their_group_has_not(name: str, expected: list[str]) -> None:
     page = Elements(str(JointForm()))
 
     assert page.classes(name) == [expected, expected]
-    whole = [attrs for tag, attrs in page.found if tag == "div" and attrs.get("id") == f"id_{name}"]
-    assert [(attrs["class"] or "").split() for attrs in whole] == [["choices"]]
+    group = [attrs for tag, attrs in page.found if tag == "div" and attrs.get("id") == f"id_{name}"]
+    assert [(attrs["class"] or "").split() for attrs in group] == [["choices"]]
 
 
 @pytest.mark.parametrize(
@@ -98,7 +98,7 @@ def test_each_option_is_drawn_and_the_whole_is_not(name: str, expected: list[str
         ("due_day", "select-error"),
     ],
 )
-def test_an_invalid_field_is_marked(name: str, expected: str) -> None:
+def test_invalid_field_is_marked(name: str, expected: str) -> None:
     page = Elements(str(JointForm({})))
 
     assert page.named(name)
@@ -106,14 +106,14 @@ def test_an_invalid_field_is_marked(name: str, expected: str) -> None:
     assert all(attrs.get("aria-invalid") == "true" for attrs in page.named(name))
 
 
-def test_a_valid_field_of_an_invalid_form_is_not_marked() -> None:
+def test_valid_field_of_an_invalid_form_is_not_marked() -> None:
     page = Elements(str(JointForm({"name": "Tail"})))
 
     assert page.classes("name") == [["input"]]
     assert "aria-invalid" not in page.named("name")[0]
 
 
-def test_a_class_of_the_widget_is_kept_and_no_class_comes_twice() -> None:
+def test_widget_classes_are_kept_without_duplicates() -> None:
     class CarvedForm(forms.Form):
         name = forms.CharField(widget=forms.TextInput(attrs={"class": "input carved"}))
         made = forms.SplitDateTimeField()
@@ -127,7 +127,7 @@ def test_a_class_of_the_widget_is_kept_and_no_class_comes_twice() -> None:
 
 
 @pytest.mark.parametrize("data", [None, {}], ids=["unbound", "invalid"])
-def test_what_describes_a_field_is_on_the_page_once(data: dict[str, Any] | None) -> None:
+def test_each_aria_description_exists_exactly_once(data: dict[str, Any] | None) -> None:
     page = Elements(str(JointForm(data)))
 
     described = [
@@ -140,7 +140,7 @@ def test_what_describes_a_field_is_on_the_page_once(data: dict[str, Any] | None)
     assert all(page.ids().count(id_) == 1 for id_ in described)
 
 
-def test_every_id_is_unique_and_every_label_names_a_field() -> None:
+def test_ids_are_unique_and_labels_refer_to_fields() -> None:
     page = Elements(str(JointForm({})))
 
     assert len(page.ids()) == len(set(page.ids()))
@@ -149,18 +149,18 @@ def test_every_id_is_unique_and_every_label_names_a_field() -> None:
     assert set(targets) <= set(page.ids())
 
 
-def test_the_first_invalid_field_gets_the_focus() -> None:
+def test_first_invalid_field_gets_focus() -> None:
     page = Elements(str(JointForm({"name": "Tail"})))
 
     focused = [attrs["name"] for _, attrs in page.found if "autofocus" in attrs]
     assert focused == ["notes"]
 
 
-def test_a_form_without_errors_takes_no_focus() -> None:
+def test_form_without_errors_does_not_take_focus() -> None:
     assert "autofocus" not in str(JointForm())
 
 
-def test_the_summary_gets_the_focus_when_the_form_as_a_whole_is_wrong() -> None:
+def test_summary_gets_focus_if_the_form_has_non_field_errors() -> None:
     class StrictForm(forms.Form):
         name = forms.CharField()
 
@@ -177,7 +177,7 @@ def test_the_summary_gets_the_focus_when_the_form_as_a_whole_is_wrong() -> None:
     assert "These two do not fit." in str(form)
 
 
-def test_the_summary_leads_to_each_of_several_invalid_fields() -> None:
+def test_summary_links_to_each_invalid_field() -> None:
     page = Elements(str(JointForm({})))
 
     links = [attrs["href"] or "" for tag, attrs in page.found if tag == "a"]
@@ -185,35 +185,35 @@ def test_the_summary_leads_to_each_of_several_invalid_fields() -> None:
     assert {link.removeprefix("#") for link in links} <= set(page.ids())
 
 
-def test_one_invalid_field_needs_no_summary() -> None:
+def test_form_with_one_invalid_field_has_no_summary() -> None:
     class ShortForm(forms.Form):
         name = forms.CharField()
 
     assert 'role="alert"' not in str(ShortForm({}))
 
 
-def test_only_what_may_stay_empty_is_called_optional() -> None:
+def test_only_optional_fields_are_labeled_optional() -> None:
     page = str(JointForm())
 
     optional = re.findall(r"(\w+) <span[^>]*>\(optional\)", page)
     assert optional == ["Email", "Tools", "Drawing"]
 
 
-def test_a_long_text_with_a_limit_is_counted() -> None:
+def test_textarea_with_a_limit_has_a_character_count() -> None:
     page = Elements(str(JointForm()))
 
     counted = [attrs for _, attrs in page.found if attrs.get("data-controller")]
     assert [attrs["data-controller"] for attrs in counted] == ["character-count"]
 
 
-def test_the_attributes_that_browsers_fill_in_by_stay() -> None:
+def test_autocomplete_attribute_is_kept() -> None:
     class SignInForm(forms.Form):
         email = forms.EmailField(widget=forms.EmailInput(attrs={"autocomplete": "email"}))
 
     assert Elements(str(SignInForm())).named("email")[0]["autocomplete"] == "email"
 
 
-def test_a_file_that_is_there_can_be_seen_and_removed() -> None:
+def test_stored_file_is_linked_and_can_be_removed() -> None:
     class Stored(SimpleUploadedFile):
         url = "/media/plan.png"
 
@@ -223,7 +223,7 @@ def test_a_file_that_is_there_can_be_seen_and_removed() -> None:
     assert page.named("drawing-clear")[0]["type"] == "checkbox"
 
 
-def test_text_from_people_is_escaped() -> None:
+def test_user_input_is_escaped() -> None:
     page = str(JointForm({"name": "<b>", "email": "<script>"}))
 
     assert "<script>" not in page

@@ -1,6 +1,6 @@
-"""The whole stack, as `manage.py up` starts it, and a browser that looks at it.
+"""The whole stack, as `manage.py up` starts it, and a browser.
 
-Playwright is started by module: while its loop runs, no asynchronous test can.
+Playwright is started per module, because asynchronous tests cannot run while its loop does.
 """
 
 import json
@@ -46,7 +46,7 @@ expect.set_options(timeout=TIMEOUT)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep what needs the stack in one worker: it is started once."""
+    """Run these tests in one worker, so that the stack is started only once."""
     here = Path(__file__).parent
     for item in items:
         if here in item.path.parents:
@@ -56,18 +56,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def site() -> Iterator[str]:
-    """Start the stack on built assets, with state of its own, and return its address."""
+    """Start the stack with built assets and fresh state, and return its address."""
     with running_stack(free_ports(4)) as address:
         yield address
 
 
 @contextmanager
 def running_stack(port: int, **changes: str) -> Iterator[str]:
-    """Start a stack with state of its own and yield its address.
+    """Start a stack with fresh state and yield its address.
 
     Args:
-        port: of the web; the three after it are taken too.
-        changes: to the environment.
+        port: the port of the web server; the next three are used, too.
+        changes: changes to the environment.
     """
     services = {"DATABASE_URL", "VALKEY_URL", "CELERY_BROKER_URL", "DJANGO_SETTINGS_MODULE"}
     environment = {name: value for name, value in os.environ.items() if name not in services}
@@ -97,14 +97,14 @@ def _address(up: "subprocess.Popen[bytes]", data: Path, log: Path) -> str:
                 return url
         except (FileNotFoundError, URLError, ConnectionError, json.JSONDecodeError):
             time.sleep(0.1)
-    raise AssertionError(f"the stack did not start:\n{log.read_text()[-3000:]}")
+    raise AssertionError(f"The stack did not start:\n{log.read_text()[-3000:]}")
 
 
 def launcher(playwright: Playwright) -> Callable[..., Browser]:
-    """Return what starts the Chromium on PATH, with arguments of Playwright's `launch`."""
+    """Return a function that starts the Chromium on PATH; it takes the arguments of `launch`."""
     found = next((path for name in CHROMIUM if (path := shutil.which(name))), None)
     if not found:
-        pytest.skip(f"no Chromium on PATH (looked for {', '.join(CHROMIUM)})")
+        pytest.skip(f"No Chromium on PATH (looked for {', '.join(CHROMIUM)})")
     return partial(playwright.chromium.launch, executable_path=found, args=ARGUMENTS)
 
 
@@ -123,10 +123,10 @@ def browser(chromium: Callable[..., Browser]) -> Iterator[Browser]:
 
 @dataclass
 class Watch:
-    """What went wrong on a page: console errors, failed requests, unexpected statuses.
+    """Collects problems on pages: console messages, failed requests, unexpected statuses.
 
     Attributes:
-        expected: statuses that the test provokes on purpose.
+        expected: error statuses that the test provokes on purpose.
     """
 
     problems: list[str] = field(default_factory=list)
@@ -139,12 +139,12 @@ class Watch:
         page.on("response", self._response)
 
     def _console(self, message: ConsoleMessage) -> None:
-        # A status is judged by _response, which knows which ones are meant.
+        # Left to _response, which knows the expected statuses.
         if message.type in {"error", "warning"} and "status of" not in message.text:
             self.problems.append(f"console: {message.text}")
 
     def _failed(self, request: Request) -> None:
-        # A navigation away from a page ends what it still loads; that is no fault.
+        # Leaving a page aborts what is still loading, which is not a problem.
         if request.failure != "net::ERR_ABORTED":
             self.problems.append(f"request: {request.url} {request.failure}")
 
@@ -162,7 +162,7 @@ def watch() -> Watch:
 def page(
     browser: Browser, site: str, watch: Watch, request: pytest.FixtureRequest
 ) -> Iterator[Page]:
-    """Return a page of a fresh visitor; the test fails when anything went wrong on it."""
+    """Return the page of a new visitor; any problem on it fails the test."""
     context = browser.new_context(base_url=site, viewport={"width": 1280, "height": 900})
     context.set_default_timeout(TIMEOUT)
     page = context.new_page()
@@ -178,7 +178,7 @@ def page(
 
 @pytest.fixture
 def visit(browser: Browser, site: str, watch: Watch) -> Iterator[Visit]:
-    """Return what opens the page of another person; nothing may go wrong on it."""
+    """Return a function that opens a page of another visitor; any problem on it fails the test."""
     contexts = []
 
     def visit(email: str = "") -> Page:

@@ -1,20 +1,21 @@
-"""What people do in a browser again and again: sign up, sign in, open their mail, sign out."""
+"""Steps that many tests share: sign up, sign in, open a mail, publish, sign out."""
 
 import re
 import uuid
 from collections.abc import Callable
 
+from django.conf import settings
 from playwright.sync_api import Page, Route, expect
 
 PASSWORD = "a-joint-of-wood-29"
 AUTHOR = "ines.okafor@example.com"
 READER = "reader@example.com"
-DEMO_PASSWORD = "dovetail-demo"
+DEMO_PASSWORD = f"{settings.PROJECT_NAME}-demo"
 HOME = re.compile(r"^http://localhost:\d+/$")
 
 
 def sign_up(page: Page, email: str = "") -> str:
-    """Sign up as somebody new, by the link in the caught mail, and return the address."""
+    """Sign up as a new user, with the link in the confirmation mail, and return the address."""
     email = email or f"{uuid.uuid4().hex[:12]}@example.org"
     page.goto("/accounts/signup/")
     page.get_by_label("Email").fill(email)
@@ -30,9 +31,9 @@ def sign_up(page: Page, email: str = "") -> str:
 
 
 def open_mail(page: Page, text: str) -> None:
-    """Open the newest caught mail whose line in the mailbox has this text."""
+    """Open the latest mail whose row in the mailbox contains this text."""
     page.goto("/dev/mailbox/")
-    # The task that sends the mail may still be on its way.
+    # The task that sends the mail may not have run yet.
     for _ in range(40):
         if page.get_by_role("link").filter(has_text=text).count():
             break
@@ -55,8 +56,8 @@ def sign_out(page: Page) -> None:
     page.wait_for_load_state()
 
 
-def prove(page: Page, password: str = PASSWORD) -> None:
-    """Enter the password once more, as the page under way asks."""
+def reauthenticate(page: Page, password: str = PASSWORD) -> None:
+    """Reauthenticate with the password, on the page that asks for it."""
     page.wait_for_url("**/accounts/reauthenticate/**")
     page.get_by_label("Password").fill(password)
     page.get_by_role("main").get_by_role("button", name=re.compile("Confirm|Continue")).click()
@@ -64,7 +65,7 @@ def prove(page: Page, password: str = PASSWORD) -> None:
 
 
 def publish(page: Page, title: str) -> str:
-    """Write and publish an article; return its path."""
+    """Write and publish an article, and return its path."""
     page.goto("/articles/new/")
     page.get_by_label("Title").fill(title)
     page.get_by_label("Body").fill("Cut the tails first. " * 400)
@@ -75,14 +76,14 @@ def publish(page: Page, title: str) -> str:
 
 
 def follow(page: Page, path: str) -> None:
-    """Open a page and wait until all its streams are followed."""
+    """Open a page and wait until it is subscribed to all its streams."""
     page.goto(path)
     expect(page.locator("turbo-cable-stream-source").first).to_be_attached()
     expect(page.locator("turbo-cable-stream-source:not([connected])")).to_have_count(0)
 
 
 def mark(page: Page) -> None:
-    """Leave a trace in the window, which only a full load of another page removes."""
+    """Mark the window. Turbo visits keep the mark, a full page load removes it."""
     page.evaluate("window.marked = true")
 
 
@@ -95,7 +96,7 @@ def title() -> str:
 
 
 def comments(page: Page) -> None:
-    """Scroll to the comments, which are loaded then."""
+    """Scroll to the comments, which loads them."""
     page.get_by_role("heading", name="Comments").or_(
         page.get_by_role("link", name="Read the comments")
     ).first.scroll_into_view_if_needed()
@@ -103,16 +104,16 @@ def comments(page: Page) -> None:
 
 
 def hold(page: Page, url: str) -> list[Route]:
-    """Return a list that gets the next request to this address, which waits to be answered."""
+    """Hold the next request to this URL, and return a list that its route is added to."""
     held: list[Route] = []
-    page.route(url, lambda route: held.append(route), times=1)  # noqa: PLW0108 - Playwright marks what it is given
+    page.route(url, lambda route: held.append(route), times=1)  # noqa: PLW0108 - Playwright sets attributes on the function
     return held
 
 
 def wait_until(page: Page, condition: Callable[[], object]) -> None:
-    """Wait, while the page lives on, until something is true."""
+    """Wait for a condition while the page keeps running."""
     for _ in range(150):
         if condition():
             return
         page.wait_for_timeout(100)
-    raise AssertionError("it did not happen")
+    raise AssertionError("Timed out waiting for the condition")

@@ -1,4 +1,4 @@
-"""A person's way through the application, from sign-up to a restored article."""
+"""A user's way through the application, from sign-up to a restored article."""
 
 import re
 import uuid
@@ -18,7 +18,7 @@ def write(page: Page, title: str) -> None:
     expect(page.get_by_role("heading", name=title)).to_be_visible()
 
 
-def test_sign_up_write_publish_find_delete_restore(page: Page) -> None:
+def test_article_is_written_published_found_deleted_and_restored(page: Page) -> None:
     sign_up(page)
     title = f"Dovetails {uuid.uuid4().hex[:8]}"
     write(page, title)
@@ -41,7 +41,7 @@ def test_sign_up_write_publish_find_delete_restore(page: Page) -> None:
     expect(page.get_by_role("heading", name=title)).to_be_visible()
 
 
-def test_a_form_with_errors_says_so_and_keeps_what_was_typed(page: Page, watch: Watch) -> None:
+def test_invalid_form_shows_errors_and_keeps_the_input(page: Page, watch: Watch) -> None:
     watch.expected.add(422)
     sign_up(page)
     page.goto("/articles/new/")
@@ -54,7 +54,7 @@ def test_a_form_with_errors_says_so_and_keeps_what_was_typed(page: Page, watch: 
     expect(page.get_by_label("Title")).to_have_value("Half an article")
 
 
-def test_a_demo_user_logs_in_and_out(page: Page) -> None:
+def test_demo_user_signs_in_and_out(page: Page) -> None:
     sign_in(page, "reader@example.com", DEMO_PASSWORD)
     page.wait_for_url(HOME)
 

@@ -1,4 +1,4 @@
-"""Every page in both themes and on a narrow screen: nothing fails, nothing sticks out."""
+"""Every page in both themes, on wide and narrow screens, without errors or overflow."""
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -28,7 +28,7 @@ PRIVATE = [
 
 
 def look_at(page: Page, path: str) -> None:
-    """Open a page in each theme and width; the watch of the fixture notes what fails."""
+    """Open a page in each theme and width. The `watch` fixture collects problems."""
     for scheme in ("light", "dark"):
         page.emulate_media(color_scheme=scheme)
         for width in (1280, 360):
@@ -36,7 +36,7 @@ def look_at(page: Page, path: str) -> None:
             page.goto(path)
             expect(page.locator("h1")).to_have_count(1)
             root = page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
-            assert root[0] <= root[1], f"{path} is {root[0]} px wide on a screen of {width}"
+            assert root[0] <= root[1], f"{path} is {root[0]} px wide on a {width} px screen"
 
 
 def test_public_pages(page: Page) -> None:
@@ -56,7 +56,7 @@ def test_private_pages(page: Page) -> None:
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_a_chosen_theme_is_there_at_the_first_paint_and_stays(page: Page, theme: str) -> None:
+def test_chosen_theme_is_rendered_by_the_server_and_stays(page: Page, theme: str) -> None:
     page.emulate_media(color_scheme="light" if theme == "dark" else "dark")
     page.context.add_cookies(
         [{"name": "theme", "value": theme, "domain": "localhost", "path": "/"}]
@@ -68,7 +68,7 @@ def test_a_chosen_theme_is_there_at_the_first_paint_and_stays(page: Page, theme:
     expect(page.locator("html")).to_have_attribute("data-theme", theme)
 
 
-def test_everything_needed_works_without_scripts(browser: Browser, site: str) -> None:
+def test_site_works_without_javascript(browser: Browser, site: str) -> None:
     context = browser.new_context(base_url=site, java_script_enabled=False)
     page = context.new_page()
     sign_in(page, "editor@example.com", DEMO_PASSWORD)

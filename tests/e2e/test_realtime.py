@@ -1,9 +1,10 @@
-"""What one person does, others see at once; and what they must not see never reaches them."""
+"""Live updates between browsers, and what must not reach them."""
 
 import re
 from typing import Literal
 
 import pytest
+from django.conf import settings
 from playwright.sync_api import Page, WebSocket, WebSocketRoute, expect
 
 from tests.e2e.conftest import Visit, Watch
@@ -21,7 +22,7 @@ from tests.e2e.people import (
 )
 
 
-def test_the_list_follows_what_is_published_and_edited(visit: Visit) -> None:
+def test_list_shows_published_edited_and_deleted_articles_live(visit: Visit) -> None:
     reader, author = visit(), visit(AUTHOR)
     follow(reader, "/articles/")
     mark(reader)
@@ -49,7 +50,7 @@ def test_the_list_follows_what_is_published_and_edited(visit: Visit) -> None:
     expect(search).to_be_focused()
 
 
-def test_an_edit_shows_where_somebody_reads_and_writes(visit: Visit) -> None:
+def test_edit_keeps_scroll_position_and_draft_of_readers(visit: Visit) -> None:
     author, reader = visit(AUTHOR), visit(READER)
     name = title()
     path = publish(author, name)
@@ -71,7 +72,7 @@ def test_an_edit_shows_where_somebody_reads_and_writes(visit: Visit) -> None:
     assert is_marked(reader)
 
 
-def test_comments_appear_change_and_go_on_every_page(visit: Visit) -> None:
+def test_comments_appear_change_and_disappear_on_every_page(visit: Visit) -> None:
     author, reader, anonymous = visit(AUTHOR), visit(READER), visit()
     path = publish(author, title())
     for page in (author, reader, anonymous):
@@ -84,9 +85,9 @@ def test_comments_appear_change_and_go_on_every_page(visit: Visit) -> None:
     for page in (author, reader, anonymous):
         expect(page.get_by_text("Tails first, always.")).to_have_count(1)
     expect(reader.get_by_role("main").get_by_role("textbox")).to_have_value("")
-    # One note for the author, without a reload.
+    # The author is notified without a reload.
     expect(author.locator("#notification_count")).to_have_text(re.compile("[1-9]"))
-    # Only its writer may change it.
+    # Only its author may edit it.
     expect(author.get_by_role("link", name="Edit your comment")).not_to_be_visible()
 
     reader.get_by_role("link", name="Edit your comment").click()
@@ -103,15 +104,15 @@ def test_comments_appear_change_and_go_on_every_page(visit: Visit) -> None:
     dialog.get_by_role("button", name="Cancel").click()
     expect(reader.get_by_text("Pins first.")).to_have_count(1)
     reader.get_by_role("button", name="Delete your comment").click()
-    dialog.get_by_role("button", name="Yes").click()
+    dialog.get_by_role("button", name="Continue").click()
     for page in (author, reader, anonymous):
         expect(page.get_by_text("Pins first.")).to_have_count(0)
     # The message came with the stream.
-    expect(reader.get_by_text("Your comment is deleted.")).to_be_visible()
+    expect(reader.get_by_text("Comment deleted.")).to_be_visible()
     assert all(is_marked(page) for page in (author, reader, anonymous))
 
 
-def test_a_refresh_leaves_an_open_edit_form_open(visit: Visit) -> None:
+def test_refresh_keeps_an_open_edit_form(visit: Visit) -> None:
     author, reader = visit(AUTHOR), visit(READER)
     name = title()
     path = publish(author, name)
@@ -131,7 +132,7 @@ def test_a_refresh_leaves_an_open_edit_form_open(visit: Visit) -> None:
     expect(form).to_have_value("In the middle of a sen")
 
 
-def test_a_change_during_a_refresh_is_not_lost(visit: Visit) -> None:
+def test_change_during_a_refresh_is_not_lost(visit: Visit) -> None:
     reader, author = visit(), visit(AUTHOR)
     follow(reader, "/articles/")
     frames = frames_of(reader)
@@ -140,7 +141,7 @@ def test_a_change_during_a_refresh_is_not_lost(visit: Visit) -> None:
 
     publish(author, first)
     wait_until(reader, lambda: held)
-    stale = held[0].fetch()  # it knows the first article only
+    stale = held[0].fetch()  # contains only the first article
     frames.clear()
     publish(author, second)
     wait_until(reader, lambda: any("refresh" in frame for frame in frames))
@@ -150,7 +151,7 @@ def test_a_change_during_a_refresh_is_not_lost(visit: Visit) -> None:
         expect(reader.get_by_role("link", name=name)).to_be_visible()
 
 
-def test_a_refresh_leaves_a_form_that_is_being_sent_alone(visit: Visit) -> None:
+def test_refresh_does_not_disturb_a_form_submission(visit: Visit) -> None:
     author, other = visit(AUTHOR), visit(AUTHOR)
     name = title()
     path = publish(author, name)
@@ -158,7 +159,7 @@ def test_a_refresh_leaves_a_form_that_is_being_sent_alone(visit: Visit) -> None:
     frames = frames_of(author)
     held = hold(author, "**/unpublication/")
 
-    author.get_by_role("button", name="Back to draft").click()
+    author.get_by_role("button", name="Revert to draft").click()
     wait_until(author, lambda: held)
     other.goto(f"{path}edit/")
     other.get_by_label("Title").fill(f"{name} revised")
@@ -171,7 +172,7 @@ def test_a_refresh_leaves_a_form_that_is_being_sent_alone(visit: Visit) -> None:
     expect(author.get_by_role("heading", name=f"{name} revised")).to_be_visible()
 
 
-def test_the_number_of_readers(visit: Visit) -> None:
+def test_number_of_readers_is_updated_live(visit: Visit) -> None:
     author = visit(AUTHOR)
     path = publish(author, title())
     one, two = visit(), visit()
@@ -186,7 +187,7 @@ def test_the_number_of_readers(visit: Visit) -> None:
     expect(one.get_by_text("2 people reading")).to_be_visible()
 
 
-def test_a_withdrawn_article_leaves_its_readers_pages(visit: Visit, watch: Watch) -> None:
+def test_unpublished_article_disappears_from_readers_pages(visit: Visit, watch: Watch) -> None:
     watch.expected.add(404)
     author, reader = visit(AUTHOR), visit(READER)
     name = title()
@@ -195,7 +196,7 @@ def test_a_withdrawn_article_leaves_its_readers_pages(visit: Visit, watch: Watch
     frames = frames_of(reader)
 
     author.goto(path)
-    author.get_by_role("button", name="Back to draft").click()
+    author.get_by_role("button", name="Revert to draft").click()
     expect(reader.get_by_role("heading", name=name)).to_have_count(0)
     assert any("reject_subscription" in frame for frame in frames)
 
@@ -207,11 +208,11 @@ def test_a_withdrawn_article_leaves_its_readers_pages(visit: Visit, watch: Watch
     reader.wait_for_timeout(1500)
     assert not [frame for frame in frames if "turbo-stream" in frame]
     assert "A secret title" not in reader.content()
-    # Django's own page for a 404 in development has a style of its own.
+    # In development, Django's 404 page has an inline style.
     watch.problems[:] = [problem for problem in watch.problems if "inline style" not in problem]
 
 
-def test_nothing_reaches_a_signed_out_browser(visit: Visit) -> None:
+def test_signed_out_browser_receives_nothing(visit: Visit) -> None:
     author = visit(AUTHOR)
     path = publish(author, title())
     follow(author, "/articles/mine/")
@@ -242,9 +243,10 @@ def test_nothing_reaches_a_signed_out_browser(visit: Visit) -> None:
 
 
 def frames_of(page: Page) -> list[str]:
-    """Return a list that grows with every frame that the page receives from now on.
+    """Return a list that every frame the page receives is appended to.
 
-    Playwright marks the functions that it is given, which it cannot do to a list's own method.
+    The lambdas are needed because Playwright sets attributes on the functions it is given, which
+    `list.append` does not allow.
     """
     frames: list[str] = []
     page.on(
@@ -256,7 +258,7 @@ def frames_of(page: Page) -> list[str]:
     return frames
 
 
-def test_pages_that_follow_nothing_open_no_socket(page: Page) -> None:
+def test_pages_without_streams_open_no_socket(page: Page) -> None:
     sockets: list[WebSocket] = []
     scripts: list[str] = []
     page.on("websocket", lambda socket: sockets.append(socket))  # noqa: PLW0108 - see frames_of
@@ -272,13 +274,13 @@ def test_pages_that_follow_nothing_open_no_socket(page: Page) -> None:
     assert len(sockets) == 1
     assert [url for url in scripts if "actioncable" in url]
 
-    # Back at home, by Turbo and so in the same window, the socket closes soon.
-    page.get_by_role("link", name="Dovetail").first.click()
+    # After a Turbo visit back to the home page, the socket closes.
+    page.get_by_role("link", name=settings.SITE_NAME).first.click()
     page.wait_for_url("**/")
     wait_until(page, sockets[0].is_closed)
 
 
-def test_back_and_forward_keep_following(page: Page) -> None:
+def test_going_back_resubscribes(page: Page) -> None:
     follow(page, "/articles/")
     page.get_by_role("main").get_by_role("heading", level=2).get_by_role("link").first.click()
     page.wait_for_url(re.compile(r"/articles/[^/?]+/$"))
@@ -290,7 +292,7 @@ def test_back_and_forward_keep_following(page: Page) -> None:
     expect(page.locator("turbo-cable-stream-source[connected]")).to_have_count(1)
 
 
-def test_a_return_to_the_tab_catches_up(page: Page) -> None:
+def test_returning_to_the_tab_refreshes_the_page(page: Page) -> None:
     sockets: list[WebSocketRoute] = []
 
     def answer(socket: WebSocketRoute) -> None:
@@ -306,7 +308,7 @@ def test_a_return_to_the_tab_catches_up(page: Page) -> None:
     expect(page.locator("turbo-cable-stream-source[connected]")).to_have_count(1)
 
 
-def test_a_page_that_hears_nothing_says_so_until_it_does(page: Page) -> None:
+def test_disconnected_page_says_that_updates_are_paused(page: Page) -> None:
     is_down = True
 
     def answer(socket: WebSocketRoute) -> None:
@@ -317,16 +319,16 @@ def test_a_page_that_hears_nothing_says_so_until_it_does(page: Page) -> None:
 
     page.route_web_socket(re.compile("/cable$"), answer)
     page.goto("/articles/")
-    note = page.get_by_text("Live updates are paused.")
-    expect(note).to_be_visible(timeout=20_000)
+    notice = page.get_by_text("Live updates are paused.")
+    expect(notice).to_be_visible(timeout=20_000)
 
     is_down = False
-    expect(note).to_be_hidden(timeout=60_000)
+    expect(notice).to_be_hidden(timeout=60_000)
     expect(page.locator("turbo-cable-stream-source[connected]")).to_have_count(1)
 
 
 @pytest.mark.parametrize("motion", ["no-preference", "reduce"])
-def test_only_pages_that_move_load_gsap(
+def test_only_animated_pages_load_gsap(
     page: Page, motion: Literal["no-preference", "reduce"]
 ) -> None:
     scripts: list[str] = []

@@ -1,25 +1,18 @@
-"""Searching as a person does it: while typing, by filters, by an address from somebody else."""
+"""Searching in a browser: while typing, with filters, and by a shared URL."""
 
 import re
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-WORDS = "code reviews"  # the demo has articles about them, one outside of its category
+from tests.e2e.people import is_marked, mark
+
+WORDS = "code reviews"  # the demo has articles about these, one of them in another category
 
 
-def stay(page: Page) -> None:
-    """Leave a sign that a full load of the page would take away."""
-    page.evaluate("window.stayed = true")
-
-
-def stayed(page: Page) -> bool:
-    return bool(page.evaluate("window.stayed === true"))
-
-
-def test_results_and_filters_follow_what_is_typed(page: Page, browser: Browser) -> None:
+def test_results_and_filters_update_while_typing(page: Page, browser: Browser) -> None:
     page.goto("/articles/")
-    stay(page)
+    mark(page)
     box = page.get_by_role("main").get_by_role("searchbox")
     filters = page.get_by_role("navigation", name="Category").get_by_role("link")
     everything = filters.all_inner_texts()
@@ -46,7 +39,7 @@ def test_results_and_filters_follow_what_is_typed(page: Page, browser: Browser) 
     expect(page).to_have_url(re.compile(r"q=code\+reviews&category=culture$"))
     page.get_by_role("link", name="Newest").click()
     expect(page.get_by_role("link", name="Newest")).to_have_attribute("aria-current", "true")
-    assert stayed(page)
+    assert is_marked(page)
 
     shared = titles.all_inner_texts()
     with browser.new_context() as elsewhere:
@@ -56,7 +49,7 @@ def test_results_and_filters_follow_what_is_typed(page: Page, browser: Browser) 
         expect(other.get_by_role("main").get_by_role("searchbox")).to_have_value("code reviews")
 
 
-def test_a_typing_error_is_answered_with_what_was_meant(page: Page) -> None:
+def test_misspelled_word_gets_a_suggestion(page: Page) -> None:
     page.goto("/articles/")
     page.get_by_role("main").get_by_role("searchbox").fill("reviwes")
     expect(page.get_by_text("Did you mean this?")).to_be_visible()
@@ -67,7 +60,7 @@ def test_a_typing_error_is_answered_with_what_was_meant(page: Page) -> None:
     expect(page.get_by_role("main").get_by_role("searchbox")).to_have_value("reviews")
 
 
-def test_a_result_opens_as_a_page(page: Page) -> None:
+def test_result_opens_as_a_page(page: Page) -> None:
     page.goto("/articles/?q=reviews")
     link = page.get_by_role("main").get_by_role("heading", level=2).first.get_by_role("link")
     title = link.inner_text()
@@ -79,7 +72,7 @@ def test_a_result_opens_as_a_page(page: Page) -> None:
     expect(page.locator("mark").first).to_be_visible()
 
 
-def test_it_works_without_scripts(browser: Browser, site: str) -> None:
+def test_search_works_without_javascript(browser: Browser, site: str) -> None:
     with browser.new_context(base_url=site, java_script_enabled=False) as context:
         page = context.new_page()
         page.goto("/articles/?category=culture")
@@ -92,10 +85,10 @@ def test_it_works_without_scripts(browser: Browser, site: str) -> None:
         expect(page).to_have_url(re.compile(r"\?q=code\+reviews$"))
 
 
-def test_the_figures_have_their_table(page: Page) -> None:
+def test_statistics_have_a_chart_and_a_table(page: Page) -> None:
     page.goto("/articles/")
-    page.get_by_role("link", name="Figures").click()
-    expect(page.get_by_role("heading", level=1, name="Figures")).to_be_visible()
+    page.get_by_role("link", name="Statistics").click()
+    expect(page.get_by_role("heading", level=1, name="Statistics")).to_be_visible()
 
     chart = page.get_by_role("img", name=re.compile("last 26 weeks"))
     expect(chart).to_be_visible()
@@ -104,7 +97,7 @@ def test_the_figures_have_their_table(page: Page) -> None:
 
 
 @pytest.mark.parametrize("path", ["", "?q=reviews", "?q=reviews&category=culture", "dashboard/"])
-def test_a_narrow_screen_scrolls_in_one_direction(page: Page, path: str) -> None:
+def test_narrow_screen_does_not_scroll_sideways(page: Page, path: str) -> None:
     page.set_viewport_size({"width": 360, "height": 800})
     page.goto(f"/articles/{path}")
 

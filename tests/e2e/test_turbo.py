@@ -1,10 +1,11 @@
-"""Visits, frames and forms by Turbo, as a browser shows them."""
+"""Turbo visits, frames and forms in a browser."""
 
 import re
 from collections.abc import Callable
 from typing import Literal
 
 import pytest
+from django.conf import settings
 from playwright.sync_api import Browser, Page, expect
 
 from tests.e2e.conftest import Visit, Watch
@@ -30,18 +31,18 @@ def comment(page: Page, text: str) -> None:
 
 
 def revise(page: Page, path: str, name: str) -> None:
-    """Give an article another title, which refreshes the pages that show it."""
+    """Change the title of an article, which refreshes the pages that show it."""
     page.goto(f"{path}edit/")
     page.get_by_label("Title").fill(name)
     page.get_by_role("button", name="Save").click()
 
 
 def focused(page: Page) -> str:
-    """Return the tag and id of what has the focus."""
+    """Return the tag and id of the focused element."""
     return str(page.evaluate("document.activeElement.localName + '#' + document.activeElement.id"))
 
 
-def test_a_refresh_leaves_people_what_is_theirs(visit: Visit) -> None:
+def test_refresh_keeps_the_buttons_of_own_comments(visit: Visit) -> None:
     author, reader = visit(AUTHOR), visit(READER)
     path = publish(author, title())
     follow(reader, path)
@@ -49,7 +50,7 @@ def test_a_refresh_leaves_people_what_is_theirs(visit: Visit) -> None:
     comment(reader, "Mine to edit.")
     edit = reader.get_by_role("link", name="Edit your comment")
     expect(edit).to_be_visible()
-    # What the server did not render goes when the morph comes to the comment.
+    # The morph removes this attribute, which shows that it has reached the comment.
     edit.locator("..").evaluate("element => element.setAttribute('data-before', '')")
 
     revise(author, path, title())
@@ -58,7 +59,7 @@ def test_a_refresh_leaves_people_what_is_theirs(visit: Visit) -> None:
     expect(edit).to_be_visible()
 
 
-def test_an_error_in_a_frame_takes_the_focus_once(visit: Visit, watch: Watch) -> None:
+def test_error_in_a_frame_takes_the_focus_only_once(visit: Visit, watch: Watch) -> None:
     watch.expected.add(422)
     author, reader = visit(AUTHOR), visit(READER)
     name = title()
@@ -69,7 +70,7 @@ def test_an_error_in_a_frame_takes_the_focus_once(visit: Visit, watch: Watch) ->
     reader.get_by_role("button", name="Comment", exact=True).click()
     expect(reader.locator("textarea[aria-invalid=true]")).to_be_focused()
 
-    link = reader.get_by_role("link", name="Dovetail").first
+    link = reader.get_by_role("link", name=settings.SITE_NAME).first
     link.focus()
     revise(author, path, f"{name} revised")
     expect(reader.get_by_role("heading", name=f"{name} revised")).to_be_attached()
@@ -77,7 +78,7 @@ def test_an_error_in_a_frame_takes_the_focus_once(visit: Visit, watch: Watch) ->
     expect(link).to_be_focused()
 
 
-def test_a_question_does_not_outlive_its_page(visit: Visit) -> None:
+def test_confirmation_is_canceled_when_its_page_is_left(visit: Visit) -> None:
     reader = visit(READER)
     path = publish(visit(AUTHOR), title())
     reader.goto("/articles/")
@@ -97,36 +98,34 @@ def test_a_question_does_not_outlive_its_page(visit: Visit) -> None:
     comments(reader)
     delete.click()
     assert dialog.evaluate(IS_MODAL)
-    dialog.get_by_role("button", name="Yes").click()
+    dialog.get_by_role("button", name="Continue").click()
     expect(reader.get_by_text("To be deleted.")).to_have_count(0)
 
 
-def test_what_cannot_be_saved_stays_and_what_cannot_be_framed_is_shown(
-    visit: Visit, watch: Watch
-) -> None:
+def test_failed_frame_keeps_unsaved_input_or_shows_the_page(visit: Visit, watch: Watch) -> None:
     watch.expected.add(404)
     author, writer, reader = visit(AUTHOR), visit(READER), visit()
     path = publish(author, title())
     for page in (writer, reader):
-        # These hear nothing of what follows.
+        # These pages receive no broadcasts.
         page.route_web_socket(re.compile("/cable$"), lambda socket: None)  # noqa: ARG005
         page.goto(path)
     comments(writer)
-    author.get_by_role("button", name="Back to draft").click()
+    author.get_by_role("button", name="Revert to draft").click()
     expect(author.get_by_role("button", name="Publish")).to_be_visible()
 
     comment(writer, "Half an hour of work.")
-    expect(writer.get_by_text("This could not be saved.")).to_be_visible()
+    expect(writer.get_by_text("This couldn\u2019t be saved.")).to_be_visible()
     expect(writer.get_by_role("main").get_by_role("textbox")).to_have_value("Half an hour of work.")
 
     reader.get_by_role("link", name="Read the comments").scroll_into_view_if_needed()
     reader.wait_for_url("**/comments/")
     expect(reader.get_by_text("Content missing")).to_have_count(0)
-    # Django's own page for a 404 in development has a style of its own.
+    # In development, Django's 404 page has an inline style.
     watch.problems[:] = [problem for problem in watch.problems if "inline style" not in problem]
 
 
-def test_editing_in_place_keeps_the_focus_at_the_comment(visit: Visit) -> None:
+def test_editing_in_place_keeps_the_focus_on_the_comment(visit: Visit) -> None:
     reader = visit(READER)
     follow(reader, publish(visit(AUTHOR), title()))
     comments(reader)
@@ -147,22 +146,22 @@ def test_editing_in_place_keeps_the_focus_at_the_comment(visit: Visit) -> None:
     expect(reader.get_by_role("log", name="Comments")).to_contain_text("Second thoughts.")
 
 
-def test_a_new_page_is_announced(page: Page) -> None:
+def test_new_page_is_announced(page: Page) -> None:
     page.goto("/")
     announcer = page.locator("#announcer")
     expect(announcer).to_have_text("")
 
     page.get_by_role("navigation").get_by_role("link", name="Articles").first.click()
-    expect(announcer).to_have_text("Articles · Dovetail")
+    expect(announcer).to_have_text(f"Articles · {settings.SITE_NAME}")
 
 
-def test_the_progress_bar_is_styled_and_goes(page: Page) -> None:
+def test_progress_bar_is_styled_and_disappears(page: Page) -> None:
     page.goto("/")
     held = hold(page, "**/articles/")
     page.get_by_role("navigation").get_by_role("link", name="Articles").first.click()
     bar = page.locator(".turbo-progress-bar")
     expect(bar).to_be_attached()
-    # The watch of the page notes what the policy forbids.
+    # The `watch` fixture reports violations of the CSP.
     assert bar.evaluate("bar => getComputedStyle(bar).position") == "fixed"
 
     held[0].continue_()
@@ -170,11 +169,11 @@ def test_the_progress_bar_is_styled_and_goes(page: Page) -> None:
     expect(bar).to_have_count(0)
 
 
-def test_the_progress_bar_of_a_visit_that_was_given_up_never_comes(page: Page) -> None:
+def test_progress_bar_of_a_canceled_visit_never_appears(page: Page) -> None:
     page.goto("/")
     held = hold(page, "**/articles/dashboard/")
     page.evaluate("""() => {
-        Turbo.config.drive.progressBarDelay = 3000 // time for the second visit to be over
+        Turbo.config.drive.progressBarDelay = 3000 // longer than the second visit takes
         Turbo.visit('/articles/dashboard/')
         setTimeout(() => Turbo.visit('/articles/'), 50)
     }""")
@@ -195,13 +194,13 @@ def test_back_shows_the_page_without_its_toast(visit: Visit) -> None:
     author.wait_for_url("**/articles/")
     author.evaluate("history.back()")
     author.wait_for_url(f"**{path}")
-    expect(author.get_by_role("button", name="Back to draft")).to_be_visible()
+    expect(author.get_by_role("button", name="Revert to draft")).to_be_visible()
     expect(toasts).to_have_count(0, timeout=1)
 
 
-def test_a_preview_is_a_still_picture(page: Page) -> None:
+def test_preview_subscribes_to_no_stream(page: Page) -> None:
     follow(page, "/articles/")
-    page.get_by_role("link", name="Dovetail").first.click()
+    page.get_by_role("link", name=settings.SITE_NAME).first.click()
     page.wait_for_url(re.compile(r":\d+/$"))
     held = hold(page, "**/articles/")
 
@@ -214,7 +213,7 @@ def test_a_preview_is_a_still_picture(page: Page) -> None:
     expect(page.locator("turbo-cable-stream-source[connected]")).to_have_count(1)
 
 
-def test_a_page_that_the_browser_kept_follows_and_looks_again(
+def test_page_from_the_browser_cache_subscribes_and_refreshes(
     chromium: Callable[..., Browser], site: str
 ) -> None:
     browser = chromium(ignore_default_args=["--disable-back-forward-cache"])
@@ -231,7 +230,7 @@ def test_a_page_that_the_browser_kept_follows_and_looks_again(
 
 
 @pytest.mark.parametrize("motion", ["no-preference", "reduce"])
-def test_pages_change_by_a_transition_for_who_likes_motion(
+def test_view_transitions_respect_reduced_motion(
     page: Page, motion: Literal["no-preference", "reduce"]
 ) -> None:
     page.emulate_media(reduced_motion=motion)
@@ -248,7 +247,7 @@ def test_pages_change_by_a_transition_for_who_likes_motion(
     assert page.evaluate("window.transitions") == (1 if motion == "no-preference" else 0)
 
 
-def test_who_is_signed_out_gets_a_page_of_their_own(visit: Visit) -> None:
+def test_visit_after_signing_out_reloads_the_page(visit: Visit) -> None:
     reader = visit(READER)
     mark(reader)
     reader.get_by_role("navigation").get_by_role("link", name="Articles", exact=True).first.click()
@@ -256,18 +255,18 @@ def test_who_is_signed_out_gets_a_page_of_their_own(visit: Visit) -> None:
     assert is_marked(reader)
 
     reader.context.clear_cookies()
-    reader.get_by_role("link", name="Dovetail").first.click()
+    reader.get_by_role("link", name=settings.SITE_NAME).first.click()
 
     expect(reader.get_by_role("link", name="Sign in").first).to_be_visible()
     wait_until(reader, lambda: not is_marked(reader))
 
 
-def test_a_page_that_is_only_prefetched_leaves_the_toast(visit: Visit) -> None:
+def test_prefetched_page_does_not_consume_the_toast(visit: Visit) -> None:
     author = visit(AUTHOR)
     path = publish(author, title())
     author.goto("/")
     token = next(cookie["value"] for cookie in author.context.cookies() if "csrf" in cookie["name"])
-    # What happens elsewhere leaves a message for the page that is shown next.
+    # A request outside the page leaves a message for the next page that is shown.
     done = author.request.post(
         f"{path}unpublication/",
         headers={"X-CSRF-Token": token, "Referer": author.url},
@@ -287,30 +286,30 @@ def test_a_page_that_is_only_prefetched_leaves_the_toast(visit: Visit) -> None:
 
 def test_costly_pages_are_not_prefetched(page: Page) -> None:
     page.goto("/articles/")
-    figures = page.get_by_role("link", name="Figures")
+    statistics = page.get_by_role("link", name="Statistics")
     urls: list[str] = []
     page.on("request", lambda request: urls.append(request.url))
 
-    figures.hover()
+    statistics.hover()
     page.wait_for_timeout(500)  # Turbo waits for 100 ms
 
     assert not [url for url in urls if "dashboard" in url]
 
 
-def test_a_link_that_deletes_carries_the_token(visit: Visit, watch: Watch) -> None:
+def test_link_with_another_method_sends_the_csrf_token(visit: Visit, watch: Watch) -> None:
     watch.expected.add(405)
     author = visit(AUTHOR)
     path = publish(author, title())
     author.locator("main").evaluate(
         """(main, href) => {
-            main.insertAdjacentHTML('afterbegin', '<a data-turbo-method="delete">Away with it</a>')
+            main.insertAdjacentHTML('afterbegin', '<a data-turbo-method="delete">Delete it</a>')
             main.firstElementChild.href = href
         }""",
         f"{path}unpublication/",
     )
 
     with author.expect_response(f"**{path}unpublication/") as answer:
-        author.get_by_role("link", name="Away with it").click()
+        author.get_by_role("link", name="Delete it").click()
 
     assert answer.value.request.method == "DELETE"
-    assert answer.value.status == 405  # and not 403: the view was reached
+    assert answer.value.status == 405  # not 403: the request reached the view

@@ -1,4 +1,4 @@
-"""The image's command, run here as a container runs it."""
+"""Tests for the image's command, run the way a container runs it."""
 
 import os
 import subprocess
@@ -42,7 +42,7 @@ def run(*arguments: str, **environment: str) -> "subprocess.CompletedProcess[str
         (["manage", "check", "--deploy"], "python manage.py check --deploy"),
     ],
 )
-def test_a_role_becomes_its_program(tmp_path: Path, role: list[str], command: str) -> None:
+def test_role_execs_its_program(tmp_path: Path, role: list[str], command: str) -> None:
     name = command.split(maxsplit=1)[0]
     (tmp_path / name).write_text('#!/bin/sh\necho "$(basename "$0") $*"; pwd\n')
     (tmp_path / name).chmod(0o755)
@@ -52,7 +52,7 @@ def test_a_role_becomes_its_program(tmp_path: Path, role: list[str], command: st
     assert result.stdout.splitlines() == [command, str(ROOT / "project")]
 
 
-def test_a_role_runs() -> None:
+def test_manage_role_runs() -> None:
     path = f"{Path(sys.executable).parent}:/usr/bin:/bin"
 
     result = run("manage", "version", PATH=path, DJANGO_SETTINGS_MODULE="config.settings.dev")
@@ -61,14 +61,14 @@ def test_a_role_runs() -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "environment", "sentence"),
+    ("arguments", "environment", "message"),
     [
         (
             ["wbe"],
             {},
-            "error: there is no role 'wbe'; the roles are web, worker, beat, migrate, manage.\n",
+            "error: unknown role 'wbe'; the roles are web, worker, beat, migrate, manage.\n",
         ),
-        ([], {}, "error: which role? The roles are web, worker, beat, migrate, manage.\n"),
+        ([], {}, "error: no role given; the roles are web, worker, beat, migrate, manage.\n"),
         (
             ["web"],
             {"WEB_CONCURRENCY": "many"},
@@ -77,12 +77,12 @@ def test_a_role_runs() -> None:
         (["web"], {"PORT": "0"}, "error: PORT must be a whole number from 1 to 65535, not '0'.\n"),
     ],
 )
-def test_a_mistake_is_one_sentence(
-    arguments: list[str], environment: dict[str, str], sentence: str
+def test_invalid_use_is_one_error_message(
+    arguments: list[str], environment: dict[str, str], message: str
 ) -> None:
     result = run(*arguments, **environment)
 
-    assert (result.returncode, result.stderr) == (1, sentence)
+    assert (result.returncode, result.stderr) == (1, message)
 
 
 def test_help_lists_the_roles() -> None:

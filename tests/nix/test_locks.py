@@ -1,4 +1,4 @@
-"""That the lock files agree with each other; Nix builds from them alone."""
+"""The lock files are consistent with each other; Nix builds from them alone."""
 
 import hashlib
 import json
@@ -16,7 +16,7 @@ def npm_entries() -> Entries:
 
 
 def resolve(entries: Entries, path: str, name: str) -> bool:
-    """Tell whether the package at `path` finds `name`, as Node looks for it."""
+    """Return whether Node resolves `name` from the package at `path`."""
     while True:
         if f"{path}/node_modules/{name}".lstrip("/") in entries:
             return True
@@ -25,8 +25,8 @@ def resolve(entries: Entries, path: str, name: str) -> bool:
         path = path.rpartition("node_modules/")[0].rstrip("/")
 
 
-def test_every_npm_package_that_is_needed_is_locked() -> None:
-    """Npm drops packages from a lock without a word when a registry lacks them for one platform."""
+def test_every_required_npm_package_is_locked() -> None:
+    """Npm silently drops a package from the lock if the registry lacks it for one platform."""
     entries = npm_entries()
     missing = [
         f"{name} of {path or 'package.json'}"
@@ -40,8 +40,8 @@ def test_every_npm_package_that_is_needed_is_locked() -> None:
     assert not missing
 
 
-def test_the_locked_npm_packages_are_those_that_nix_fetches() -> None:
-    """If not: `nix run .#update`, and commit what it writes."""
+def test_nix_fetches_the_locked_npm_packages() -> None:
+    """If this fails, run `nix run .#update` and commit the result."""
 
     def allows(allowed: list[str], *names: str) -> bool:
         return not allowed or any(name in allowed for name in names)
@@ -63,7 +63,7 @@ def test_the_locked_npm_packages_are_those_that_nix_fetches() -> None:
     assert json.loads((ROOT / "nix/npm-tarballs.json").read_text())["wanted"] == digest
 
 
-def test_the_flake_locks_its_inputs_and_no_others() -> None:
+def test_flake_lock_contains_exactly_the_inputs_of_the_flake() -> None:
     lock = json.loads((ROOT / "flake.lock").read_text())
     flake = (ROOT / "flake.nix").read_text()
 

@@ -1,4 +1,4 @@
-"""That process-compose.yaml agrees with the settings and with its scripts."""
+"""process-compose.yaml is consistent with the settings and its scripts."""
 
 import re
 
@@ -8,7 +8,7 @@ from tests.nix import ROOT
 TEXT = (ROOT / "process-compose.yaml").read_text()
 
 
-def test_its_ports_and_their_defaults_are_those_of_the_settings() -> None:
+def test_ports_and_defaults_match_the_settings() -> None:
     used = dict(re.findall(r"\$\{(\w+):-(\d+|\.data)\}", TEXT))
     listed = dict(
         re.findall(r"^# ([A-Z_]+)=(.*)$", (ROOT / ".env.example").read_text(), re.MULTILINE)

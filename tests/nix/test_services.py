@@ -1,4 +1,4 @@
-"""What nix/services/run.sh says when a process of the stack cannot run."""
+"""Tests for nix/services/run.sh: restarts, and messages when a process cannot run."""
 
 import os
 import signal
@@ -12,7 +12,7 @@ import pytest
 
 from tests.nix import ROOT
 
-WRONG = 78  # the status of a wrong configuration
+MISCONFIGURED = 78  # the exit status for a configuration error
 
 
 @pytest.fixture
@@ -45,75 +45,72 @@ def start(name: str, data: Path, **environment: object) -> "subprocess.Popen[str
     )
 
 
-def refusal(name: str, data: Path, **environment: object) -> str:
-    """Return the one sentence that it says."""
+def error_of(name: str, data: Path, **environment: object) -> str:
+    """Return the one-line error of a process that refuses to start."""
     process = start(name, data, **environment)
-    said = process.communicate(timeout=60)[1]
-    assert process.returncode == WRONG, said
-    assert said.count("\n") == 1
-    return said
+    output = process.communicate(timeout=60)[1]
+    assert process.returncode == MISCONFIGURED, output
+    assert output.count("\n") == 1
+    return output
 
 
 def program(folder: Path, name: str, script: str) -> str:
-    """Put a program of that name before the others in PATH."""
+    """Create a program and return a PATH on which it comes first."""
     path = folder / name
     path.write_text(f"#!/bin/sh\n{script}\n")
     path.chmod(0o755)
     return f"{folder}:{os.environ['PATH']}"
 
 
-def test_a_busy_port(tmp_path: Path, busy_port: int) -> None:
-    assert refusal("memcached", tmp_path, MEMCACHED_PORT=busy_port) == (
-        f"memcached: port {busy_port} is taken: stop what listens there, or set MEMCACHED_PORT "
-        "to a free one in .env or the environment\n"
+def test_busy_port_is_refused(tmp_path: Path, busy_port: int) -> None:
+    assert error_of("memcached", tmp_path, MEMCACHED_PORT=busy_port) == (
+        f"memcached: port {busy_port} is in use: stop what listens there, or set MEMCACHED_PORT "
+        "to a free port in .env or the environment\n"
     )
 
 
 @pytest.mark.parametrize("port", ["eighty", "80", "70000", "", "8000;ls"])
-def test_what_is_no_port(tmp_path: Path, port: str) -> None:
-    assert "VALKEY_PORT must be a port number from 1024 to 65535" in refusal(
+def test_invalid_port_is_refused(tmp_path: Path, port: str) -> None:
+    assert "VALKEY_PORT must be a port number from 1024 to 65535" in error_of(
         "valkey", tmp_path, VALKEY_PORT=port
     )
 
 
-def test_the_data_of_another_postgresql(tmp_path: Path, free_port: int) -> None:
+def test_data_of_another_postgresql_version_is_refused(tmp_path: Path, free_port: int) -> None:
     cluster = tmp_path / "services" / "postgres"
     cluster.mkdir(parents=True)
     (cluster / "PG_VERSION").write_text("16\n")
 
-    assert refusal("postgres", tmp_path, POSTGRES_PORT=free_port) == (
-        f"postgres: {cluster} was made by PostgreSQL 16, this is 17: dump it with that version, "
-        "or remove the folder\n"
+    assert error_of("postgres", tmp_path, POSTGRES_PORT=free_port) == (
+        f"postgres: {cluster} was created by PostgreSQL 16, but this is 17: dump it with that "
+        "version, or remove the folder\n"
     )
     assert [path.name for path in cluster.iterdir()] == ["PG_VERSION"]
 
 
-def test_a_stack_that_runs_already(tmp_path: Path, free_port: int) -> None:
+def test_second_stack_is_refused(tmp_path: Path, free_port: int) -> None:
     (tmp_path / "up.json").write_text(f'{{\n  "pid": {os.getpid()}\n}}')
 
-    said = refusal("postgres", tmp_path, POSTGRES_PORT=free_port)
+    error = error_of("postgres", tmp_path, POSTGRES_PORT=free_port)
 
-    assert f"this checkout's stack runs already (process {os.getpid()}, " in said
+    assert f"this checkout's stack is already running (process {os.getpid()}, " in error
 
 
-def test_the_third_crash_is_the_last(tmp_path: Path, free_port: int) -> None:
+def test_third_crash_is_final(tmp_path: Path, free_port: int) -> None:
     path = program(tmp_path, "memcached", "exit 3")
 
     process = start("memcached", tmp_path, MEMCACHED_PORT=free_port, PATH=path)
-    said = process.communicate(timeout=60)[1]
+    output = process.communicate(timeout=60)[1]
 
     assert process.returncode == 3
-    assert said.splitlines() == [
-        "memcached: ended with status 3; starting it again",
-        "memcached: ended with status 3; starting it again",
-        (
-            "memcached: crashed 3 times, at last with status 3; "
-            f"its log is {tmp_path}/log/memcached.log"
-        ),
+    assert output.splitlines() == [
+        "memcached: exited with status 3; restarting it",
+        "memcached: exited with status 3; restarting it",
+        f"memcached: crashed 3 times, last with status 3; see {tmp_path}/log/memcached.log",
     ]
 
 
-def test_a_stop_is_no_crash(tmp_path: Path, free_port: int) -> None:
+def test_stop_does_not_count_as_a_crash(tmp_path: Path, free_port: int) -> None:
     path = program(tmp_path, "memcached", f"touch {tmp_path}/runs; exec sleep 60")
     process = start("memcached", tmp_path, MEMCACHED_PORT=free_port, PATH=path)
     deadline = time.monotonic() + 30
@@ -122,6 +119,6 @@ def test_a_stop_is_no_crash(tmp_path: Path, free_port: int) -> None:
 
     os.killpg(process.pid, signal.SIGTERM)
 
-    said = process.communicate(timeout=30)[1]
-    assert "starting it again" not in said
+    output = process.communicate(timeout=30)[1]
+    assert "restarting it" not in output
     assert process.returncode == 0

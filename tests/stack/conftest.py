@@ -1,7 +1,7 @@
-"""The stack of process-compose.yaml: the real servers, started as `nix run` starts them.
+"""The stack of process-compose.yaml: the real servers, started the way `nix run` starts them.
 
-It needs what `nix develop` has in PATH, and Chromium for what browsers show. CI runs it alone
-(`.ci/nix`), on what it finds installed.
+These tests need the programs that `nix develop` puts on PATH, and Chromium for the browser tests.
+CI runs them separately (`.ci/nix`).
 """
 
 import shutil
@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-# The browser of tests/e2e, and what finds anything wrong on its pages.
+# The browser of tests/e2e, and the fixture that records problems on its pages.
 from tests.e2e.conftest import browser, chromium, watch  # noqa: F401 - fixtures
 from tests.stack.stack import Stack
 
@@ -19,7 +19,7 @@ times: dict[str, float] = {}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep all of it in one worker: the stack is started once."""
+    """Run all of these tests in one worker, because the stack is started once."""
     here = Path(__file__).parent
     for item in items:
         if here in item.path.parents:
@@ -29,9 +29,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """Start the stack, stop it, and start it again on what it left: the tests meet the second."""
+    """Start the stack, stop it, and start it again on the same data for the tests."""
     if not shutil.which("process-compose"):
-        pytest.skip("process-compose is not in PATH: run this in `nix develop`")
+        pytest.skip("process-compose is not on PATH: run this in `nix develop`")
     stack = Stack(tmp_path_factory.mktemp("stack"))
     with stack.running("first start", times):
         pass
@@ -45,7 +45,7 @@ def eventually() -> "type[Eventually]":
 
 
 class Eventually:
-    """Time for something that happens elsewhere: `for _ in eventually(): if …: break`."""
+    """Polls for something that takes time: `for _ in eventually(): if …: break`."""
 
     def __init__(self, seconds: float = 30) -> None:
         self.deadline = time.monotonic() + seconds
@@ -55,7 +55,7 @@ class Eventually:
 
     def __next__(self) -> None:
         if time.monotonic() > self.deadline:
-            pytest.fail("it did not happen in time")
+            pytest.fail("The condition was not met in time")
         time.sleep(0.1)
 
 

@@ -1,4 +1,4 @@
-"""One running stack."""
+"""A running stack."""
 
 import json
 import os
@@ -17,11 +17,11 @@ from urllib.request import HTTPCookieProcessor, build_opener
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-LIMIT = 240  # seconds until all is healthy; a first start installs the front end's packages
+LIMIT = 240  # seconds until all is healthy; the first start installs npm packages
 STOP_LIMIT = 60  # seconds
 SERVERS = {"POSTGRES_PORT": 2, "VALKEY_PORT": 3, "RABBITMQ_PORT": 4, "MEMCACHED_PORT": 20}
 OFFSETS = {"PORT": 0, "VITE_PORT": 1} | SERVERS
-# What would lead the application to other services, or was meant for another stack.
+# Variables that would point the application to other services, or configure another stack.
 FOREIGN = (
     "PC_",
     "PG",
@@ -34,11 +34,11 @@ FOREIGN = (
 
 
 class Stack:
-    """The stack, with state and ports of its own.
+    """The stack, with a separate `DATA_DIR` and separate ports.
 
     Attributes:
         data: its `DATA_DIR`.
-        ports: by the name of the setting.
+        ports: its ports by setting name.
     """
 
     def __init__(self, data: Path) -> None:
@@ -53,17 +53,18 @@ class Stack:
             "PC_DISABLE_DOTENV": "1",
             "PC_DISABLE_TUI": "1",
             "PC_LOG_FILE": str(data / "process-compose.log"),
-            "PC_SOCKET_PATH": os.path.relpath(data / "socket", ROOT),  # sockets' paths are short
+            # Relative, because the length of socket paths is limited.
+            "PC_SOCKET_PATH": os.path.relpath(data / "socket", ROOT),
         }
         self.opener = build_opener(HTTPCookieProcessor())
 
     @contextmanager
     def running(self, name: str, times: dict[str, float]) -> Iterator[None]:
-        """Run it until it is left; it must then end by itself, with everything it started.
+        """Run the stack inside the context; afterward, check that it stops with all its processes.
 
         Args:
-            name: under which the seconds until all is healthy go into `times`.
-            times: where those seconds, and the ones that its stop takes, are put.
+            name: the key in `times` for the duration of the start.
+            times: receives how long the start and the stop took, in seconds.
         """
         output = self.data / "output.log"
         began = time.monotonic()
@@ -80,7 +81,7 @@ class Stack:
         try:
             while not self.is_healthy():
                 if process.poll() is not None or time.monotonic() - began > LIMIT:
-                    pytest.fail(f"the stack did not start:\n{output.read_text()[-5000:]}")
+                    pytest.fail(f"The stack did not start:\n{output.read_text()[-5000:]}")
                 time.sleep(0.1)
             times[name] = time.monotonic() - began
             yield
@@ -91,30 +92,30 @@ class Stack:
             status = process.wait(STOP_LIMIT)
             times[f"stop after {name}"] = time.monotonic() - stopping
         assert status == 0, output.read_text()[-5000:]
-        assert not (started & all_processes()), "processes outlive the stack"
+        assert not (started & all_processes()), "Processes outlived the stack"
         assert not [name for name, port in self.ports.items() if is_open(port)]
         assert not is_open(self.ports["RABBITMQ_PORT"] + 2), (
-            "Erlang's port mapper outlives the stack"
+            "Erlang's port mapper outlived the stack"
         )
         assert not (self.data / "up.json").exists()
 
     def is_healthy(self) -> bool:
-        """Tell whether every process is ready, or done."""
+        """Return whether every process is ready or has completed."""
         try:
-            self.order("project", "is-ready")
+            self.command("project", "is-ready")
         except subprocess.CalledProcessError:
-            return False  # or it does not listen to orders yet
+            return False  # not ready, or not accepting commands yet
         return True
 
     def processes(self) -> dict[str, dict[str, Any]]:
-        listed = json.loads(self.order("process", "list", "--output", "json"))
+        listed = json.loads(self.command("process", "list", "--output", "json"))
         return {state["name"]: state for state in listed}
 
-    def order(self, *arguments: str) -> str:
-        """Give process-compose an order; return what it says.
+    def command(self, *arguments: str) -> str:
+        """Run a process-compose command and return its output.
 
         Raises:
-            subprocess.CalledProcessError: it refused.
+            subprocess.CalledProcessError: the command failed.
         """
         return subprocess.run(
             ["process-compose", *arguments],
@@ -126,7 +127,7 @@ class Stack:
         ).stdout
 
     def manage(self, *arguments: str) -> str:
-        """Run a command of Django as in another terminal, which knows no more than the checkout."""
+        """Run a Django command as in another terminal."""
         return subprocess.run(
             ["python", "project/manage.py", *arguments],
             cwd=ROOT,
@@ -137,18 +138,18 @@ class Stack:
         ).stdout
 
     def get(self, path: str, data: bytes | None = None) -> HTTPResponse:
-        """Request a page, with the cookies of the requests before; an error is an answer too."""
+        """Request a page with the cookies of earlier requests; return error responses too."""
         try:
             url = f"http://localhost:{self.ports['PORT']}{path}"
             return cast("HTTPResponse", self.opener.open(url, data, timeout=20))
-        except HTTPError as answer:
-            return cast("HTTPResponse", answer)
+        except HTTPError as response:
+            return cast("HTTPResponse", response)
 
     def log(self, name: str) -> str:
         return (self.data / "log" / f"{name}.log").read_text()
 
     def settings(self) -> dict[str, str]:
-        """Return where the stack says its services are."""
+        """Return the settings in up.json, which point to the services of the stack."""
         written: dict[str, dict[str, str]] = json.loads((self.data / "up.json").read_text())
         return written["environment"]
 
@@ -159,11 +160,11 @@ def is_open(port: int) -> bool:
 
 
 def _free_range(count: int) -> int:
-    """Return the first of so many ports that nobody listens on, below those lent to clients."""
+    """Return the first of `count` consecutive free ports, below the ephemeral port range."""
     for first in range(18_330, 32_000, count):
         if not any(is_open(port) for port in range(first, first + count)):
             return first
-    pytest.fail("no free ports")
+    pytest.fail("No free ports")
 
 
 def all_processes() -> set[int]:
@@ -171,7 +172,7 @@ def all_processes() -> set[int]:
 
 
 def descendants(pid: int) -> set[int]:
-    """Return a process and all that descend from it."""
+    """Return a process and all its descendants."""
     parents = _parents()
     found = {pid}
     while more := {child for child, parent in parents.items() if parent in found} - found:

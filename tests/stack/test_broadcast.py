@@ -1,4 +1,4 @@
-"""From a task through RabbitMQ, the worker and Valkey to browsers on two web servers."""
+"""A broadcast from a task reaches browsers on two web servers through RabbitMQ and Valkey."""
 
 import re
 import subprocess
@@ -11,7 +11,7 @@ from tests.e2e.conftest import Watch
 from tests.stack.conftest import Eventually
 from tests.stack.stack import ROOT, Stack, is_open
 
-LIMIT = 30_000  # milliseconds; Vite compiles for the first page that it meets
+LIMIT = 30_000  # milliseconds; Vite compiles on the first page
 SEND = """
 from dovetail.turbo.broadcasting import broadcast_later_to
 broadcast_later_to(
@@ -23,8 +23,8 @@ broadcast_later_to(
 
 @pytest.fixture
 def second_web(stack: Stack, eventually: type[Eventually]) -> Iterator[str]:
-    """Start another server beside that of the stack, on the same services."""
-    port = stack.ports["MEMCACHED_PORT"] - 1  # between it and those of RabbitMQ's tools
+    """Start a second web server on the services of the stack and return its URL."""
+    port = stack.ports["MEMCACHED_PORT"] - 1  # free: RabbitMQ's tools use only lower ones
     process = subprocess.Popen(
         [
             *("granian", "--interface", "asgi", "--host", "127.0.0.1", "--port", str(port)),
@@ -43,11 +43,11 @@ def second_web(stack: Stack, eventually: type[Eventually]) -> Iterator[str]:
         process.wait(20)
 
 
-def test_a_task_changes_the_pages_of_two_servers(
+def test_broadcast_from_a_task_updates_pages_on_two_servers(
     stack: Stack, second_web: str, browser: Browser, watch: Watch, eventually: type[Eventually]
 ) -> None:
     first_web = f"http://127.0.0.1:{stack.ports['PORT']}"
-    pages = [follow(browser, web, watch) for web in (first_web, second_web)]
+    pages = [open_articles(browser, web, watch) for web in (first_web, second_web)]
 
     stack.manage("shell", "--no-imports", "--command", SEND)
 
@@ -55,19 +55,20 @@ def test_a_task_changes_the_pages_of_two_servers(
         shown = page.locator("turbo-frame#articles").get_by_text("From a task")
         expect(shown).to_be_visible(timeout=LIMIT)
     for _ in eventually():
-        if re.search(r"Task apps\S+\.render_broadcast\S* succeeded", stack.log("worker")):
+        log = stack.log("worker")
+        if re.search(r"Task dovetail\.turbo\.tasks\.render_broadcast\S* succeeded", log):
             break
     assert not watch.problems
 
 
-def follow(browser: Browser, web: str, watch: Watch) -> Page:
-    """Open the list of articles and wait until it follows its stream, through the same server."""
+def open_articles(browser: Browser, web: str, watch: Watch) -> Page:
+    """Open the list of articles and wait until its stream is connected to the same server."""
     page = browser.new_context().new_page()
     page.set_default_timeout(LIMIT)
     watch.on(page)
     cable = f"{web.replace('http', 'ws', 1)}/cable"
     with page.expect_websocket(lambda socket: socket.url == cable):
         page.goto(f"{web}/articles/")
-    followed = page.locator("turbo-cable-stream-source[connected]")
-    expect(followed).to_have_count(1, timeout=LIMIT)
+    connected = page.locator("turbo-cable-stream-source[connected]")
+    expect(connected).to_have_count(1, timeout=LIMIT)
     return page

@@ -12,13 +12,14 @@ from urllib.parse import urlencode
 import psycopg
 import pytest
 import redis
+from django.conf import settings
 from pymemcache import Client
 
 from tests.stack.conftest import Eventually
 from tests.stack.stack import ROOT, Stack, descendants, is_open
 
 
-def ready(stack: Stack) -> dict[str, str]:
+def readiness_checks(stack: Stack) -> dict[str, str]:
     checks: dict[str, str] = json.loads(stack.get("/readyz").read())["checks"]
     return checks
 
@@ -31,22 +32,22 @@ def post(stack: Stack, path: str, **fields: str) -> int:
     return stack.get(path, data).status
 
 
-def test_a_page(stack: Stack) -> None:
+def test_home_page_is_served(stack: Stack) -> None:
     page = stack.get("/")
 
     assert page.status == HTTPStatus.OK
-    assert "Dovetail" in page.read().decode()
+    assert settings.SITE_NAME in page.read().decode()
     assert "script-src 'self'" in page.headers["Content-Security-Policy"]
 
 
-def test_vite_serves_the_assets_of_a_page(stack: Stack) -> None:
+def test_page_loads_assets_from_vite(stack: Stack) -> None:
     page = stack.get("/").read().decode()
 
     origin = f"http://localhost:{stack.ports['VITE_PORT']}"
     assert re.search(rf'src="{origin}/static/src/js/application\.ts"', page)
 
 
-def test_a_search(stack: Stack) -> None:
+def test_search_finds_an_article(stack: Stack) -> None:
     paths = re.findall(r'href="(/articles/[\w-]+/)"', stack.get("/articles/").read().decode())
     wanted = next(path for path in paths if path.count("-") > 1)
     words = wanted.removeprefix("/articles/").strip("/").replace("-", " ")
@@ -57,7 +58,7 @@ def test_a_search(stack: Stack) -> None:
     assert len(set(re.findall(r'href="/articles/[\w-]+/"', found))) < len(set(paths))
 
 
-def test_a_task_goes_through_rabbitmq_and_back(stack: Stack, eventually: type[Eventually]) -> None:
+def test_email_task_runs_through_rabbitmq(stack: Stack, eventually: type[Eventually]) -> None:
     address = "newcomer@example.com"
     password = "dovetails-hold-without-nails"
 
@@ -67,23 +68,23 @@ def test_a_task_goes_through_rabbitmq_and_back(stack: Stack, eventually: type[Ev
         if any(address in mail.read_text() for mail in (stack.data / "mail").glob("*.eml")):
             break
     for _ in eventually():
-        if re.search(r"Task apps\.core\.tasks\.deliver_mail\S* succeeded", stack.log("worker")):
+        if re.search(r"Task dovetail\.mail\.tasks\.deliver_mail\S* succeeded", stack.log("worker")):
             break
     assert "amqp://" in stack.settings()["CELERY_BROKER_URL"]
 
 
-def test_beat_sends_what_is_due(stack: Stack, eventually: type[Eventually]) -> None:
-    """A task that beat last sent two days ago runs, and removes an expired session."""
+def test_beat_sends_due_tasks(stack: Stack, eventually: type[Eventually]) -> None:
+    """The daily cleanup, last sent two days ago, runs and removes an expired session."""
     with psycopg.connect(stack.settings()["DATABASE_URL"], autocommit=True) as database:
         database.execute(
             "INSERT INTO django_session (session_key, session_data, expire_date)"
             " VALUES ('expired', '', now() - interval '1 day')"
         )
-        stack.order("process", "stop", "beat")
+        stack.command("process", "stop", "beat")
         with shelve.open(str(stack.data / "services" / "beat"), writeback=True) as schedule:  # noqa: S301
             entry = schedule["entries"]["clear-expired-sessions"]
             entry.last_run_at -= timedelta(days=2)
-        stack.order("process", "start", "beat")
+        stack.command("process", "start", "beat")
 
         for _ in eventually():
             left = "SELECT 1 FROM django_session WHERE session_key = 'expired'"
@@ -94,7 +95,7 @@ def test_beat_sends_what_is_due(stack: Stack, eventually: type[Eventually]) -> N
 def test_requests_use_valkey(stack: Stack) -> None:
     with redis.Redis(port=stack.ports["VALKEY_PORT"]) as valkey:
         before = valkey.info("stats")["keyspace_hits"]
-        for _ in range(2):  # the second attempt meets what the rate limit knows of the first
+        for _ in range(2):  # the rate limit reads what it stored on the first attempt
             post(stack, "/accounts/login/", login="nobody@example.com", password="wrong")
         after = valkey.info("stats")["keyspace_hits"]
 
@@ -107,52 +108,52 @@ def test_computed_values_use_memcached(stack: Stack) -> None:
 
     code = "from django.core.cache import caches; cache = caches['computed']; "
     code += "cache.set('a', 7); print(cache.get('a'))"
-    said = stack.manage("shell", "--no-imports", "--command", code)
+    output = stack.manage("shell", "--no-imports", "--command", code)
 
-    assert said.strip() == "7"
+    assert output.strip() == "7"
     assert memcached.stats()[b"get_hits"] == before + 1
     memcached.close()
 
 
-def test_another_terminal_meets_the_same_services(stack: Stack) -> None:
+def test_other_terminals_use_the_same_services(stack: Stack) -> None:
     code = "from django.conf import settings; print(settings.CELERY_BROKER_URL)"
 
-    said = stack.manage("shell", "--no-imports", "--command", code)
+    output = stack.manage("shell", "--no-imports", "--command", code)
 
-    assert said.strip() == stack.settings()["CELERY_BROKER_URL"]
+    assert output.strip() == stack.settings()["CELERY_BROKER_URL"]
 
 
 def test_readiness_names_a_stopped_service(stack: Stack, eventually: type[Eventually]) -> None:
     assert stack.get("/readyz").status == HTTPStatus.OK
 
-    stack.order("process", "stop", "valkey")
+    stack.command("process", "stop", "valkey")
     for _ in eventually():
         if not is_open(stack.ports["VALKEY_PORT"]):
             break
     assert stack.get("/readyz").status == HTTPStatus.SERVICE_UNAVAILABLE
-    assert ready(stack) == {"database": "ok", "cache": "unavailable", "broker": "ok"}
+    assert readiness_checks(stack) == {"database": "ok", "cache": "unavailable", "broker": "ok"}
     assert stack.get("/").status == HTTPStatus.OK
 
-    stack.order("process", "start", "valkey")
+    stack.command("process", "start", "valkey")
     for _ in eventually():
-        if ready(stack)["cache"] == "ok":
+        if readiness_checks(stack)["cache"] == "ok":
             break
 
 
-def test_a_crashed_server_starts_again(stack: Stack, eventually: type[Eventually]) -> None:
+def test_crashed_server_is_restarted(stack: Stack, eventually: type[Eventually]) -> None:
     keeper = stack.processes()["memcached"]["pid"]
 
     for pid in descendants(keeper) - {keeper}:
         os.kill(pid, signal.SIGKILL)
 
     for _ in eventually():
-        if "starting it again" in stack.log("memcached") and is_open(stack.ports["MEMCACHED_PORT"]):
+        if "restarting it" in stack.log("memcached") and is_open(stack.ports["MEMCACHED_PORT"]):
             break
     assert stack.processes()["memcached"]["is_running"]
 
 
 @pytest.mark.usefixtures("stack")
-def test_the_third_crash_ends_the_stack_and_names_it(tmp_path: Path) -> None:
+def test_third_crash_stops_the_stack_with_a_message(tmp_path: Path) -> None:
     broken = tmp_path / "memcached"
     broken.write_text("#!/bin/sh\nexit 3\n")
     broken.chmod(0o755)
@@ -172,11 +173,11 @@ def test_the_third_crash_ends_the_stack_and_names_it(tmp_path: Path) -> None:
 
     assert ended.returncode != 0
     log = f"{tmp_path}/log/memcached.log"
-    assert f"memcached: crashed 3 times, at last with status 3; its log is {log}" in ended.stdout
+    assert f"memcached: crashed 3 times, last with status 3; see {log}" in ended.stdout
     assert not is_open(another.ports["VALKEY_PORT"])
 
 
-def test_a_second_stack_in_the_same_place_is_refused(stack: Stack) -> None:
+def test_second_stack_in_the_same_checkout_is_refused(stack: Stack) -> None:
     ended = subprocess.run(
         ["bash", "nix/services/run.sh", "postgres"],
         cwd=ROOT,
@@ -189,5 +190,5 @@ def test_a_second_stack_in_the_same_place_is_refused(stack: Stack) -> None:
 
     assert ended.returncode == 78
     assert re.fullmatch(
-        r"postgres: this checkout's stack runs already \(process \d+, .*\n", ended.stderr
+        r"postgres: this checkout's stack is already running \(process \d+, .*\n", ended.stderr
     )

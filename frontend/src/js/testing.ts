@@ -1,7 +1,7 @@
 import { Application, type ControllerConstructor } from "@hotwired/stimulus"
 import { onTestFinished } from "vitest"
 
-/** Puts the page into the document and starts the controllers on it, until the test is over. */
+/** Renders a page and runs the controllers on it until the test ends. */
 export async function mount(
   page: string,
   controllers: Record<string, ControllerConstructor>,
@@ -18,7 +18,7 @@ export async function mount(
   })
 }
 
-/** The first element that the selector finds; the test fails where there is none. */
+/** Returns the first element that matches the selector, or fails the test. */
 export function find<E extends HTMLElement = HTMLElement>(selector: string): E {
   const element = document.querySelector<E>(selector)
   if (!element) throw new Error(`No element matches ${selector}`)

@@ -12,7 +12,7 @@ from dovetail.turbo import streams
 
 
 class ArticleChannel(TurboStreamsChannel):
-    """Follows one article, for people who may read it, and counts its readers."""
+    """Streams an article to people who may read it, and shows how many are reading it."""
 
     person = ""
 
@@ -27,7 +27,7 @@ class ArticleChannel(TurboStreamsChannel):
 
     async def subscribed(self) -> None:
         await super().subscribed()
-        # One socket can follow twice, with a spare parameter: it is still one reader.
+        # A socket that subscribes twice, with different parameters, is still one reader.
         self.person = self.user_id or f"visitor-{self.connection.token}"
         pk = self.stream.partition(":")[2]
         presence.enter(self.stream, self.person, partial(show_readers, pk))
@@ -38,5 +38,6 @@ class ArticleChannel(TurboStreamsChannel):
 
 
 def show_readers(pk: str, count: int) -> str:
+    """Return the stream that updates the number of readers on the page of an article."""
     text = render_to_string("articles/_readers.html", {"count": count})
     return streams.update(f"readers_article_{pk}", text)

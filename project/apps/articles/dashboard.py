@@ -1,4 +1,4 @@
-"""Figures about the published articles."""
+"""Statistics about the published articles."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,11 +17,11 @@ WEEK = timedelta(weeks=1)
 
 @dataclass(frozen=True)
 class Bar:
-    """A figure as it is drawn.
+    """One bar of a chart.
 
     Attributes:
-        share: of the largest figure, in percent.
-        at: where the column stands, in columns from the left.
+        share: its percentage of the largest count, 0 to 100.
+        at: its position, in columns from the left.
     """
 
     label: str | date

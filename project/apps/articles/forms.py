@@ -29,7 +29,8 @@ class CommentForm(forms.ModelForm[Comment]):
     def clean(self) -> dict[str, Any] | None:
         if self.instance._state.adding and Comment.is_limit_reached(self.instance.author):
             raise forms.ValidationError(
-                "You have written a lot in a short time. Please wait a minute.", code="flood"
+                "You have posted a lot of comments in a short time. Please wait a minute.",
+                code="flood",
             )
         return super().clean()
 

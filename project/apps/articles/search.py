@@ -1,4 +1,4 @@
-"""The search of the published articles: words, filters, order, and how many each filter leaves."""
+"""Searches the published articles by words and filters, with a count for each filter."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -19,11 +19,11 @@ AUTHORS = 6
 
 @dataclass(frozen=True)
 class Choice:
-    """A value to filter by.
+    """A link that sets one filter or the order.
 
     Attributes:
-        count: how many articles it leaves; None for an order, which leaves all.
-        query: the address that chooses it, or takes it back where it is chosen.
+        query: the query string that sets it, or that clears it if it is set.
+        count: the number of matching articles; None for an order, which filters nothing.
     """
 
     label: str
@@ -39,10 +39,10 @@ class Facet:
 
 
 class ArticleSearch:
-    """What an address such as `?q=joint&category=design&order=date` asks for.
+    """The search that a query string such as `?q=joint&category=design&order=date` describes.
 
     Args:
-        data: the query of the address; what is wrong in it counts for nothing.
+        data: the query string; invalid values in it are ignored.
     """
 
     def __init__(self, data: QueryDict) -> None:
@@ -56,20 +56,20 @@ class ArticleSearch:
 
     @property
     def hidden(self) -> dict[str, Any]:
-        """What typing another word must keep."""
+        """The values that a search for other words keeps."""
         return self.filters | ({"order": self.order} if self.order else {})
 
     def results(self) -> QuerySet[Article]:
-        """Return the articles for a page, best or newest first."""
+        """Return the matching articles, best match or newest first."""
         if not self.words:
             return self._matching().for_cards().newest_first()
         found = self._matching(snippet="body", rank=self.order != "date").defer("body")
-        # A join would keep ParadeDB from reading no more than the page.
+        # Not select_related: with a join, ParadeDB reads all matches instead of one page.
         found = found.prefetch_related("author")
         return found.order_by("-published_at", "-pk") if self.order == "date" else found
 
     def facets(self) -> list[Facet]:
-        """Return the filters, each with what it leaves of the words and the other filters."""
+        """Return the filters; each choice counts what matches the words and the other filters."""
         categories = dict(self._counts("category", limit=len(Category)))
         authors = dict(self._counts("author", limit=AUTHORS))
         if (author := self.filters.get("author")) and author not in authors:
@@ -89,7 +89,7 @@ class ArticleSearch:
 
     @cached_property
     def suggestion(self) -> str:
-        """What words that find nothing may have been meant to say."""
+        """Words that the user may have meant, or an empty string."""
         return Article.objects.published().suggestion(self.words) if self.words else ""
 
     @property

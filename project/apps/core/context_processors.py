@@ -18,7 +18,7 @@ def site(_request: HttpRequest) -> dict[str, Any]:
 
 
 def theme(request: HttpRequest) -> dict[str, str]:
-    """The theme that the visitor chose, or "" to follow the system."""
+    """Return the visitor's theme, or "" to follow the system."""
     chosen = request.COOKIES.get("theme", "")
     return {"theme": chosen if chosen in THEMES else ""}
 

@@ -1,11 +1,13 @@
 """The base classes of your models. What you add to them reaches every model of the project."""
 
 from dovetail import models as kit
-from dovetail.models import SoftDeleteManager, SoftDeleteQuerySet
+from dovetail.models import BaseManager, BaseQuerySet, SoftDeleteManager, SoftDeleteQuerySet
 from dovetail.search import SearchManager, SearchQuerySet
 
 __all__ = [
+    "BaseManager",
     "BaseModel",
+    "BaseQuerySet",
     "SearchManager",
     "SearchQuerySet",
     "SoftDeleteManager",

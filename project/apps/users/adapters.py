@@ -1,4 +1,4 @@
-"""Where allauth asks what to do here."""
+"""Customizes allauth: accounts, social accounts, second factors and sessions."""
 
 from typing import Any
 
@@ -19,9 +19,9 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 
-from apps.users import devices, secrets
+from apps.users import devices, encryption
 from apps.users.models import User
-from apps.users.sso.groups import apply_groups
+from apps.users.sso.groups import sync_groups
 from apps.users.sso.provider import SESSION_KEY as SSO_KEY, SingleSignOnProvider
 from apps.users.sso.views import LOGOUT_KEY
 
@@ -30,7 +30,7 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
     def save_user(
         self, request: HttpRequest, user: User, form: BaseForm, commit: bool = True
     ) -> User:
-        """Save who signs up; of two at once with one address, the second has an account already."""
+        """Save a new user, or respond as for a known address if a parallel request has taken it."""
         try:
             with transaction.atomic():
                 return super().save_user(request, user, form, commit)  # type: ignore[no-any-return]
@@ -40,19 +40,19 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
             raise ImmediateHttpResponse(answer) from error
 
     def send_account_already_exists_mail(self, email: str) -> None:
-        # A new account hashes its password: without this, the time of the answer tells them apart.
+        # Signing up hashes a password. Without this, response times would reveal existing accounts.
         make_password("timing")
         super().send_account_already_exists_mail(email)
 
     def pre_login(self, request: HttpRequest, user: User, **kwargs: Any) -> HttpResponse | None:
         if user.deleted_at:
-            return None  # the login, when it is complete, restores the account
+            return None  # `login` restores the account, once any second factor has been checked
         return super().pre_login(request, user, **kwargs)  # type: ignore[no-any-return]
 
     def login(self, request: HttpRequest, user: User) -> None:
         if user.deleted_at:
             user.restore()
-            messages.success(request, "Welcome back. Your account is restored.")
+            messages.success(request, "Welcome back. Your account has been restored.")
         super().login(request, user)
 
     def post_login(
@@ -66,14 +66,14 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         return response
 
     def logout(self, request: HttpRequest) -> None:
-        came_by = request.session.get(SSO_KEY)
+        sso_session = request.session.get(SSO_KEY)
         super().logout(request)
-        if came_by:
-            request.session[LOGOUT_KEY] = came_by
+        if sso_session:
+            request.session[LOGOUT_KEY] = sso_session
 
     def get_logout_redirect_url(self, request: HttpRequest) -> str:
-        if came_by := request.session.get(SSO_KEY):
-            return reverse("openid_connect_logout", args=[came_by["provider"]])
+        if sso_session := request.session.get(SSO_KEY):
+            return reverse("openid_connect_logout", args=[sso_session["provider"]])
         return super().get_logout_redirect_url(request)  # type: ignore[no-any-return]
 
 
@@ -81,7 +81,7 @@ class SocialAccountAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
     def get_provider(
         self, request: HttpRequest, provider: str, client_id: str | None = None
     ) -> Any:
-        """Return a provider; one that is configured no more has its name left, for old accounts."""
+        """Return a provider, or a stub with its name if accounts outlived its configuration."""
         try:
             return super().get_provider(request, provider, client_id)
         except SocialApp.DoesNotExist:
@@ -104,7 +104,7 @@ class SocialAccountAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
         if not isinstance(provider, SingleSignOnProvider):
             return
         domains = provider.app.settings["email_domains"]
-        # Only what is an address came so far: "x@evil.example@ours.example" did not.
+        # allauth has already dropped malformed addresses, such as "x@evil.example@ours.example".
         email = next((address.email for address in sociallogin.email_addresses), "")
         if domains and email.rpartition("@")[2] not in domains:
             page = {"provider": provider, "email": email}
@@ -112,30 +112,30 @@ class SocialAccountAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
                 render(request, "socialaccount/domain_refused.html", page, status=403)
             )
         if sociallogin.is_existing:
-            self._apply_groups(sociallogin)
+            self._sync_groups(sociallogin)
 
     def save_user(
         self, request: HttpRequest, sociallogin: SocialLogin, form: BaseForm | None = None
     ) -> User:
         user: User = super().save_user(request, sociallogin, form)
         if isinstance(sociallogin.provider, SingleSignOnProvider):
-            self._apply_groups(sociallogin)
+            self._sync_groups(sociallogin)
         return user
 
-    def _apply_groups(self, sociallogin: SocialLogin) -> None:
+    def _sync_groups(self, sociallogin: SocialLogin) -> None:
         options = sociallogin.provider.app.settings
         claimed = sociallogin.provider.claim(sociallogin.account.extra_data, "groups")
-        apply_groups(
+        sync_groups(
             sociallogin.user, claimed, groups=options["groups"], staff=options["staff_groups"]
         )
 
 
 class MFAAdapter(DefaultMFAAdapter):  # type: ignore[misc]
     def encrypt(self, text: str) -> str:
-        return secrets.encrypt(text)
+        return encryption.encrypt(text)
 
     def decrypt(self, encrypted_text: str) -> str:
-        return secrets.decrypt(encrypted_text)
+        return encryption.decrypt(encrypted_text)
 
     def get_public_key_credential_rp_entity(self) -> dict[str, str]:
         entity: dict[str, str] = super().get_public_key_credential_rp_entity()
@@ -144,10 +144,10 @@ class MFAAdapter(DefaultMFAAdapter):  # type: ignore[misc]
 
 class UserSessionsAdapter(DefaultUserSessionsAdapter):  # type: ignore[misc]
     def end_sessions(self, sessions: Any) -> None:
-        """End sessions; who asks for it on allauth's page proves first who they are.
+        """End sessions; requests from allauth's page need recent reauthentication.
 
         Raises:
-            ReauthenticationRequired: they have not, lately.
+            ReauthenticationRequired: the last one is longer ago than the timeout.
         """
         match = getattr(context.request, "resolver_match", None)
         if match and match.view_name == "usersessions_list":

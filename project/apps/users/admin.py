@@ -7,10 +7,10 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from apps.users.models import User
-from apps.users.signals import end_all
+from apps.users.signals import end_all_sessions
 from dovetail.search.admin import SearchAdmin
 
-# Providers come from the environment alone, and no token is kept.
+# Providers are configured only in the environment, and no tokens are stored.
 admin.site.unregister([SocialApp, SocialToken])
 
 
@@ -38,8 +38,8 @@ class UserAdmin(SearchAdmin[User], DjangoUserAdmin[User]):
         )
     ]
 
-    @admin.action(description="End all sessions of selected users", permissions=["change"])
+    @admin.action(description="Sign out selected users on all devices", permissions=["change"])
     def end_sessions(self, request: HttpRequest, users: QuerySet[User]) -> None:
         for user in users:
-            end_all(user)
-        self.message_user(request, "Their sessions are ended.")
+            end_all_sessions(user)
+        self.message_user(request, "The selected users have been signed out.")

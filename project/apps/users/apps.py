@@ -7,7 +7,7 @@ class UsersConfig(AppConfig):
     default = True
 
     def ready(self) -> None:
-        from apps.users import signals  # noqa: PLC0415 - it needs the models
+        from apps.users import signals  # noqa: PLC0415 - needs the models
 
         signals.connect()
 

@@ -1,4 +1,4 @@
-"""Which browser a person uses, in words, and whether it is one they have used before."""
+"""Names a person's browser and recognizes, by a signed cookie, one they have used before."""
 
 import re
 from typing import cast
@@ -12,9 +12,9 @@ from django.utils.crypto import salted_hmac
 from apps.users.models import User
 
 COOKIE_AGE = 365 * 24 * 3600  # seconds
-MOST_PEOPLE = 5  # who share one browser
+MAX_USERS = 5  # remembered per browser
 
-# The first that fits counts: browsers name those that they are built on, too.
+# The first match counts, because user agents also name the browsers they derive from.
 BROWSERS = [
     (r"Edg(e|A|iOS)?/", "Edge"),
     (r"OPR/|Opera", "Opera"),
@@ -35,24 +35,24 @@ SYSTEMS = [
 
 
 def describe(user_agent: str) -> str:
-    """Return "Firefox on Linux" and the like, "Unknown browser" for anything else."""
+    """Return a name such as "Firefox on Linux", or "Unknown browser" if none matches."""
     browser = _first(BROWSERS, user_agent)
     system = _first(SYSTEMS, user_agent)
     return " on ".join(filter(None, [browser or "Unknown browser", system]))
 
 
 def is_known(request: HttpRequest, user: User) -> bool:
-    """Tell whether this person has logged in with this browser before."""
-    return _mark(user) in _marks(request)
+    """Return whether this person has logged in with this browser before."""
+    return _user_hash(user) in _user_hashes(request)
 
 
 def remember(request: HttpRequest, response: HttpResponseBase, user: User) -> None:
-    """Let the browser keep that this person has logged in with it."""
-    mark = _mark(user)
-    marks = [mark, *(other for other in _marks(request) if other != mark)][:MOST_PEOPLE]
+    """Record in the browser's cookie that this person has logged in with it."""
+    latest = _user_hash(user)
+    hashes = [latest, *(other for other in _user_hashes(request) if other != latest)][:MAX_USERS]
     response.set_cookie(
         settings.DEVICE_COOKIE_NAME,
-        signing.dumps(marks, salt=__name__),
+        signing.dumps(hashes, salt=__name__),
         max_age=COOKIE_AGE,
         secure=settings.SESSION_COOKIE_SECURE,
         httponly=True,
@@ -64,12 +64,12 @@ def _first(patterns: list[tuple[str, str]], text: str) -> str:
     return next((name for pattern, name in patterns if re.search(pattern, text)), "")
 
 
-def _mark(user: User) -> str:
-    """A sign for a person that says nothing about them to who reads the cookie."""
+def _user_hash(user: User) -> str:
+    """Return a keyed hash of the user's id, so that the cookie reveals no ids."""
     return salted_hmac(__name__, str(user.pk), algorithm="sha256").hexdigest()[:32]
 
 
-def _marks(request: HttpRequest) -> list[str]:
+def _user_hashes(request: HttpRequest) -> list[str]:
     try:
         cookie = request.COOKIES.get(settings.DEVICE_COOKIE_NAME, "")
         return cast("list[str]", signing.loads(cookie, salt=__name__, max_age=COOKIE_AGE))

@@ -14,7 +14,7 @@ class ProfileForm(forms.ModelForm[User]):
         fields = ["display_name", "biography", "avatar"]
         widgets = {"biography": forms.Textarea(attrs={"rows": 4})}
         help_texts = {
-            "avatar": "JPEG, PNG, WebP or GIF, up to 5 MB. We cut it to a square around its middle."
+            "avatar": "JPEG, PNG, WebP or GIF, up to 5 MB. It will be cropped to a centered square."
         }
 
     def clean_avatar(self) -> object:
@@ -22,12 +22,12 @@ class ProfileForm(forms.ModelForm[User]):
         return clean_image(avatar, square=AVATAR) if "avatar" in self.files and avatar else avatar
 
     def save(self, commit: bool = True) -> User:
-        """Save the profile; a new avatar replaces the old file, its small variant follows."""
+        """Save the profile. For a new avatar, delete the old file and queue the small variant."""
         storage, old = self.instance.avatar.storage, self.initial.get("avatar")
         user: User = super().save(commit)
         if "avatar" in self.changed_data:
             if old:
                 transaction.on_commit(lambda: storage.delete(old.name), robust=True)
-            # Without a broker the large one is shown everywhere.
+            # If the broker is down, pages show the large variant.
             transaction.on_commit(lambda: make_small_avatar.delay(str(user.pk)), robust=True)
         return user

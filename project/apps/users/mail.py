@@ -1,4 +1,9 @@
-"""Mail about an account that no request causes; the other is allauth's."""
+"""Sends account email that allauth does not send, in the same layout.
+
+    mail.send("account/email/data_export", user, {"url": url})
+
+The example renders three templates, such as `account/email/data_export_subject.txt`.
+"""
 
 from typing import Any
 
@@ -10,13 +15,13 @@ from apps.users.models import User
 
 
 def send(prefix: str, user: User, context: dict[str, Any]) -> None:
-    """Send a mail in both forms.
+    """Send an email as plain text and HTML.
 
     Args:
-        prefix: of its templates, as `account/email/data_export`, followed by `_subject.txt`,
-            `_message.txt` and `_message.html`.
-        user: whose address gets it.
-        context: for the templates, besides `user` and `site_name`.
+        prefix: path prefix of the templates, such as `account/email/data_export`; the suffixes are
+            `_subject.txt`, `_message.txt` and `_message.html`.
+        user: the recipient.
+        context: template context, added to `user` and `site_name`.
     """
     context = {"user": user, "site_name": settings.SITE_NAME, **context}
     subject, text, page = (

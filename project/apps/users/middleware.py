@@ -1,4 +1,4 @@
-"""Records when and from where each session was last used, and ends sessions that last too long.
+"""Records when and from where each session was last used, and ends those past SESSION_LIFETIME.
 
 Own code because allauth's middleware is synchronous and writes on every request.
 """
@@ -13,11 +13,11 @@ from django.utils import timezone
 
 from dovetail.http.middleware import Middleware
 
-INTERVAL = 300  # seconds between two records of one session
+INTERVAL = 300  # seconds between two updates of one session
 
 
 def record_use(request: HttpRequest) -> None:
-    """Record that the session is in use, or end it if its login is too long ago."""
+    """Record that the session is in use, or end it if it has reached SESSION_LIFETIME."""
     key = request.session.session_key
     if not cache.add(f"users:session:{key}", value=True, timeout=INTERVAL):
         return
@@ -33,7 +33,7 @@ def record_use(request: HttpRequest) -> None:
     session.ip = get_adapter().get_client_ip(request)
     session.user_agent = request.META.get("HTTP_USER_AGENT", "")[:200]
     session.save(update_fields=["last_seen_at", "ip", "user_agent"])
-    request.session.modified = True  # restarts its two weeks
+    request.session.modified = True  # extends it by SESSION_COOKIE_AGE
 
 
 class SessionUseMiddleware(Middleware):

@@ -1,11 +1,11 @@
-"""allauth's forms for passkeys, for which a malformed one is wrong input and not a server error."""
+"""allauth's passkey forms, with malformed credentials as form errors instead of server errors."""
 
 from typing import Any
 
 from allauth.mfa.adapter import get_adapter
 from allauth.mfa.webauthn import forms
 
-MALFORMED = (AttributeError, KeyError, TypeError, ValueError)  # what fido2 raises, field by field
+MALFORMED = (AttributeError, KeyError, TypeError, ValueError)  # raised by fido2
 
 
 class AddForm(forms.AddWebAuthnForm):  # type: ignore[misc]

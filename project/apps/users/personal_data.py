@@ -1,7 +1,7 @@
-"""All that belongs to a person: to export it, and to remove its files with them.
+"""Collects everything stored about a person, for their data export and for deleting their files.
 
-What refers to a person by a foreign key of a `BaseModel` is found by itself. What allauth keeps is
-named here, without the secrets in it.
+Every `BaseModel` with a foreign key to the user is included automatically. allauth's models are
+listed here, without their secrets.
 """
 
 from collections.abc import Iterator
@@ -18,11 +18,11 @@ from apps.core.models import BaseModel
 from apps.users.devices import describe
 from apps.users.models import DataExport, User
 
-SECRET = {"password"}
+EXCLUDED_FIELDS = {"password"}
 
 
 def collect(user: User) -> dict[str, Any]:
-    """Return what we hold about a person, in words that JSON knows with Django's encoder."""
+    """Return everything stored about a person, serializable with Django's JSON encoder."""
     return {
         "account": _values(user),
         "email_addresses": list(
@@ -50,7 +50,7 @@ def collect(user: User) -> dict[str, Any]:
 
 
 def files_of(user: User) -> Iterator[models.fields.files.FieldFile]:
-    """Yield the stored files of a person and of what belongs to them."""
+    """Yield the stored files of a person and of the rows that belong to them."""
     for row in [user, *(row for rows in _owned(user) for row in rows)]:
         for field in row._meta.concrete_fields:
             if isinstance(field, models.FileField) and (file := getattr(row, field.name)):
@@ -70,7 +70,7 @@ def _owned(user: User) -> Iterator[models.QuerySet[Any]]:
 
 
 def _values(row: models.Model) -> dict[str, Any]:
-    fields = [field for field in row._meta.concrete_fields if field.name not in SECRET]
+    fields = [field for field in row._meta.concrete_fields if field.name not in EXCLUDED_FIELDS]
     values = {field.name: field.value_from_object(row) for field in fields}
     return {
         name: value.name or None if isinstance(value, File) else value

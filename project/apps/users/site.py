@@ -1,4 +1,4 @@
-"""The administration: staff log in where everybody does, and with a second factor."""
+"""The admin site: staff sign in on the regular login page and need a second factor."""
 
 from allauth.account.decorators import secure_admin_login
 from django.conf import settings
@@ -14,22 +14,22 @@ class AdminSite(admin.AdminSite):
         return super().has_permission(request) and not needs_mfa(request)
 
     def login(self, request: HttpRequest, extra_context: object = None) -> HttpResponse:
-        """Send who may not enter to the page that helps: the login, or the second factor."""
-        del extra_context  # there is no page of its own
-        response: HttpResponse = _gate(request)
+        """Redirect to the regular login page, or to the setup of a second factor."""
+        del extra_context  # this view renders no page
+        response: HttpResponse = _admin_login(request)
         return response
 
 
 def needs_mfa(request: HttpRequest) -> bool:
-    """Tell whether a member of staff has to set up a second factor before they act as such."""
+    """Return whether a staff user must set up a second factor before using the admin."""
     if not settings.MFA_REQUIRED_FOR_STAFF or not isinstance(request.user, User):
         return False
     return request.user.is_staff and not request.user.is_mfa_enabled
 
 
 @secure_admin_login  # type: ignore[untyped-decorator]
-def _gate(request: HttpRequest) -> HttpResponse:
+def _admin_login(request: HttpRequest) -> HttpResponse:
     if needs_mfa(request):
-        messages.warning(request, "Set up two-factor authentication: the administration asks it.")
+        messages.warning(request, "Set up two-factor authentication to use the admin.")
         return redirect("mfa_index")
     return redirect("admin:index")

@@ -6,7 +6,6 @@ from celery import shared_task
 from django.conf import settings
 from django.contrib.sessions.models import Session
 from django.core.files.base import ContentFile
-from django.core.management import call_command
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import transaction
 from django.urls import reverse
@@ -18,20 +17,19 @@ from dovetail.media.images import shrink_square
 
 logger = logging.getLogger(__name__)
 
-SMALL_AVATAR = 96  # pixels: twice the largest size in lists, for dense screens
+SMALL_AVATAR = 96  # pixels; twice the largest size in lists, for high-density screens
 
 
 @shared_task
-def clear_expired_sessions() -> None:
-    """Remove sessions that are over, and what we noted about their browsers."""
-    call_command("clearsessions")
-    live = Session.objects.values("session_key")
-    UserSession.objects.exclude(session_key__in=live).delete()
+def delete_ended_user_sessions() -> None:
+    """Delete what is stored about the browsers of sessions that no longer exist."""
+    active = Session.objects.values("session_key")
+    UserSession.objects.exclude(session_key__in=active).delete()
 
 
 @shared_task
 def make_small_avatar(user_id: str) -> None:
-    """Make the small variant of an avatar, and remove that of the one before."""
+    """Generate the small variant of a person's avatar and delete the previous one."""
     with transaction.atomic():
         user = User.objects.select_for_update().filter(pk=user_id).first()
         if user is None:
@@ -51,12 +49,12 @@ def make_small_avatar(user_id: str) -> None:
 
 @shared_task
 def collect_data(export_id: str) -> None:
-    """Collect a person's data and send them the link to it."""
+    """Collect a person's data and email them the link to it."""
     with transaction.atomic():
         exports = DataExport.objects.select_for_update().select_related("user")
         export = exports.filter(pk=export_id, content__isnull=True).first()
         if export is None:
-            return  # fetched by an earlier run of this task, or removed
+            return  # done by an earlier run of this task, or deleted
         data = personal_data.collect(export.user)
         export.content = json.loads(json.dumps(data, cls=DjangoJSONEncoder))
         export.save(update_fields=["content", "updated_at"])
@@ -66,17 +64,18 @@ def collect_data(export_id: str) -> None:
 
 @shared_task
 def remove_old_exports() -> None:
+    """Delete data exports older than DATA_EXPORT_LIFETIME."""
     limit = timezone.now() - settings.DATA_EXPORT_LIFETIME
     DataExport.objects.filter(created_at__lt=limit).delete()
 
 
 @shared_task
 def remove_deleted_accounts() -> None:
-    """Remove the accounts whose grace period is over, with their rows and files."""
+    """Delete the accounts past ACCOUNT_DELETION_GRACE, with their rows and files."""
     limit = timezone.now() - settings.ACCOUNT_DELETION_GRACE
     for pk in list(User.objects.filter(deleted_at__lt=limit).values_list("pk", flat=True)):
         with transaction.atomic():
-            # A login may have restored it since.
+            # A login may have restored the account in the meantime.
             user = User.objects.select_for_update().filter(pk=pk, deleted_at__lt=limit).first()
             if user is None:
                 continue
@@ -87,4 +86,4 @@ def remove_deleted_accounts() -> None:
                     lambda storage=storage, name=name: storage.delete(name),  # type: ignore[misc]
                     robust=True,
                 )
-        logger.info("removed the account %s", pk)
+        logger.info("Deleted account %s for good after its grace period", pk)

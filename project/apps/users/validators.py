@@ -1,4 +1,4 @@
-"""Passwords that somebody who guesses tries first."""
+"""Password validation: rejects what an attacker would guess first."""
 
 import re
 
@@ -12,15 +12,15 @@ LEET = str.maketrans("013457@$!", "oleastasi")
 
 
 class GuessablePasswordValidator(CommonPasswordValidator):
-    """Refuses common passwords in their usual disguises, and the words of this site.
+    """Rejects common passwords in their usual disguises, and words that relate to this site.
 
-    Django refuses `password123`, not `P@ssw0rd2026!`. What is compared is the word inside, without
-    what people put around it to please a rule. The words of this site are its name, its host and
-    `PASSWORD_WORDS` (docs/accounts.md).
+    Django rejects `password123` but accepts `P@ssw0rd2026!`. This validator compares the word
+    inside, without the digits and symbols that people add to satisfy a rule. The site's words are
+    its name, its host and `PASSWORD_WORDS` (docs/accounts.md).
     """
 
     def validate(self, password: str, user: User | None = None) -> None:
-        del user  # UserAttributeSimilarityValidator looks at that
+        del user  # UserAttributeSimilarityValidator compares with the user
         word = password.lower()
         without_end = re.sub(r"[\W\d_]+$", "", word)
         inside = re.sub(r"^[\W\d_]+", "", without_end)
@@ -30,10 +30,10 @@ class GuessablePasswordValidator(CommonPasswordValidator):
             raise ValidationError(self.get_error_message(), code="password_too_common")
 
     def get_error_message(self) -> str:
-        return "This password is too easy to guess: a common word with digits or signs around it."
+        return "This password is too easy to guess: it consists of a common word and little else."
 
     def get_help_text(self) -> str:
-        return "Choose no common word with digits or signs around it."
+        return "Avoid a common word, even with digits or symbols around it."
 
 
 def _site_words() -> set[str]:

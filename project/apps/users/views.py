@@ -22,7 +22,7 @@ from apps.users import mail
 from apps.users.forms import ProfileForm
 from apps.users.models import DataExport, Notification, User
 from apps.users.models.notification import with_details
-from apps.users.signals import end_all
+from apps.users.signals import end_all_sessions
 from apps.users.tasks import collect_data
 
 NOTIFICATIONS_PER_PAGE = 20
@@ -32,6 +32,7 @@ sensitive = method_decorator(reauthentication_required(app="apps.users"), name="
 
 
 def person(request: HttpRequest) -> User:
+    """Return the signed-in user, with its type."""
     return cast("User", request.user)
 
 
@@ -47,7 +48,7 @@ class ProfileUpdateView(
     form_class = ProfileForm
     template_name = "users/profile_form.html"
     success_url = reverse_lazy("users:edit")
-    success_message = "Your profile is saved."
+    success_message = "Profile saved."
 
     def get_object(self, queryset: QuerySet[Any] | None = None) -> User:
         del queryset
@@ -56,19 +57,19 @@ class ProfileUpdateView(
 
 @sensitive
 class SessionEndView(View):
-    """End one session; all others end on allauth's page."""
+    """Ends one session. allauth's page ends all others at once."""
 
     http_method_names = ["post"]
 
     def post(self, request: HttpRequest, pk: int) -> HttpResponse:
         session = get_object_or_404(UserSession, pk=pk, user=request.user.pk)
         end_sessions(request, [session])
-        messages.info(request, "The session is ended.")
+        messages.info(request, "Signed out of that device.")
         return redirect("usersessions_list")
 
 
 class DataView(LoginRequiredMixin, TemplateView):
-    """What a person can do with their data: get it, or have it removed."""
+    """Shows a person's data exports, and the way to delete their account."""
 
     template_name = "users/data.html"
 
@@ -84,15 +85,17 @@ class ExportCreateView(View):
     def post(self, request: HttpRequest) -> HttpResponse:
         user = person(request)
         with transaction.atomic():
-            # One at a time: the row of the user is what two requests have in common.
+            # Locks the user's row, so that two requests at once create one export.
             User.objects.select_for_update().get(pk=user.pk)
             recent = timezone.now() - timedelta(hours=1)
             if user.exports.filter(created_at__gt=recent).exists():
-                messages.info(request, "You asked for your data within the last hour.")
+                messages.info(request, "You already requested your data within the last hour.")
                 return redirect("users:data")
             export = DataExport.objects.create(user=user)
             transaction.on_commit(lambda: collect_data.delay(str(export.pk)), robust=True)
-        messages.success(request, "We collect your data and send you a link.")
+        messages.success(
+            request, "Your data is being collected. You will get an email with a link."
+        )
         return redirect("users:data")
 
 
@@ -116,9 +119,11 @@ class AccountDeletionView(TemplateView):
         with transaction.atomic():
             user.request_deletion()
             mail.send("account/email/deletion_requested", user, {"removed_on": user.removed_on})
-        end_all(user)
+        end_all_sessions(user)
         logout(request, show_message=False)
-        messages.info(request, "Your account is deleted. To restore it, sign in within two weeks.")
+        messages.info(
+            request, "Your account has been deleted. To restore it, sign in within two weeks."
+        )
         return redirect("home")
 
 

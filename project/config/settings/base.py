@@ -1,4 +1,4 @@
-"""What every environment shares. Each concern has its own short file in `parts/`."""
+"""Settings that all environments share: one short file in `parts/` for each concern."""
 
 import django_stubs_ext
 
@@ -21,5 +21,5 @@ from config.settings.parts.security import *
 from config.settings.parts.sso import *
 from config.settings.parts.templates import *
 
-# Lets `ListView[Article]` stand in code that runs, not only in annotations.
+# Makes `ListView[Article]` work at runtime too, not only in annotations.
 django_stubs_ext.monkeypatch()

@@ -1,4 +1,4 @@
-"""Development: everything has a working default, so nothing has to be set."""
+"""Development: every setting has a working default."""
 
 import json
 from pathlib import Path
@@ -21,7 +21,7 @@ env.use_defaults(
         "VITE_DEV_SERVER": "true",
     }
 )
-# A running `manage.py up` says where its services are.
+# A running `manage.py up` writes the addresses of its services here.
 _up = Path(env.str("DATA_DIR", str(env.BASE_DIR / ".data"))) / "up.json"
 if _up.is_file():
     env.use_defaults(json.loads(_up.read_text(encoding="utf-8"))["environment"])
@@ -30,11 +30,11 @@ from config.settings.base import *  # noqa: E402
 
 INSTALLED_APPS += ["dovetail.devtools"]
 MAIL_DIR = DATA_DIR / "mail"
-ENV: ModuleType = env  # `manage.py up` asks it which services and ports are set
-DEMO = "apps.articles.demo.people"  # whose LOGINS and PASSWORD `manage.py up` prints
+ENV: ModuleType = env  # tells `manage.py up` which services and ports are set
+DEMO = "apps.articles.demo.people"  # `manage.py up` prints its LOGINS and PASSWORD
 INTERNAL_IPS = ["127.0.0.1", "::1"]
 
-# Django caches templates outside runserver: an edited one would show only after a restart.
+# Without a cache: outside of runserver, edited templates would appear only after a restart.
 TEMPLATES[0]["APP_DIRS"] = False
 TEMPLATES[0]["OPTIONS"]["loaders"] = [
     "django.template.loaders.filesystem.Loader",
@@ -42,7 +42,7 @@ TEMPLATES[0]["OPTIONS"]["loaders"] = [
 ]
 
 STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
-STATIC_ROOT = None  # nothing is collected: files are served from where they are
+STATIC_ROOT = None  # nothing is collected: files are served from their source
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = True
 if VITE_DEV_SERVER:

@@ -1,17 +1,17 @@
-"""Production: no default for secrets, hosts or services; what is missing stops the start."""
+"""Production: secrets, hosts and services have no defaults, and all of them must be set."""
 
 from django.core.exceptions import ImproperlyConfigured
 
 from config.settings.base import *
 
 if DEBUG:
-    raise ImproperlyConfigured("DEBUG must not be on in production: unset it.")
+    raise ImproperlyConfigured("DEBUG must be off in production: unset it.")
 if "*" in ALLOWED_HOSTS:
-    raise ImproperlyConfigured("ALLOWED_HOSTS must name the hosts served, not '*'.")
+    raise ImproperlyConfigured("ALLOWED_HOSTS must list the host names that you serve, not '*'.")
 if len(SECRET_KEY) < 50 or len(set(SECRET_KEY)) < 5 or SECRET_KEY.startswith("django-insecure-"):  # noqa: PLR2004
     raise ImproperlyConfigured(
-        "SECRET_KEY is too weak: use 50 random characters or more, "
-        "such as `python -c 'import secrets; print(secrets.token_urlsafe(50))'` prints."
+        "SECRET_KEY is too weak: use at least 50 random characters, such as the output of "
+        "`python -c 'import secrets; print(secrets.token_urlsafe(50))'`."
     )
 if not SITE_URL.startswith("https://"):
     raise ImproperlyConfigured("SITE_URL must start with https:// in production.")

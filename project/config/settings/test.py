@@ -1,4 +1,4 @@
-"""Tests: development without the Vite server, on services that the test session starts."""
+"""Tests: the development settings, on services that the test session starts."""
 
 from config import env
 
@@ -16,9 +16,9 @@ STATICFILES_DIRS = []
 WHITENOISE_AUTOREFRESH = False
 
 INSTALLED_APPS += ["tests.dovetail.shelves"]
-# A request that runs a query in a loop fails its test.
+# Fails a test if a request runs a query in a loop.
 INSTALLED_APPS += ["zeal"]
 MIDDLEWARE = ["zeal.middleware.zeal_middleware", *MIDDLEWARE]
 ZEAL_RAISE = True
-# allauth's confirmation page reads the address twice.
+# allauth's confirmation page loads the address twice.
 ZEAL_ALLOWLIST = [{"model": "account.EmailAddress"}]

@@ -1,6 +1,10 @@
-"""Changes that appear in every open browser at once, in the protocol of Rails' ActionCable.
+"""Real-time updates for open pages over one WebSocket, in the protocol of Rails' ActionCable.
 
-Own code because no package for Django speaks the protocol whole: those that exist ignore rejected
-subscriptions, actions or origins, or leave a slow reader's messages to pile up. docs/realtime.md
-tells how the parts work together.
+Wrap the ASGI application in `with_cable`, and send JSON to everyone who follows a stream:
+
+    broadcast("scores", match, message={"home": 2})  # dovetail.cable.broadcasting
+
+`dovetail.turbo` broadcasts HTML on top of it, and docs/realtime.md explains the parts. Own code
+because no Django package implements the whole protocol: those that exist ignore rejections, actions
+or origins, or let messages for a slow reader pile up.
 """

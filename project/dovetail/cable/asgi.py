@@ -1,4 +1,4 @@
-"""The ASGI application at `/cable`: who is let in."""
+"""The ASGI application at `/cable`, which accepts or rejects connections."""
 
 import asyncio
 import logging
@@ -15,13 +15,13 @@ from dovetail.http.lifespan import Application, Receive, Scope, Send
 logger = logging.getLogger(__name__)
 
 PATH = "/cable"
-MAX_SOCKETS = 5000  # a worker; at about 150 KiB each, more would need most of a small machine
-MAX_SOCKETS_OF_SESSION = 100  # tabs; a browser itself stops at some 250 sockets
-MAX_SOCKETS_OF_ADDRESS = 1500  # visitors; a school or an office may be behind one
+MAX_SOCKETS = 5000  # per worker; at about 150 KiB each, more would fill a small machine's memory
+MAX_SOCKETS_PER_SESSION = 100  # tabs; browsers themselves stop at about 250 sockets
+MAX_SOCKETS_PER_ADDRESS = 1500  # anonymous visitors; a school or an office may share one address
 
 
 def with_cable(application: Application) -> Application:
-    """Return an ASGI application that answers sockets at `/cable`, and refuses all others."""
+    """Return an ASGI application that serves WebSockets at `/cable` and rejects all others."""
 
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "websocket":
@@ -37,37 +37,37 @@ def with_cable(application: Application) -> Application:
 
 
 async def _serve(scope: Scope, receive: Receive, send: Send) -> None:
-    """Answer a handshake: 403 to what is no page of ours, else the socket and its life."""
-    # Some servers hand the whole header over as one name.
+    """Accept the WebSocket and run it, or reject it with 403 if its origin is not allowed."""
+    # Some servers pass the whole header as one name.
     offered = [part.strip() for name in scope["subprotocols"] for part in name.split(",")]
     allowed = origin.is_allowed(header(scope, b"origin"), header(scope, b"host") or "")
     if protocol.SUBPROTOCOL not in offered or not allowed:
         await send({"type": "websocket.close", "code": 1008})
         return
-    heard = Hub.heard
+    revocations = Hub.revocations
     try:
         identity = await in_thread(identify, scope)
     except Exception:
-        # The database is away: without an identity nobody comes in, and the browser tries again.
-        logger.exception("a cable connection could not be identified")
+        # The database is unavailable. The client retries.
+        logger.exception("Could not identify a cable connection; rejected it")
         await send({"type": "websocket.close", "code": 1013})
         return
     if not _has_room(identity):
-        logger.warning("a cable connection is refused: there are too many, of all or of one")
+        logger.warning("Rejected cable connection: worker or per-client socket limit reached")
         await send({"type": "websocket.close", "code": 1013})
         return
-    scope["headers"] = []  # or else the server keeps them, cookies and all, as long as the socket
+    scope["headers"] = []  # otherwise the server keeps them, cookies included, with the socket
     await send({"type": "websocket.accept", "subprotocol": protocol.SUBPROTOCOL})
     connection = Connection(Hub.current(), identity, send)
-    if Hub.heard != heard:  # perhaps it was this session that ended, before anybody found us here
+    if Hub.revocations != revocations:  # this session may have ended before the hub knew the socket
         connection.hub.in_background(end_lost_sessions([connection]))
     await connection.run(receive)
 
 
 def _has_room(identity: Identity) -> bool:
-    """Tell whether this session, or the visitors of this address, may have one more socket."""
+    """Return whether the worker and this session or address may have one more socket."""
     hub = Hub.of(asyncio.get_running_loop())
-    most = MAX_SOCKETS_OF_SESSION if identity.session else MAX_SOCKETS_OF_ADDRESS
+    limit = MAX_SOCKETS_PER_SESSION if identity.session else MAX_SOCKETS_PER_ADDRESS
     return hub is None or (
-        len(hub.connections) < MAX_SOCKETS and hub.holders[identity.holder] < most
+        len(hub.connections) < MAX_SOCKETS and hub.sockets_by_holder[identity.holder] < limit
     )

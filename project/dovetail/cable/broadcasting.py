@@ -1,7 +1,7 @@
-"""Saying something to everybody who follows a stream: from a request, a task or a shell.
+"""Sends messages to everyone who follows a stream, from a request, a task or a shell.
 
-What is said inside a transaction goes out when it commits, and not at all when it fails. A layer
-that is away is logged; it never breaks the request that spoke.
+Inside a transaction, messages are sent on commit, and never if it rolls back. If the channel layer
+is unavailable, the lost broadcast is logged and the caller continues.
 """
 
 import logging
@@ -25,46 +25,46 @@ def broadcast(*streamables: Streamable, message: Any) -> None:
     """Send JSON to a stream on commit.
 
     Args:
-        streamables: what names the stream, as for `stream_name`.
-        message: what each follower receives, encoded once for all.
+        streamables: name the stream, as for `stream_name`.
+        message: JSON-serializable data.
     """
     name = stream_name(*streamables)
     payload = protocol.encode(message)
-    # Not a functools.partial: Django could not log the error of one.
+    # Not a functools.partial: Django needs the function's name to log its error.
     transaction.on_commit(lambda: send_now(name, payload), robust=True)
 
 
 async def abroadcast(*streamables: Streamable, message: Any) -> None:
-    """Send JSON to a stream at once, from asynchronous code."""
+    """Send JSON to a stream immediately, from asynchronous code."""
     name = stream_name(*streamables)
     await _send((group_name(name), _message(name, protocol.encode(message))))
 
 
 async def abroadcast_merged(name: str, kind: str, message: Any) -> None:
-    """Send JSON at once, but of several of one kind within a moment only the last.
+    """Send JSON immediately; of several messages of one kind in quick succession, only the last.
 
     Args:
-        name: as `stream_name` returns it.
-        kind: what is merged with what.
-        message: what each follower receives.
+        name: the stream, as `stream_name` returns it.
+        kind: messages of the same kind are merged.
+        message: JSON-serializable data.
     """
     payload = protocol.encode(message)
     await _send((group_name(name), _message(name, payload) | {"kind": kind, "merged": payload}))
 
 
 def send_now(name: str, payload: str) -> None:
-    """Send encoded JSON to a stream at once; a layer that is away is logged."""
+    """Send encoded JSON to a stream immediately; if the channel layer is unavailable, log it."""
     _publish([(group_name(name), _message(name, payload))], name)
 
 
 def send_merged(names: Sequence[str], kind: str, payload: str, merged: str) -> None:
-    """Do as `send_now` to several streams, but merge what follows within a short time.
+    """Send encoded JSON to several streams, merging messages in quick succession.
 
     Args:
         names: the streams, as `stream_name` returns them.
-        kind: what is merged with what.
-        payload: what is sent when nothing else of this kind follows.
-        merged: what is sent once, in place of several.
+        kind: messages of the same kind are merged.
+        payload: sent if no other message of this kind follows.
+        merged: sent once in place of several different messages.
     """
     extra = {"kind": kind, "merged": merged}
     messages = [(group_name(name), _message(name, payload) | extra) for name in names]
@@ -72,20 +72,20 @@ def send_merged(names: Sequence[str], kind: str, payload: str, merged: str) -> N
 
 
 def disconnect(users: Iterable[AbstractBaseUser] = (), *, session_keys: Iterable[str] = ()) -> None:
-    """Close the sockets of these people and sessions, on commit.
+    """Close the sockets of these users and sessions, on commit.
 
-    Their browsers connect anew as who they are then, and are refused what they may no longer see.
+    Their browsers reconnect with their current session and rights.
     """
     message = {
         "type": "cable.disconnect",
         "users": [str(user.pk) for user in users],
         "sessions": [session_digest(key) for key in session_keys],
     }
-    transaction.on_commit(lambda: _publish([(CONTROL, message)], "disconnect"), robust=True)
+    transaction.on_commit(lambda: _publish([(CONTROL, message)], CONTROL), robust=True)
 
 
 def reauthorize(*streamables: Streamable) -> None:
-    """Ask everybody's channel anew whether they may follow a stream, on commit."""
+    """Recheck each follower's access to a stream (`Channel.is_allowed`), on commit."""
     name = stream_name(*streamables)
     message = {"type": "cable.reauthorize", "stream": name}
     transaction.on_commit(lambda: _publish([(CONTROL, message)], name), robust=True)
@@ -95,11 +95,11 @@ def _message(name: str, payload: str) -> dict[str, Any]:
     return {"type": "cable.message", "stream": name, "payload": payload}
 
 
-def _publish(messages: Sequence[tuple[str, dict[str, Any]]], what: str) -> None:
+def _publish(messages: Sequence[tuple[str, dict[str, Any]]], name: str) -> None:
     try:
         async_to_sync(_send)(*messages)
-    except Exception as error:  # noqa: BLE001 - each layer raises its own when its server is away
-        logger.warning("The channel layer is unavailable; broadcast to %s lost: %s", what, error)
+    except Exception as error:  # noqa: BLE001 - each layer raises its own connection errors
+        logger.warning("The channel layer is unavailable; broadcast to %s lost: %s", name, error)
 
 
 async def _send(*messages: tuple[str, dict[str, Any]]) -> None:

@@ -1,4 +1,11 @@
-"""What a browser can subscribe to: `class ArticleChannel(Channel)`, found by its name."""
+"""The base class of channels, to which browsers subscribe by class name.
+
+    class ScoreChannel(Channel):
+        async def subscribed(self) -> None:
+            await self.stream_from(f"scores:{self.params['match']}")
+
+Channels are found in the `cable_channels.py` of each app.
+"""
 
 import inspect
 from collections.abc import Awaitable, Callable
@@ -12,7 +19,7 @@ Handler = TypeVar("Handler", bound=Callable[..., Awaitable[None]])
 
 
 class Rejected(Exception):  # noqa: N818 - an answer, not an error
-    """Raised in `subscribed` to refuse the subscription."""
+    """Raised in `subscribed` to reject the subscription."""
 
 
 def action(handler: Handler) -> Handler:
@@ -22,7 +29,7 @@ def action(handler: Handler) -> Handler:
 
 
 class Socket(Protocol):
-    """What channels and the hub use of a `Connection`."""
+    """The part of `Connection` that channels and the hub use."""
 
     identity: Identity
     token: str
@@ -48,12 +55,12 @@ class Socket(Protocol):
 class Channel:
     """One subscription of one socket.
 
-    A channel overrides `subscribed`, which follows streams or raises `Rejected`. It may define
-    actions, and override `unsubscribed`.
+    Override `subscribed` to follow streams or raise `Rejected`; define actions and override
+    `unsubscribed` as needed.
 
     Attributes:
-        params: what the browser sent besides the name of the channel.
-        is_live: whether the subscription is confirmed; until then it receives nothing.
+        params: what the browser sent besides the channel's name.
+        is_live: whether the subscription is confirmed; before that, it receives nothing.
     """
 
     registry: ClassVar[dict[str, type["Channel"]]] = {}
@@ -84,18 +91,18 @@ class Channel:
         raise Rejected
 
     async def unsubscribed(self) -> None:
-        """Clean up after the page or the socket is gone."""
+        """Clean up after the subscription ends."""
 
     def catch_up(self) -> None:
         """Make up for messages lost while the channel layer was unavailable."""
 
     async def is_allowed(self) -> bool:
-        """Return whether this person may still follow. `reauthorize` asks again."""
+        """Return whether the user may follow the stream; `reauthorize` checks this again."""
         return True
 
     async def stream_from(self, stream: str) -> None:
-        """Receive what is broadcast to a stream from the moment this returns."""
-        self.streams.append(stream)  # first, so that `Hub.leave` knows of it if joining fails
+        """Follow a stream, so that what is broadcast after this returns is delivered."""
+        self.streams.append(stream)  # first, so that `Hub.leave` removes it if joining fails
         await self.connection.follow(stream, self)
 
     def transmit(self, message: Any) -> None:
@@ -103,10 +110,10 @@ class Channel:
         self.connection.push(protocol.message(self.prefix, protocol.encode(message)))
 
     def deliver(self, payload: str) -> None:
-        """Send encoded JSON that was broadcast to a stream."""
+        """Send encoded JSON that was broadcast to a followed stream."""
         if self.is_live:
             self.connection.push(protocol.message(self.prefix, payload))
 
     async def ask(self, question: Callable[[Person], bool]) -> bool:
-        """Answer a question about the current user with a database query."""
+        """Return the answer to a question about the current user, which may query the database."""
         return await in_thread(lambda: question(load_user(self.user_id)))

@@ -1,7 +1,7 @@
-"""Queries of sockets, in few threads of their own.
+"""Runs the database queries of sockets in a small thread pool.
 
-The one thread that Django shares among asynchronous code would let a slow query of one socket hold
-all the others.
+Django runs synchronous code of all asynchronous code in one thread, where one socket's slow query
+would block all other sockets.
 """
 
 from collections.abc import Callable
@@ -14,13 +14,13 @@ from django.db import connections
 P = ParamSpec("P")
 R = TypeVar("R")
 
-THREADS = 4  # fewer than the connections of a web process's pool
+THREADS = 4  # fewer than a web process has pooled database connections
 
 _threads = ThreadPoolExecutor(THREADS, thread_name_prefix="cable")
 
 
 async def in_thread(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-    """Call a function that asks the database; its thread's connections are given back after."""
+    """Call a function that queries the database, then release its thread's connections."""
 
     def call() -> R:
         try:

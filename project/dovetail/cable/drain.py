@@ -1,8 +1,8 @@
-"""Telling browsers that the server stops, in the moment in which it may still speak.
+"""Tells browsers that the server is about to stop, while it can still send.
 
-Servers cut their sockets at SIGTERM and end the lifespan only after, when nothing can be sent any
-more. So SIGTERM is ours: the word goes out first, and the server then hears SIGINT, which it takes
-for the same.
+On SIGTERM, ASGI servers cut their sockets before they end the lifespan, so by then it is too late.
+This handles SIGTERM first, tells the browsers, and then sends the server SIGINT, which stops it in
+the same way.
 """
 
 import asyncio
@@ -11,27 +11,27 @@ import threading
 
 from dovetail.cable.hub import Hub
 
-LIMIT = 1.0  # second for browsers to hear of it and to close
+TIMEOUT = 1.0  # seconds for browsers to receive the message and close
 
 
-def say_goodbye_on_stop() -> None:
-    """Take SIGTERM over from the server; called when a worker's loop runs."""
+def drain_on_sigterm() -> None:
+    """Take over SIGTERM from the server. Call this when a worker's event loop is running."""
     if threading.current_thread() is not threading.main_thread():
         return
     loop = asyncio.get_running_loop()
-    stopping: list[asyncio.Task[None]] = []  # held, since the loop itself would let it go
+    tasks: list[asyncio.Task[None]] = []  # the event loop itself holds only weak references
 
     def handle() -> None:
-        if not stopping:
-            stopping.append(loop.create_task(_stop()))
+        if not tasks:
+            tasks.append(loop.create_task(_drain()))
 
     loop.add_signal_handler(signal.SIGTERM, handle)
 
 
-async def _stop() -> None:
+async def _drain() -> None:
     loop = asyncio.get_running_loop()
-    deadline = loop.time() + LIMIT
+    deadline = loop.time() + TIMEOUT
     while (hub := Hub.of(loop)) and loop.time() < deadline:
-        hub.say_goodbye()  # each time, for those who have just come
+        hub.announce_restart()  # repeated for sockets that have just connected
         await asyncio.sleep(0.02)
     signal.raise_signal(signal.SIGINT)

@@ -1,4 +1,4 @@
-"""Identifies who opens a socket by the cookies of its handshake.
+"""Identifies who opens a socket by its handshake's cookies.
 
 Own code because Channels' middleware keeps a session and a user in memory for as long as the socket
 is open, where a socket needs only two short identifiers.
@@ -22,7 +22,7 @@ def header(scope: dict[str, Any], name: bytes) -> str | None:
 
 
 def identify(scope: dict[str, Any]) -> Identity:
-    """Return whose session the cookies name. Queries the database.
+    """Return the identity of the session that the cookies name. Queries the database.
 
     This does not use the cache, which may still have a session that ended while the cache was
     unavailable. It does not use Django's `get_user` either, which gives a session signed with an

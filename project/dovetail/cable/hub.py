@@ -1,8 +1,8 @@
-"""What an event loop's sockets share: one channel of the layer, one beat.
+"""The hub that the sockets of an event loop share: one layer channel and one heartbeat.
 
 A broadcast reaches a process once, is decoded once, and goes from here to every socket that follows
-its stream. Channels' consumers instead have a channel, a queue and a task each, and pass every
-message of every socket through one thread.
+its stream. Own code because Channels' consumers have a channel, a queue and a task each, and pass
+every message of every socket through one thread.
 """
 
 import asyncio
@@ -24,61 +24,63 @@ from dovetail.cable.streams import group_name
 logger = logging.getLogger(__name__)
 
 CONTROL = "cable.control"  # the group of all hubs
-SEND_TIMEOUT = 10.0  # seconds a browser has to take one frame
-MERGE_DELAY = 0.1  # seconds in which several refreshes of one stream become one
+SEND_TIMEOUT = 10.0  # seconds a client has to take one frame
+MERGE_DELAY = 0.1  # seconds in which messages of one kind to one stream are merged
 JOIN_TIMEOUT = 5.0  # seconds the layer has to add a stream
-CATCH_UP_SPREAD = 3.0  # seconds over which pages fetch anew what they may have missed
-RETRY = 1.0  # seconds until a layer that failed is asked again
+CATCH_UP_SPREAD = 3.0  # seconds over which pages refresh after messages may have been lost
+RETRY = 1.0  # seconds until a failed layer is tried again
 
 
-class LayerDown(Exception):  # noqa: N818 - a state that passes
+class LayerUnavailable(Exception):  # noqa: N818 - a temporary state
     """The channel layer did not answer."""
 
 
 class Stream:
-    """Who follows one stream here.
+    """The followers of one stream in this process.
 
     Attributes:
-        joined: is done when the layer sends its messages to us.
-        asking: how many ask at this moment who may follow; meanwhile nobody is told anything.
-        missed: whether something came meanwhile.
+        channels: the subscriptions that follow it.
+        joined: done when the layer delivers the stream's messages to the hub.
+        rechecks: the number of running rechecks of its followers; messages are held back meanwhile.
+        missed: whether a message was held back.
     """
 
-    __slots__ = ("asking", "channels", "joined", "missed")
+    __slots__ = ("channels", "joined", "missed", "rechecks")
 
     def __init__(self, joined: "asyncio.Task[None]") -> None:
         self.channels: set[Channel] = set()
         self.joined = joined
-        self.asking = 0
+        self.rechecks = 0
         self.missed = False
 
 
 class Hub:
-    """Lives while there are sockets.
+    """Delivers broadcasts to the sockets of one event loop; exists while there are any.
 
     Attributes:
         connections: all sockets of this loop.
-        holders: how many of them each session, or the visitors of each address, hold.
-        heard: counts what may have ended a session, also of a socket that is not added yet.
-        questions: lets only so many ask the database that one thread is left for who arrives.
-        sessions_asked_at, rights_asked_at: when it was last asked whether all still may be here.
+        sockets_by_holder: the number of sockets per session, or per address for anonymous visitors.
+        revocations: counts events that may have ended a session, so that a handshake can notice
+            one before its socket is added.
+        query_slots: limits concurrent rechecks, so that one thread stays free for new sockets.
+        sessions_checked_at, rights_checked_at: when all were last rechecked, in `time.monotonic()`.
     """
 
-    heard: ClassVar[int] = 0
+    revocations: ClassVar[int] = 0
 
     _hubs: ClassVar[WeakKeyDictionary[asyncio.AbstractEventLoop, "Hub"]] = WeakKeyDictionary()
     # Hooks, called with the hub: on every beat while sockets are open; after messages may have been
-    # lost; and, with its name, when the rights to follow a stream may have changed.
+    # lost; and, with the stream's name, when access to a stream may have changed.
     on_beat: ClassVar[list[Callable[["Hub"], Coroutine[Any, Any, None]]]] = []
     on_recovery: ClassVar[list[Callable[["Hub"], None]]] = []
     on_reauthorize: ClassVar[list[Callable[["Hub", str], Coroutine[Any, Any, None]]]] = []
 
     def __init__(self) -> None:
         self.connections: set[Socket] = set()
-        self.holders: Counter[str] = Counter()
+        self.sockets_by_holder: Counter[str] = Counter()
         self.streams: dict[str, Stream] = {}
-        self.questions = asyncio.Semaphore(THREADS - 1)
-        self.sessions_asked_at = self.rights_asked_at = time.monotonic()
+        self.query_slots = asyncio.Semaphore(THREADS - 1)
+        self.sessions_checked_at = self.rights_checked_at = time.monotonic()
         self.layer: Any = get_channel_layer()
         self._channel: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._tasks = [asyncio.create_task(self._listen()), asyncio.create_task(self._beat())]
@@ -88,7 +90,7 @@ class Hub:
 
     @classmethod
     def current(cls) -> "Hub":
-        """Return the running loop's hub, a new one when there is none."""
+        """Return the running loop's hub, creating it if needed."""
         loop = asyncio.get_running_loop()
         if loop not in cls._hubs:
             cls._hubs[loop] = cls()
@@ -96,19 +98,19 @@ class Hub:
 
     @classmethod
     def of(cls, loop: asyncio.AbstractEventLoop) -> "Hub | None":
-        """Return a loop's hub if it has sockets."""
+        """Return a loop's hub, None if the loop has no sockets."""
         return cls._hubs.get(loop)
 
     def add(self, connection: Socket) -> None:
         self.connections.add(connection)
-        self.holders[connection.identity.holder] += 1
+        self.sockets_by_holder[connection.identity.holder] += 1
 
     def remove(self, connection: Socket) -> None:
         if connection in self.connections:
             self.connections.remove(connection)
-            self.holders.subtract([holder := connection.identity.holder])
-            if not self.holders[holder]:
-                del self.holders[holder]
+            self.sockets_by_holder.subtract([holder := connection.identity.holder])
+            if not self.sockets_by_holder[holder]:
+                del self.sockets_by_holder[holder]
         if not self.connections and self._hubs.get(asyncio.get_running_loop()) is self:
             del self._hubs[asyncio.get_running_loop()]
             for task in (*self._tasks, self._tidying):
@@ -118,10 +120,10 @@ class Hub:
     # Streams
 
     async def join(self, name: str, channel: Channel) -> None:
-        """Deliver what is broadcast to a stream to this channel too.
+        """Start delivering a stream's broadcasts to this channel.
 
         Raises:
-            LayerDown: the layer does not answer.
+            LayerUnavailable: the layer does not answer.
         """
         stream = self.streams.get(name)
         if stream is None or (stream.joined.done() and _failed(stream.joined)):
@@ -129,14 +131,14 @@ class Hub:
             self.streams[name] = stream
         stream.channels.add(channel)
         try:
-            # Shielded: others wait for the same answer, and half a command would break the layer.
+            # Shielded: other sockets wait for this task, and half a command would break the layer.
             await asyncio.wait_for(asyncio.shield(stream.joined), JOIN_TIMEOUT)
         except Exception as error:
             stream.channels.discard(channel)
-            raise LayerDown(str(error) or type(error).__name__) from error
+            raise LayerUnavailable(str(error) or type(error).__name__) from error
 
     def leave(self, channel: Channel) -> None:
-        """Deliver nothing more to this channel; the beat gives the empty streams back."""
+        """Stop delivering to this channel; the next beat removes streams without followers."""
         for name in channel.streams:
             if stream := self.streams.get(name):
                 stream.channels.discard(channel)
@@ -164,11 +166,11 @@ class Hub:
             while not channel:
                 try:
                     channel = await self._open()
-                except Exception as error:  # noqa: BLE001 - whatever it is, the layer is away
-                    logger.warning("the channel layer does not answer (%s)", error)
+                except Exception as error:  # noqa: BLE001 - each layer raises its own
+                    logger.warning("The channel layer is unavailable; trying again: %s", error)
                     await asyncio.sleep(RETRY)
             self._channel.set_result(channel)
-            self._recover()  # who came before has not heard what ended meanwhile
+            self._recover()  # sockets opened before may have missed a revocation
             while True:
                 if message := await self._receive(channel):
                     self._deliver(message)
@@ -180,8 +182,8 @@ class Hub:
         try:
             message: dict[str, Any] = await self.layer.receive(channel)
         except Exception:
-            # Either it is no message of ours, or the layer is broken: then this must not spin.
-            logger.exception("a message of the channel layer cannot be read")
+            # Wait, in case it is not one bad message but a broken layer: this must not spin.
+            logger.exception("Could not read a message from the channel layer; skipping it")
             await asyncio.sleep(RETRY)
             return None
         return message
@@ -196,8 +198,8 @@ class Hub:
         for group in groups:
             try:
                 await self.layer.group_discard(group, channel)
-            except Exception as error:  # noqa: BLE001 - then the layer has forgotten it already
-                logger.info("the channel layer does not answer (%s)", error)
+            except Exception as error:  # noqa: BLE001 - a layer that is down has no groups to leave
+                logger.info("Could not leave group %s of the channel layer: %s", group, error)
 
     def _deliver(self, message: dict[str, Any]) -> None:
         try:
@@ -212,19 +214,19 @@ class Hub:
                     for check in self.on_reauthorize:
                         self.in_background(check(self, message["stream"]))
         except Exception:
-            logger.exception("a broadcast could not be delivered")
+            logger.exception("Could not deliver a broadcast; skipping it")
 
     def deliver_here(self, name: str, payload: str) -> None:
         """Send encoded JSON to the followers of a stream in this process."""
         stream = self.streams.get(name)
-        if stream and stream.asking:
+        if stream and stream.rechecks:
             stream.missed = True
             return
         for channel in list(stream.channels) if stream else ():
             channel.deliver(payload)
 
     def _merge(self, message: dict[str, Any]) -> None:
-        """Wait a moment for more of the same kind, and send one for all."""
+        """Wait a moment for more messages of this kind, and deliver one in place of all."""
         name = message["stream"]
         key = name, message["kind"]
         if key in self._merging:
@@ -236,7 +238,7 @@ class Hub:
         loop.call_later(MERGE_DELAY, lambda: self.deliver_here(name, self._merging.pop(key)))
 
     def _disconnect(self, message: dict[str, Any]) -> None:
-        Hub.heard += 1
+        Hub.revocations += 1
         users, sessions = set(message["users"]), set(message["sessions"])
         for connection in list(self.connections):
             identity = connection.identity
@@ -244,7 +246,7 @@ class Hub:
                 connection.close(protocol.REMOTE, reconnect=True)
 
     def in_background(self, work: Coroutine[Any, Any, None]) -> None:
-        """Run something to its end without waiting for it."""
+        """Run a coroutine without waiting for it, keeping a reference until it ends."""
         task = asyncio.create_task(work)
         self.background.add(task)
         task.add_done_callback(self.background.discard)
@@ -257,32 +259,30 @@ class Hub:
             ping, now = protocol.ping(time.time()), time.monotonic()
             for connection in list(self.connections):
                 if connection.is_stuck(now, SEND_TIMEOUT):
-                    connection.drop("it has stopped reading")
+                    connection.drop("the client stopped reading")
                 else:
                     connection.push(ping)
             if not self._tidying or self._tidying.done():
                 self._tidying = asyncio.create_task(self.tidy())
 
     async def tidy(self) -> None:
-        """Do what the pings must not wait for."""
+        """Do the work of a beat that must not delay the pings."""
         for work in (Hub._prune, *self.on_beat):
             try:
                 await work(self)
             except Exception as error:  # noqa: BLE001 - the next beat tries again
-                logger.warning("a beat of the cable failed: %s", error)
+                name = getattr(work, "__qualname__", work)
+                logger.warning("%s failed; trying again on the next beat: %s", name, error)
 
-    def say_goodbye(self) -> None:
-        """Tell every browser that the server stops and will be back.
-
-        Their clients come back at a moment of their own within six seconds.
-        """
+    def announce_restart(self) -> None:
+        """Tell every browser to reconnect, which it does after a random delay, and close."""
         for connection in list(self.connections):
             connection.close(protocol.SERVER_RESTART, reconnect=True)
 
     def catch_up(self) -> None:
-        """Make up for what may have been lost: ask who may stay, and tell every channel.
+        """Make up for lost messages: recheck all sockets, and let every channel catch up.
 
-        The second is spread over some seconds, since pages fetch themselves.
+        Catching up is spread over some seconds, since pages fetch themselves.
         """
         self._recover()
         loop = asyncio.get_running_loop()
@@ -290,7 +290,7 @@ class Hub:
             loop.call_later(random.uniform(0, CATCH_UP_SPREAD), connection.catch_up)  # noqa: S311
 
     def _recover(self) -> None:
-        Hub.heard += 1
+        Hub.revocations += 1
         for recover in self.on_recovery:
             recover(self)
 

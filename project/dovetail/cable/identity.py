@@ -1,4 +1,4 @@
-"""Who opened a socket. A socket keeps these short identifiers instead of a session and a user."""
+"""Who opened a socket, in short identifiers that a socket keeps instead of a session and a user."""
 
 import hashlib
 from collections.abc import Iterable
@@ -17,7 +17,7 @@ class Identity(NamedTuple):
 
     Attributes:
         user_id: the user's primary key, None for an anonymous visitor.
-        session: the digest of the session key, by which the end of the session finds the socket.
+        session: the digest of the session key, which broadcasts name to end the session's sockets.
         session_key: the session key itself, to look the session up again.
         auth_hash: the user's session auth hash, which changes with the password.
         address: the IP address of an anonymous visitor.
@@ -31,7 +31,7 @@ class Identity(NamedTuple):
 
     @property
     def holder(self) -> str:
-        """Returns whose sockets are counted together: a session's or an address's."""
+        """The session or address whose sockets are counted together."""
         return self.session or self.address
 
 

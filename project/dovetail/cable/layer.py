@@ -1,8 +1,8 @@
-"""The Redis channel layer, with the two things that it lacks.
+"""The Redis channel layer, with two additions.
 
-Publish/subscribe delivers at most once: what is said while a connection is down is lost. So the
-hubs hear when a connection was made anew, and pages catch up. And a server that is away is one line
-a second in the log, not a traceback.
+Publish/subscribe delivers at most once, so messages sent while a connection is down are lost. This
+layer tells the hub when it has reconnected, and pages catch up. It also logs an unavailable server
+in one line per second instead of a traceback.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ from dovetail.cable.hub import Hub
 
 logger = logging.getLogger(__name__)
 
-POLL = 1.0  # seconds to wait for a message before looking whether there is anything to wait for
+POLL = 1.0  # seconds to wait for a message before checking whether there are subscriptions left
 RETRY = 1.0  # seconds
 
 
@@ -31,7 +31,7 @@ class WatchfulPubSub(PubSub):
         """Subscribe again; redis-py calls this on every connection but the first."""
         await super().on_connect(connection)
         if hub := Hub.of(asyncio.get_running_loop()):
-            logger.warning("the channel layer is back: pages catch up")
+            logger.warning("The channel layer is available again; pages catch up")
             hub.catch_up()
 
 
@@ -52,10 +52,10 @@ class Shard(RedisSingleShardConnection):  # type: ignore[misc] # channels_redis 
                 else:
                     await asyncio.sleep(0.1)
             except (redis.ConnectionError, redis.TimeoutError, OSError) as error:
-                logger.warning("the channel layer does not answer (%s)", error)
+                logger.warning("The channel layer is unavailable; reconnecting: %s", error)
                 await asyncio.sleep(RETRY)
             except Exception:
-                logger.exception("the channel layer failed")
+                logger.exception("The channel layer failed; trying again")
                 await asyncio.sleep(RETRY)
 
 

@@ -1,7 +1,7 @@
-"""Which pages may open a socket.
+"""Which origins may open a socket.
 
-A browser sends the cookies with a socket that any page opens, so the page's origin must be ours.
-Channels' own validator compares host names only, without scheme and port.
+Browsers send a site's cookies with a WebSocket that any other site opens, so the origin must be
+checked. Own code because Channels' validator compares host names only, not schemes and ports.
 """
 
 from urllib.parse import urlsplit
@@ -11,11 +11,11 @@ from django.http.request import split_domain_port, validate_host
 
 
 def is_allowed(origin: str | None, host: str) -> bool:
-    """Tell whether a page of this origin may connect.
+    """Return whether a page of this origin may connect.
 
     Args:
-        origin: the header `Origin`; browsers always send it, "null" from a sandbox.
-        host: the header `Host`.
+        origin: the `Origin` header, which browsers always send; "null" from a sandbox.
+        host: the `Host` header.
     """
     if not origin or origin == "null":
         return False
@@ -24,7 +24,7 @@ def is_allowed(origin: str | None, host: str) -> bool:
     domain, _ = split_domain_port(host)
     if not domain or not validate_host(domain, settings.ALLOWED_HOSTS):
         return False
-    # Where cookies are for HTTPS alone, a page over HTTP is not one of ours.
+    # With secure cookies, the site is served over HTTPS only.
     schemes = {"https"} if settings.SESSION_COOKIE_SECURE else {"https", "http"}
     parts = urlsplit(origin)
     return parts.scheme in schemes and parts.netloc.lower() == host.lower()

@@ -1,8 +1,11 @@
-"""How many people follow a stream at this moment, over all processes.
+"""Counts how many people follow a stream, across all processes.
 
-Kept in Valkey: a sorted set a stream, of people and processes by the time until which they count. A
-process says now and then that its people are still there, so those of one that died are forgotten.
-The same person in two windows, or in two processes, counts once.
+    presence.enter(self.stream, self.user_id, show_count)  # in `subscribed` of a channel
+    presence.leave(self.stream, self.user_id)  # in `unsubscribed`
+
+Valkey holds a sorted set per stream, of people and processes scored by their expiry time. Each
+process renews its entries, so those of a crashed process expire. A person with two windows, or on
+two processes, counts once.
 """
 
 import asyncio
@@ -27,17 +30,17 @@ from dovetail.cable.streams import group_name
 
 logger = logging.getLogger(__name__)
 
-LIFETIME = 30.0  # seconds that a person counts without another sign
-REFRESH = 10.0  # seconds between two signs
-DELAY = 0.1  # seconds in which those who come and go are told of together
-TIMEOUT = 2  # seconds that the server has to answer
+LIFETIME = 30.0  # seconds that an entry counts without being renewed
+REFRESH = 10.0  # seconds between renewals
+DELAY = 0.1  # seconds in which arrivals and departures are published together
+TIMEOUT = 2  # seconds the server has to answer
 CONNECTIONS = 4
 
-Show = Callable[[int], Any]  # the message that tells a stream how many there are
+Show = Callable[[int], Any]  # returns the message that shows a count
 
 
 def server_at(url: str) -> Redis:
-    """Return a client that tries once more at once, and then lets the page go on without it."""
+    """Return a client that retries once without delay and then gives up."""
     pool = BlockingConnectionPool.from_url(
         url,
         max_connections=CONNECTIONS,
@@ -50,23 +53,23 @@ def server_at(url: str) -> Redis:
 
 @dataclass
 class Room:
-    """The people of this process who follow one stream.
+    """The people in this process who follow one stream.
 
     Attributes:
         stream: its name.
-        show: makes the message.
-        people: with the number of their windows.
-        changed: who has come or gone since it was last told.
-        is_telling: whether it is about to be told.
-        told: the number that all pages have heard, as far as this process knows.
+        show: returns the message that shows a count.
+        people: the number of windows per person.
+        changed: people who have entered or left since the last update.
+        is_publishing: whether a task is about to publish the changes.
+        published: the count that all pages show, None if another process may have changed it.
     """
 
     stream: str
     show: Show
     people: "Counter[str]" = field(default_factory=Counter)
     changed: set[str] = field(default_factory=set)
-    is_telling: bool = False
-    told: int | None = None
+    is_publishing: bool = False
+    published: int | None = None
 
 
 class Rooms:
@@ -90,21 +93,21 @@ class Rooms:
 
     def change(self, room: Room, person: str) -> None:
         room.changed.add(person)
-        if not room.is_telling:
-            room.is_telling = True
-            task = asyncio.create_task(_tell(self, room))
+        if not room.is_publishing:
+            room.is_publishing = True
+            task = asyncio.create_task(_publish_changes(self, room))
             self.tasks.add(task)
             task.add_done_callback(self.tasks.discard)
 
 
 def enter(stream: str, person: str, show: Show) -> None:
-    """Count a person, and tell everybody who follows the stream in a moment.
+    """Count a person, and publish the new count to the stream shortly after.
 
     Args:
         stream: its name.
-        person: the same text for the same person.
-        show: makes the message from the number of people. It is kept as long as somebody is there,
-            so it is no method of one's channel.
+        person: an identifier, the same for all of this person's windows.
+        show: returns the message that shows a count. It outlives the caller's subscription, so
+            don't pass a method of a channel.
     """
     rooms = Rooms.current()
     room = rooms.rooms.setdefault(stream, Room(stream, show))
@@ -113,7 +116,7 @@ def enter(stream: str, person: str, show: Show) -> None:
 
 
 def leave(stream: str, person: str) -> None:
-    """Count a person no more, unless another window of theirs is open."""
+    """Stop counting a person, unless they have another window open."""
     rooms = Rooms.current()
     room = rooms.rooms.get(stream)
     if room is None or not room.people[person]:
@@ -124,27 +127,27 @@ def leave(stream: str, person: str) -> None:
         rooms.change(room, person)
 
 
-async def keep(_hub: Hub) -> None:
-    """Say on the beat that our people are still there, and notice who is not any more."""
+async def refresh(_hub: Hub) -> None:
+    """Renew this process's entries, and publish counts that changed by expiry."""
     rooms = Rooms.current()
     if time.monotonic() - rooms.refreshed_at < REFRESH:
         return
     rooms.refreshed_at = time.monotonic()
     for room in list(rooms.rooms.values()):
-        count = await _try(_sign(rooms, room, set(room.people)), room.stream)
-        if count is not None and count != room.told:
-            await _say(room, count)
+        count = await _try(_update(rooms, room, set(room.people)), room.stream)
+        if count is not None and count != room.published:
+            await _publish(room, count)
 
 
-Hub.on_beat.append(keep)
+Hub.on_beat.append(refresh)
 
 
 def _key(stream: str) -> str:
     return f"{settings.PROJECT_NAME}:presence:{group_name(stream)}"
 
 
-async def _sign(rooms: Rooms, room: Room, people: set[str]) -> int:
-    """Say which of these people are here and which are not; return how many there are in all."""
+async def _update(rooms: Rooms, room: Room, people: set[str]) -> int:
+    """Add or remove the entries of these people, and return the count over all processes."""
     here = {person for person in people if room.people[person]}
     key, now = _key(room.stream), time.time()
     async with rooms.server.pipeline() as pipe:
@@ -156,34 +159,34 @@ async def _sign(rooms: Rooms, room: Room, people: set[str]) -> int:
         pipe.zremrangebyscore(key, 0, now)
         pipe.expire(key, int(2 * LIFETIME) + 1)
         pipe.zrange(key, 0, -1)
-        everybody: list[bytes] = (await pipe.execute())[-1]
-    return len({entry.rpartition(b" ")[0] for entry in everybody})
+        all_entries: list[bytes] = (await pipe.execute())[-1]
+    return len({entry.rpartition(b" ")[0] for entry in all_entries})
 
 
-async def _tell(rooms: Rooms, room: Room) -> None:
+async def _publish_changes(rooms: Rooms, room: Room) -> None:
     while room.changed:
         await asyncio.sleep(DELAY)
         changed, room.changed = room.changed, set()
-        count = await _try(_sign(rooms, room, changed), room.stream)
+        count = await _try(_update(rooms, room, changed), room.stream)
         if count is not None:
-            await _say(room, count)
-            room.told = None  # another process may have said another number in this very moment
-    room.is_telling = False
+            await _publish(room, count)
+            room.published = None  # another process may have published a different count meanwhile
+    room.is_publishing = False
     if not room.people:
         del rooms.rooms[room.stream]
     if not rooms.rooms:
-        await rooms.server.aclose()  # connects again when it is needed
+        await rooms.server.aclose()  # it reconnects when needed
 
 
-async def _say(room: Room, count: int) -> None:
-    room.told = count
+async def _publish(room: Room, count: int) -> None:
+    room.published = count
     await _try(abroadcast_merged(room.stream, "presence", room.show(count)), room.stream)
 
 
 async def _try(work: Any, stream: str) -> Any:
-    """Return what the server answers; None, and a line in the log, when it does not."""
+    """Return the awaited result; if the server is unavailable, log that and return None."""
     try:
         return await work
     except (RedisError, OSError) as error:
-        logger.warning("nobody knows who follows %s (%s)", stream, error)
+        logger.warning("Could not update presence for %s: %s", stream, error)
         return None

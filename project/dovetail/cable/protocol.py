@@ -1,4 +1,4 @@
-"""`actioncable-v1-json`: what goes over the socket.
+"""The messages of the subprotocol `actioncable-v1-json`.
 
 Source: rails/rails, actioncable/lib/action_cable.rb (INTERNAL) and the client's src/internal.js.
 """
@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 SUBPROTOCOL = "actioncable-v1-json"
-BEAT_INTERVAL = 3.0  # seconds between pings; the client gives a silent server up after 6
+BEAT_INTERVAL = 3.0  # seconds between pings; the client gives up on a silent server after 6
 
 UNAUTHORIZED = "unauthorized"
 INVALID_REQUEST = "invalid_request"
@@ -38,7 +38,7 @@ def rejection(identifier: str) -> str:
 
 
 def message_prefix(identifier: str) -> str:
-    """Return what stands before the JSON of a message, so that it is encoded once for all."""
+    """Return the text before a message's JSON, so that the JSON is encoded once for all sockets."""
     return f'{{"identifier":{encode(identifier)},"message":'
 
 

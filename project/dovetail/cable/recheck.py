@@ -1,8 +1,8 @@
-"""Asking anew who may follow what, and whose session still lives.
+"""Rechecks whether open sockets still have a valid session and access to their streams.
 
-At once where a right was taken away (`reauthorize`). Besides, all of it when the layer comes back,
-which may have lost word of a revocation, and now and then: also who could not reach the layer to
-say so, and the time, end what they must.
+`reauthorize` rechecks one stream immediately. Everything is rechecked when the channel layer comes
+back, since a revocation may have been lost, and at intervals, since sessions expire and a
+revocation may never have reached the layer.
 """
 
 import asyncio
@@ -19,27 +19,27 @@ from dovetail.cable.identity import valid
 
 logger = logging.getLogger(__name__)
 
-# Seconds between two of those that nobody asked for. For 1,000 people the first takes 45 ms of the
-# processor; the second, with two queries each, 4 s.
+# Seconds between periodic rechecks. For 1,000 users, rechecking sessions takes 45 ms of CPU time,
+# and rechecking access, with two queries each, 4 s.
 SESSIONS_INTERVAL = 60.0
 RIGHTS_INTERVAL = 600.0
-DUE = float("-inf")
+NEVER = float("-inf")  # as the time of the last check, makes the next one due
 
 
 async def reauthorize(hub: Hub, name: str) -> None:
-    """End the subscriptions to a stream whose people may not follow it any more.
+    """End the subscriptions to a stream whose users have lost access.
 
-    Nobody is told anything before all are asked: what comes meanwhile is made up for afterwards.
+    Messages are held back until all are checked; if any came, the remaining pages catch up.
     """
     stream = hub.streams.get(name)
     if stream is None:
         return
-    stream.asking += 1
+    stream.rechecks += 1
     try:
-        await _ask(hub, stream)
+        await _recheck_stream(hub, stream)
     finally:
-        stream.asking -= 1
-    if stream.missed and not stream.asking:
+        stream.rechecks -= 1
+    if stream.missed and not stream.rechecks:
         stream.missed = False
         for channel in list(stream.channels):
             channel.catch_up()
@@ -47,59 +47,62 @@ async def reauthorize(hub: Hub, name: str) -> None:
 
 async def recheck_on_beat(hub: Hub) -> None:
     now = time.monotonic()
-    if now - hub.rights_asked_at > RIGHTS_INTERVAL:
+    if now - hub.rights_checked_at > RIGHTS_INTERVAL:
         recheck_soon(hub)
-    elif now - hub.sessions_asked_at > SESSIONS_INTERVAL:
+    elif now - hub.sessions_checked_at > SESSIONS_INTERVAL:
         recheck_soon(hub, sessions_only=True)
 
 
 def recheck_soon(hub: Hub, *, sessions_only: bool = False) -> None:
-    """Ask everything anew, in the background; what cannot be answered is asked on the next beat."""
-    hub.sessions_asked_at = time.monotonic()
+    """Recheck all sockets in the background; if that fails, the next beat tries again."""
+    hub.sessions_checked_at = time.monotonic()
     if not sessions_only:
-        hub.rights_asked_at = hub.sessions_asked_at
+        hub.rights_checked_at = hub.sessions_checked_at
     hub.in_background(_recheck(hub, sessions_only=sessions_only))
 
 
 async def _recheck(hub: Hub, *, sessions_only: bool) -> None:
     try:
         await end_lost_sessions(hub.connections)
-    except Exception as error:  # noqa: BLE001 - each database has its own for one that is away
-        logger.warning("nobody could say whose session lives (%s): asking again", error)
-        hub.sessions_asked_at = DUE
+    except Exception as error:  # noqa: BLE001 - each database raises its own connection errors
+        logger.warning("Could not recheck cable sessions; trying again on the next beat: %s", error)
+        hub.sessions_checked_at = NEVER
         if not sessions_only:
-            hub.rights_asked_at = DUE
+            hub.rights_checked_at = NEVER
         return
     if not sessions_only:
-        await asyncio.gather(*(_ask(hub, stream) for stream in list(hub.streams.values())))
+        streams = list(hub.streams.values())
+        await asyncio.gather(*(_recheck_stream(hub, stream) for stream in streams))
 
 
 async def end_lost_sessions(connections: Iterable[Socket]) -> None:
-    """Close the sockets whose session, or whose person's access, has ended."""
+    """Close the sockets whose session has ended or whose user may no longer sign in."""
     signed_in = [connection for connection in connections if connection.user_id]
     if not signed_in:
         return
-    living = await in_thread(valid, {connection.identity for connection in signed_in})
+    remaining = await in_thread(valid, {connection.identity for connection in signed_in})
     for connection in signed_in:
-        if connection.identity not in living:
+        if connection.identity not in remaining:
             connection.close(protocol.REMOTE, reconnect=True)
 
 
-async def _ask(hub: Hub, stream: Stream) -> None:
-    """Ask each person once, however many pages they have open."""
-    people: dict[tuple[type[Channel], str | None], list[Channel]] = defaultdict(list)
+async def _recheck_stream(hub: Hub, stream: Stream) -> None:
+    """Recheck each user once, however many pages they have open."""
+    by_user: dict[tuple[type[Channel], str | None], list[Channel]] = defaultdict(list)
     for channel in stream.channels:
-        people[type(channel), channel.user_id].append(channel)
-    await asyncio.gather(*(_ask_one(hub, channels) for channels in people.values()))
+        by_user[type(channel), channel.user_id].append(channel)
+    await asyncio.gather(*(_recheck_user(hub, channels) for channels in by_user.values()))
 
 
-async def _ask_one(hub: Hub, channels: list[Channel]) -> None:
-    async with hub.questions:
+async def _recheck_user(hub: Hub, channels: list[Channel]) -> None:
+    """Recheck one user's access to a stream, on all of their channels of one class."""
+    async with hub.query_slots:
         try:
             is_allowed = await channels[0].is_allowed()
         except Exception:
-            # They come back, and are asked when the answer is known.
-            logger.exception("nobody could say who may follow a stream: its sockets are closed")
+            # Their clients reconnect and are checked when they subscribe.
+            names = ", ".join(channels[0].streams)
+            logger.exception("Authorization check failed for stream %s; closing its sockets", names)
             for channel in channels:
                 channel.connection.close(protocol.REMOTE, reconnect=True)
             return

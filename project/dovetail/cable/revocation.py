@@ -1,7 +1,7 @@
-"""What ends a session, a person's rights or a person's access also ends their open sockets.
+"""Closes sockets when their session ends or their user's rights change.
 
-By signals, so that no view that logs somebody out has to think of it. What changes users or
-sessions past the signals (`QuerySet.update`, SQL) calls `broadcasting.disconnect` itself.
+It listens to signals, so views that sign users out need no code for it. After changes that send no
+signal (`QuerySet.update`, SQL), call `broadcasting.disconnect` yourself.
 """
 
 from collections.abc import Iterable
@@ -21,25 +21,26 @@ RIGHTS = ("is_active", "is_staff", "is_superuser", "password")
 
 
 def on_session_deleted(instance: Session, **_: Any) -> None:
-    """Cover logout, a change of password, and sessions ended from elsewhere.
+    """Handle logout, password changes, and sessions ended from another device.
 
-    The sockets of one that has expired are ended by time, not by who tidies up thousands of them.
+    Expired sessions are ignored: `recheck` closes their sockets, and cleaning up thousands of rows
+    must not broadcast for each one.
     """
     if instance.expire_date > timezone.now():
         disconnect(session_keys=[instance.session_key])
 
 
 def before_user_saved(instance: Any, update_fields: frozenset[str] | None, **_: Any) -> None:
-    """Note what the person may do, as the database has it, if this save can change it."""
+    """Remember the user's rights as stored in the database, if this save can change them."""
     instance.rights_before_save = None
     if instance._state.adding or (update_fields and update_fields.isdisjoint(RIGHTS)):
         return
-    people = get_user_model()._default_manager.filter(pk=instance.pk)
-    instance.rights_before_save = people.values_list(*RIGHTS).first()
+    stored = get_user_model()._default_manager.filter(pk=instance.pk)
+    instance.rights_before_save = stored.values_list(*RIGHTS).first()
 
 
 def on_user_saved(instance: Any, **_: Any) -> None:
-    """Cover deactivation, a new password, and rights given by flags."""
+    """Handle deactivation, a new password, and changed staff or superuser flags."""
     before = instance.rights_before_save
     if before and before != tuple(getattr(instance, name) for name in RIGHTS):
         disconnect([instance])
@@ -52,14 +53,14 @@ def on_user_deleted(instance: Any, **_: Any) -> None:
 def on_rights_changed(
     sender: Any, action: str, instance: Any, reverse: bool, pk_set: set[Any] | None, **_: Any
 ) -> None:
-    """Cover groups and permissions given or taken, from whichever side.
+    """Handle groups and permissions granted or revoked, from either side of the relation.
 
     Args:
-        sender: the table between.
-        action: before a `clear`, since nobody knows afterwards who it was.
-        instance: the side that was called: `instance.groups.add(…)`.
-        reverse: that side is the one which does not declare the relation.
-        pk_set: the other side; None when all of it is cleared.
+        sender: the intermediate model.
+        action: `clear` is handled beforehand, since the affected rows are unknown afterwards.
+        instance: the object whose relation was changed, as in `instance.groups.add(…)`.
+        reverse: whether `instance` is on the side that does not declare the relation.
+        pk_set: the keys of the other side, None for `clear`.
     """
     if action not in ("post_add", "post_remove", "pre_clear"):
         return
@@ -67,27 +68,27 @@ def on_rights_changed(
         groups = [instance.pk] if not reverse else pk_set
         if groups is None:
             groups = instance.group_set.all()
-        disconnect(_people(groups__in=groups))
+        disconnect(_users(groups__in=groups))
     elif not reverse:
         disconnect([instance])
     else:
-        disconnect(instance.user_set.all() if pk_set is None else _people(pk__in=pk_set))
+        disconnect(instance.user_set.all() if pk_set is None else _users(pk__in=pk_set))
 
 
 def before_group_deleted(instance: Group, **_: Any) -> None:
-    disconnect(_people(groups=instance))
+    disconnect(_users(groups=instance))
 
 
 def before_permission_deleted(instance: Permission, **_: Any) -> None:
-    disconnect(_people(Q(user_permissions=instance) | Q(groups__permissions=instance)))
+    disconnect(_users(Q(user_permissions=instance) | Q(groups__permissions=instance)))
 
 
-def _people(*conditions: Q, **lookups: Any) -> Iterable[Any]:
+def _users(*conditions: Q, **lookups: Any) -> Iterable[Any]:
     return get_user_model()._default_manager.filter(*conditions, **lookups).distinct()
 
 
 def connect() -> None:
-    """Start listening; called once, when the applications are ready."""
+    """Connect the signals. Called once, when the apps are ready."""
     user = get_user_model()
     model = settings.AUTH_USER_MODEL
     post_delete.connect(on_session_deleted, sender=Session, dispatch_uid="cable.session")

@@ -1,4 +1,4 @@
-"""Names of streams, and their signatures: a browser follows only what a page of ours named."""
+"""Stream names and their signatures: browsers may follow only streams that a page offered them."""
 
 import hashlib
 import time
@@ -8,50 +8,50 @@ from django.db.models import Model
 
 SALT = "cable.streams"
 DAY = 24 * 3600  # seconds
-VALID_DAYS = 14  # as long as Django keeps a session
+VALID_DAYS = 14  # the lifetime of a Django session
 
 Streamable = Model | str
 
 
 def stream_name(*streamables: Streamable) -> str:
-    """Return the name of the stream of these things: `stream_name(article, "comments")`.
+    """Return a stream's name: `stream_name(article, "comments")`.
 
     Args:
-        streamables: saved models, and words.
+        streamables: saved models and non-empty strings, at least one.
 
     Raises:
-        ValueError: there are none, or one is not saved or empty.
+        ValueError: there are none, a model is not saved or a string is empty.
     """
     if not streamables:
-        raise ValueError("A stream needs a name: give a model, a word, or several.")
+        raise ValueError("A stream needs a name. Pass one or more models or strings.")
     return ":".join(_part(streamable) for streamable in streamables)
 
 
 def _part(streamable: Streamable) -> str:
     if isinstance(streamable, Model):
         if streamable.pk is None:
-            raise ValueError(f"{streamable!r} has no stream before it is saved.")
+            raise ValueError(f"{streamable!r} has no stream yet. Save it first.")
         return f"{streamable._meta.label_lower}:{streamable.pk}"
     if not streamable:
-        raise ValueError("An empty word names no stream.")
+        raise ValueError("A stream name can't contain an empty string.")
     return streamable
 
 
 def sign(channel: str, stream: str, user_id: str | None) -> str:
-    """Return a name that only this person can use, and only on this channel.
+    """Return a signed name that only this user can use, and only on this channel.
 
-    The text is the same all day, or else every refresh of a page would subscribe anew.
+    It is the same all day, so that refreshing a page does not renew its subscriptions.
 
     Args:
-        channel: the class name of the channel.
-        stream: as `stream_name` returns it.
-        user_id: whose name it is; None for everybody's.
+        channel: the channel's class name.
+        stream: the stream, as `stream_name` returns it.
+        user_id: the user's primary key, None for a name that everyone can use.
     """
     return Signer(salt=SALT).sign_object([channel, stream, user_id, today()])
 
 
 def verify(channel: str, signed: str, user_id: str | None) -> str | None:
-    """Return the stream that `sign` named; None if it is forged, foreign or expired."""
+    """Return the stream of a signed name, None if it is forged, expired or for someone else."""
     try:
         value = Signer(salt=SALT).unsign_object(signed)
     except (BadSignature, ValueError):
@@ -65,10 +65,10 @@ def verify(channel: str, signed: str, user_id: str | None) -> str | None:
 
 
 def today() -> int:
-    """The number of days since 1970."""
+    """Return the number of days since 1970."""
     return int(time.time() // DAY)
 
 
 def group_name(stream: str) -> str:
-    """Return the layer's name for a stream; Channels allows fewer than 100 ASCII characters."""
+    """Return the layer's group for a stream; Channels allows fewer than 100 ASCII characters."""
     return f"cable.{hashlib.sha256(stream.encode()).hexdigest()[:40]}"

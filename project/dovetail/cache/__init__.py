@@ -1,4 +1,4 @@
-"""A Valkey cache that slows a page down, but never breaks it, when its server is away.
+"""A Valkey cache whose outages make pages slow but never break them.
 
 Set `"BACKEND": "dovetail.cache.valkey.ValkeyCache"` in `CACHES`, and use Django's cache as usual:
 

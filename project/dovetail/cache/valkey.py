@@ -1,8 +1,8 @@
-"""Django's Redis cache with the two things that it lacks.
+"""Django's Redis cache with two additions.
 
-One client a server for the whole process: Django makes a client, and under ASGI a connection pool,
-for each use. And a cache that is down makes a page slow, never an error: reads miss, writes are
-dropped, and a warning is logged.
+All threads and tasks share one client per server, where Django creates a client, and under ASGI a
+connection pool, for each use. And an unavailable server never causes an error: reads miss, writes
+are dropped, and a warning is logged.
 """
 
 import functools
@@ -25,13 +25,13 @@ def _client(url: str, options: tuple[tuple[str, Any], ...]) -> redis.Redis:
 
 class ValkeyCacheClient(RedisCacheClient):
     def get_client(self, key: Any = None, *, write: bool = False) -> redis.Redis:
-        del key, write  # one server for all keys, to read and to write
+        del key, write  # one server holds all keys and takes all writes
         url, options = self._servers[0], self._pool_options  # type: ignore[attr-defined]
         return _client(url, tuple(sorted(options.items())))
 
 
-def _or_else(name: str, fallback: Any) -> Callable[..., Any]:
-    """Return the method of that name, answering the fallback when no server does."""
+def _with_fallback(name: str, fallback: Any) -> Callable[..., Any]:
+    """Return a method of `RedisCache` that returns the fallback if the server is unavailable."""
     method = getattr(RedisCache, name)
 
     @functools.wraps(method)
@@ -39,7 +39,7 @@ def _or_else(name: str, fallback: Any) -> Callable[..., Any]:
         try:
             return method(self, *args, **kwargs)
         except DOWN as error:
-            logger.warning("the cache does not answer (%s): going on without it", error)
+            logger.warning("The cache is unavailable; continuing without it: %s", error)
             return fallback(*args, **kwargs) if callable(fallback) else fallback
 
     return call
@@ -54,23 +54,23 @@ class ValkeyCache(RedisCache):
         super().__init__(server, params)
         self._class = ValkeyCacheClient
 
-    get = _or_else("get", _default)
-    get_many = _or_else("get_many", lambda *_, **__: {})
-    has_key = _or_else("has_key", fallback=False)
-    set = _or_else("set", None)
-    set_many = _or_else("set_many", lambda *_, **__: [])
-    # As if nobody held the key: a lock that cannot be asked for must not stop the work.
-    add = _or_else("add", fallback=True)
-    touch = _or_else("touch", fallback=False)
-    delete = _or_else("delete", fallback=False)
-    delete_many = _or_else("delete_many", None)
-    clear = _or_else("clear", fallback=False)
+    get = _with_fallback("get", _default)
+    get_many = _with_fallback("get_many", lambda *_, **__: {})
+    has_key = _with_fallback("has_key", fallback=False)
+    set = _with_fallback("set", None)
+    set_many = _with_fallback("set_many", lambda *_, **__: [])
+    # True, as if the key was free: an unavailable lock must not block the work that it guards.
+    add = _with_fallback("add", fallback=True)
+    touch = _with_fallback("touch", fallback=False)
+    delete = _with_fallback("delete", fallback=False)
+    delete_many = _with_fallback("delete_many", None)
+    clear = _with_fallback("clear", fallback=False)
 
     def incr(self, key: str, delta: int = 1, version: int | None = None) -> int:
         """Add to a number.
 
         Raises:
-            ValueError: there is no such key, or no server that could have it.
+            ValueError: the key does not exist, or the server is unavailable.
         """
         try:
             value: int = super().incr(key, delta, version)
@@ -79,9 +79,9 @@ class ValkeyCache(RedisCache):
         return value
 
     def ping(self) -> None:
-        """Ask the server for a sign of life.
+        """Check that the server answers.
 
         Raises:
-            redis.RedisError: there is none.
+            redis.RedisError: it does not.
         """
         self._cache.get_client().ping()

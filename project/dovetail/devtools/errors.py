@@ -1,2 +1,2 @@
 class SetupError(Exception):
-    """What `up` cannot do, as one sentence that names it and how to mend it."""
+    """A problem that stops `up`; its message is one sentence with the problem and the remedy."""

@@ -8,5 +8,5 @@
         ...
     ]
 
-Write middleware of your own on `dovetail.http.middleware.Middleware`.
+Base your own middleware on `dovetail.http.middleware.Middleware`.
 """

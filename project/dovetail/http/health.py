@@ -1,7 +1,7 @@
-"""`/livez` and `/readyz`, answered before any other middleware.
+"""The probes `/livez` and `/readyz`, answered before any other middleware.
 
-Probes come by address, not by host name, and over plain HTTP: the host check and the redirect to
-HTTPS would refuse them.
+Orchestrators probe by IP address and over plain HTTP, which Django's host check and redirect to
+HTTPS would reject.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ from dovetail.http.middleware import Middleware
 
 logger = logging.getLogger(__name__)
 
-TIMEOUT = 3  # seconds a part has to answer
+TIMEOUT = 3  # seconds each service has to answer
 
 
 def check_database() -> None:
@@ -26,7 +26,7 @@ def check_database() -> None:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")
     finally:
-        connection.close()  # this thread will not use it again
+        connection.close()  # this thread does not use it again
 
 
 def check_cache() -> None:
@@ -49,18 +49,20 @@ CHECKS: dict[str, Callable[[], None]] = {
 async def _passes(name: str, check: Callable[[], None]) -> bool:
     try:
         await asyncio.wait_for(sync_to_async(check, thread_sensitive=False)(), TIMEOUT)
-    except Exception as error:  # noqa: BLE001 - whatever it is, the part is not ready
-        # The reason may name hosts and users: it goes to the log, not into the answer.
-        logger.warning("not ready: %s: %s", name, str(error) or type(error).__name__)
+    except Exception as error:  # noqa: BLE001 - whatever the error, the service is not ready
+        # The error may contain hosts and user names, so it is logged but not returned.
+        reason = str(error) or type(error).__name__
+        logger.warning("Readiness check failed for %s; answering 503: %s", name, reason)
         return False
     return True
 
 
 async def readiness() -> JsonResponse:
-    """Ask every part at once; 503 when one does not answer.
+    """Check all services concurrently.
 
     Returns:
-        `{"status": "ok"|"unavailable", "checks": {part: "ok"|"unavailable"}}`
+        `{"status": "ok"|"unavailable", "checks": {name: "ok"|"unavailable"}}`, with status 503 if
+        any check fails.
     """
     passed = await asyncio.gather(*(_passes(name, check) for name, check in CHECKS.items()))
     words = {True: "ok", False: "unavailable"}
@@ -73,7 +75,7 @@ async def readiness() -> JsonResponse:
 
 
 def liveness() -> HttpResponse:
-    """Say that the process serves requests; no other part is touched."""
+    """Return 200 to show that the process serves requests, without checking any service."""
     return HttpResponse("ok", content_type="text/plain", headers={"Cache-Control": "no-store"})
 
 

@@ -1,7 +1,7 @@
-"""Answers the server's lifespan messages, which Django does not know.
+"""Handles the ASGI lifespan protocol, which Django does not support.
 
-Without an answer Granian logs a warning at each start. It is also the one reliable moment to close
-what a worker holds.
+Without it, Granian logs a warning on every start. The shutdown message is also the only reliable
+moment to close a worker's database pools.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -18,23 +18,25 @@ Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 def with_lifespan(
     application: Application, *, on_startup: Callable[[], None] | None = None
 ) -> Application:
-    """Return an ASGI application that starts and stops with its server.
+    """Return an ASGI application that handles lifespan messages.
 
     Args:
-        application: what answers everything else.
-        on_startup: called in each worker, once its loop runs.
+        application: handles everything else.
+        on_startup: called in each worker when its event loop is running.
     """
 
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
-            await _live(receive, send, on_startup)
+            await _run_lifespan(receive, send, on_startup)
         else:
             await application(scope, receive, send)
 
     return answer
 
 
-async def _live(receive: Receive, send: Send, on_startup: Callable[[], None] | None) -> None:
+async def _run_lifespan(
+    receive: Receive, send: Send, on_startup: Callable[[], None] | None
+) -> None:
     while True:
         message = await receive()
         if on_startup and message["type"] == "lifespan.startup":

@@ -1,4 +1,4 @@
-"""The base class of middleware that costs no thread hop under ASGI.
+"""A base class for middleware that needs no thread hop under ASGI.
 
 Own code because Django's `MiddlewareMixin` runs its hooks in a thread for each request.
 """
@@ -34,14 +34,14 @@ class Middleware:
             markcoroutinefunction(self)
 
     def process_request(self, request: HttpRequest) -> HttpResponseBase | None:
-        """Return a response to answer at once, without the view."""
+        """Return a response to skip the view, or None to continue."""
 
     async def aprocess_request(self, request: HttpRequest) -> HttpResponseBase | None:
         """Do as `process_request` under ASGI."""
         return self.process_request(request)
 
     def process_response(self, request: HttpRequest, response: HttpResponseBase) -> None:
-        """Change the response of the view."""
+        """Modify the view's response."""
 
     def __call__(self, request: HttpRequest) -> MaybeAwaitable:
         if self.is_async:

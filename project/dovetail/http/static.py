@@ -1,7 +1,7 @@
-"""Static files under ASGI: Whitenoise, without its thread hop and without reading files whole.
+"""Serves static files under ASGI with WhiteNoise, streaming them and without its thread hop.
 
-Own code because Whitenoise's maintainer does not plan for ASGI, and its fork servestatic serves a
-file several times slower.
+Own code because WhiteNoise has no plans for ASGI, and its fork ServeStatic serves a file several
+times slower.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -17,10 +17,10 @@ CHUNK = 64 * 1024  # bytes
 
 
 class StaticFilesStorage(CompressedManifestStaticFilesStorage):  # type: ignore[misc]
-    """Leaves the names under assets/ alone.
+    """Adds a content hash to file names, except under assets/.
 
-    Vite has put a content hash into them, and its chunks import one another by those names: with a
-    second hash the application would load twice.
+    Vite has hashed those already, and its chunks import one another by those names: with a second
+    hash, the application would load twice.
     """
 
     def hashed_name(self, name: str, content: Any = None, filename: str | None = None) -> str:
@@ -56,7 +56,7 @@ class StaticFilesMiddleware(WhiteNoiseMiddleware):  # type: ignore[misc]
 
 
 async def _read(file: BinaryIO | None) -> AsyncIterator[bytes]:
-    """Yield a file in pieces, read off the event loop; HEAD and 304 have none."""
+    """Yield a file in chunks, read outside the event loop; nothing for HEAD and 304."""
     if file is None:
         return
     read = sync_to_async(file.read, thread_sensitive=False)

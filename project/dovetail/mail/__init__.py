@@ -1,7 +1,7 @@
-"""Mail is sent by a task after the commit, so that a slow provider does not slow a request down.
+"""Sends mail in a Celery task after the commit, so that a slow provider does not slow requests.
 
 Set `EMAIL_BACKEND = "dovetail.mail.backend.QueueBackend"`, and `MAIL_TRANSPORT` to the backend that
-sends. Then use Django's functions as usual:
+delivers. Then use Django's functions as usual:
 
     send_mail("Welcome", "Good to have you.", None, [user.email])
 """

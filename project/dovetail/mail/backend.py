@@ -1,4 +1,4 @@
-"""An e-mail backend that hands every message to a task."""
+"""An email backend that queues every message for a task."""
 
 import logging
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ class QueueBackend(BaseEmailBackend):
         """Queue the messages when the current transaction commits.
 
         Raises:
-            TypeError: an attachment is a MIME part, not a name with content and type.
+            TypeError: an attachment is a MIME part rather than a name, content and type.
         """
         payloads = [as_payload(message) for message in email_messages if message.recipients()]
         for payload in payloads:
@@ -35,5 +35,5 @@ def _queue(payload: dict[str, Any]) -> None:
         deliver_mail.delay(payload)
     except OperationalError as error:
         # This slows one request down, but the message is not lost.
-        logger.warning("The broker is unavailable (%s); sending the message directly", error)
+        logger.warning("The broker is unavailable; sending the message directly: %s", error)
         deliver_mail.run(payload)

@@ -24,7 +24,7 @@ def as_payload(message: EmailMessage) -> dict[str, Any]:
 
 
 def from_payload(payload: dict[str, Any]) -> EmailMultiAlternatives:
-    """Return the message that `as_payload` described."""
+    """Return the message that `as_payload` was given."""
     fields = dict(payload)
     subtype = fields.pop("content_subtype")
     fields["attachments"] = [

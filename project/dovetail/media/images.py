@@ -1,4 +1,4 @@
-"""Pictures from people: checked by content, made anew, without what they carried besides."""
+"""Checks uploaded images by content and re-encodes them without metadata."""
 
 import io
 import warnings
@@ -14,46 +14,48 @@ FORMATS = ("JPEG", "PNG", "WEBP", "GIF")
 
 
 def clean_image(upload: UploadedFile[bytes], *, square: int | None = None) -> ContentFile[bytes]:
-    """Return an uploaded picture as a new WebP file.
+    """Return an uploaded image as a new WebP file.
 
-    The result has no metadata (place, camera, author), stands upright and has sides of at most
-    `IMAGE_MAX_SIDE` pixels. Of an animation the first frame stays.
+    The result has no metadata (location, camera, author), is rotated upright and has sides of at
+    most `IMAGE_MAX_SIDE` pixels. Of an animation, only the first frame is kept.
 
     Args:
-        upload: what the form received.
-        square: cut the picture to a square around its middle, with sides of so many pixels.
+        upload: the uploaded file.
+        square: crop to a centered square with sides of this many pixels.
 
     Raises:
-        ValidationError: it is larger than `IMAGE_MAX_BYTES`, has more than `IMAGE_MAX_PIXELS`, or
-            is no picture of a known format.
+        ValidationError: the file is larger than `IMAGE_MAX_BYTES`, has more than
+            `IMAGE_MAX_PIXELS`, or is not an image in a supported format.
     """
     if upload.size is None or upload.size > settings.IMAGE_MAX_BYTES:
         limit = settings.IMAGE_MAX_BYTES // 1024**2
-        raise ValidationError(f"This file is larger than {limit} MB. Choose a smaller picture.")
-    unreadable = ValidationError("This is not a picture. Choose a JPEG, PNG, WebP or GIF file.")
+        raise ValidationError(f"This file is larger than {limit} MB. Choose a smaller one.")
+    unreadable = ValidationError("This isn't an image. Choose a JPEG, PNG, WebP or GIF file.")
     upload.seek(0)
     try:
         with warnings.catch_warnings():
-            # The size is ours to judge, below and before a pixel is read.
+            # The size is checked below, before any pixel is decoded.
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             with Image.open(upload, formats=FORMATS) as image:
                 if image.width * image.height > settings.IMAGE_MAX_PIXELS:
                     limit = settings.IMAGE_MAX_PIXELS // 1_000_000
-                    raise ValidationError(f"This picture has more than {limit} megapixels.")
+                    raise ValidationError(
+                        f"This image has more than {limit} megapixels. Choose a smaller one."
+                    )
                 content = _encode(image, square)
     except Image.DecompressionBombError as error:
-        raise ValidationError("This picture has too many pixels.") from error
+        raise ValidationError("This image has too many pixels. Choose a smaller one.") from error
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
         raise unreadable from error
     return ContentFile(content, name=f"{PurePath(upload.name or 'picture').stem}.webp")
 
 
 def shrink_square(content: bytes, side: int) -> bytes:
-    """Return a smaller WebP of a picture that `clean_image` made.
+    """Return a smaller, square WebP of an image from `clean_image`.
 
     Args:
-        content: the picture.
-        side: of the new one, in pixels.
+        content: the image.
+        side: the new width and height, in pixels.
     """
     with Image.open(io.BytesIO(content)) as image:
         return _encode(image, side)

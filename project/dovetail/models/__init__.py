@@ -1,18 +1,19 @@
-"""Base classes for models: UUIDv7 keys, timestamps and deletion that can be undone.
+"""Base classes for models: UUIDv7 keys, timestamps and soft deletion.
 
-Your models extend the classes in `apps.core.models`, which extend these:
+Derive your models from the classes in `apps.core.models`, which derive from these:
 
     class Invoice(SoftDeleteModel):
         number = models.CharField(max_length=20)
 
-    invoice.delete()  # sets `deleted_at`, on what depends on it too
+    invoice.delete()  # sets `deleted_at` on the invoice and the rows that depend on it
     invoice.restore()  # undoes exactly that deletion
 """
 
-from dovetail.models.base import BaseModel, BaseQuerySet
+from dovetail.models.base import BaseManager, BaseModel, BaseQuerySet
 from dovetail.models.soft_delete import SoftDeleteManager, SoftDeleteModel, SoftDeleteQuerySet
 
 __all__ = [
+    "BaseManager",
     "BaseModel",
     "BaseQuerySet",
     "SoftDeleteManager",

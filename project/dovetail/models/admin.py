@@ -2,6 +2,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, TypeVar
 
 from django.contrib import admin, messages
+from django.contrib.admin.utils import model_ngettext
 from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
@@ -18,7 +19,7 @@ class DeletedFilter(admin.SimpleListFilter):
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[tuple[str, str]]:
         del request, model_admin
-        return [("yes", "Only deleted"), ("all", "Deleted too")]
+        return [("yes", "Deleted"), ("all", "All")]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         del request
@@ -37,7 +38,7 @@ class DeletedFilter(admin.SimpleListFilter):
 
 
 class SoftDeleteAdmin(admin.ModelAdmin[ModelT]):
-    """Shows deleted rows on demand and brings them back. Deleting here can be undone too."""
+    """Soft-deletes rows, and shows and restores deleted ones."""
 
     actions = ["restore_selected"]
 
@@ -56,7 +57,8 @@ class SoftDeleteAdmin(admin.ModelAdmin[ModelT]):
                 restored += bool(row.restore())
             except ValidationError as error:
                 self.message_user(
-                    request, f"“{row}” stays deleted: {' '.join(error.messages)}", messages.ERROR
+                    request, f"Couldn't restore “{row}”: {' '.join(error.messages)}", messages.ERROR
                 )
         if restored:
-            self.message_user(request, f"Restored: {restored}.", messages.SUCCESS)
+            what = model_ngettext(self.opts, restored)
+            self.message_user(request, f"Restored {restored} {what}.", messages.SUCCESS)

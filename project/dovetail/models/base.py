@@ -10,11 +10,11 @@ ModelT = TypeVar("ModelT", bound=models.Model)
 
 
 class BaseQuerySet(models.QuerySet[ModelT]):
-    """A QuerySet whose bulk operations send `rows_changed` if anything listens for this model."""
+    """A QuerySet whose bulk operations send the `rows_changed` signal."""
 
     def update(self, **values: Any) -> int:
         if not rows_changed.has_listeners(self.model):
-            return super().update(**values)
+            return super().update(**values)  # saves the query for the primary keys
         with transaction.atomic(using=self.db, savepoint=False):
             pks = list(self.order_by().values_list("pk", flat=True))
             count = super().update(**values)
@@ -29,13 +29,23 @@ class BaseQuerySet(models.QuerySet[ModelT]):
         return rows
 
 
+_BaseManager = models.Manager.from_queryset(BaseQuerySet)
+
+
+class BaseManager(_BaseManager[ModelT]):
+    """The manager that sends `rows_changed` after bulk operations.
+
+    To use a custom QuerySet: `objects = BaseManager.from_queryset(ReceiptQuerySet)()`.
+    """
+
+
 def send_rows_changed(model: type[models.Model], pks: list[Any], using: str) -> None:
     if pks:
         rows_changed.send(model, pks=pks, using=using)
 
 
 class BaseModel(models.Model):
-    """What every table has: an identifier that sorts by time, and two timestamps."""
+    """A model with a UUIDv7 `id`, which sorts by creation time, and two timestamps."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)

@@ -1,7 +1,7 @@
 """Soft deletion: deleting a row sets `deleted_at`, and restoring it undoes exactly that deletion.
 
-Own code because a restore has to bring back the cascade of one deletion and nothing else, which the
-packages for soft deletion leave to their users.
+Own code because a restore must bring back the cascade of that deletion and nothing else, which the
+existing packages leave to their users.
 """
 
 from collections import Counter
@@ -19,7 +19,7 @@ ModelT = TypeVar("ModelT", bound=models.Model)
 
 
 class SoftDeleteQuerySet(BaseQuerySet[ModelT]):
-    """Deletes softly, unless the model is not a `SoftDeleteModel`: then `delete()` is Django's."""
+    """A QuerySet whose `delete()` is a soft deletion if its model is a `SoftDeleteModel`."""
 
     def undeleted(self) -> Self:
         return self.filter(deleted_at__isnull=True)
@@ -31,10 +31,10 @@ class SoftDeleteQuerySet(BaseQuerySet[ModelT]):
         """Soft-delete the rows and their soft-deletable cascade, in one transaction.
 
         Returns:
-            The number of rows, in total and by model label, as Django's `delete()` does.
+            The number of deleted rows, in total and by model label, like Django's `delete()`.
 
         Raises:
-            django.db.models.ProtectedError: an undeleted row refers to one of these rows by
+            django.db.models.ProtectedError: an undeleted row references one of the rows by
                 `PROTECT` or `RESTRICT`; nothing is deleted.
         """
         if not issubclass(self.model, SoftDeleteModel):
@@ -47,14 +47,14 @@ class SoftDeleteQuerySet(BaseQuerySet[ModelT]):
     delete.queryset_only = True  # type: ignore[attr-defined]
 
     def restore(self) -> int:
-        """Restore all rows or none, as `SoftDeleteModel.restore` does; return how many."""
+        """Restore all rows or none; see `SoftDeleteModel.restore`. Return the number of rows."""
         with transaction.atomic(using=self.db):
             return sum(cast("SoftDeleteModel", row).restore() for row in self.deleted())
 
     restore.alters_data = True  # type: ignore[attr-defined]
 
     def hard_delete(self) -> tuple[int, dict[str, int]]:
-        """Remove the rows for good, with every row that refers to them by `CASCADE`."""
+        """Permanently delete the rows and every row that references them by `CASCADE`."""
         return super().delete()
 
     hard_delete.alters_data = True  # type: ignore[attr-defined]
@@ -62,10 +62,10 @@ class SoftDeleteQuerySet(BaseQuerySet[ModelT]):
 
 
 class UndeletedManager(models.Manager[ModelT]):
-    """Leaves deleted rows out, where rows of the model can be soft-deleted.
+    """Excludes deleted rows if the model is a `SoftDeleteModel`.
 
     Args:
-        with_deleted: keep them in.
+        with_deleted: include deleted rows.
     """
 
     def __init__(self, *, with_deleted: bool = False) -> None:
@@ -83,25 +83,29 @@ _SoftDeleteManager = UndeletedManager.from_queryset(SoftDeleteQuerySet)
 
 
 class SoftDeleteManager(_SoftDeleteManager[ModelT]):
-    """For a QuerySet of your own, write `SoftDeleteManager.from_queryset(InvoiceQuerySet)()`."""
+    """The manager of soft-deletable rows.
+
+    To use a custom QuerySet: `objects = SoftDeleteManager.from_queryset(InvoiceQuerySet)()`.
+    """
 
 
 if TYPE_CHECKING:
 
     class ManagerDescriptor(Protocol):
-        """Lets a type checker see the managers of `SoftDeleteModel` with the model they belong to.
+        """The type of the managers of `SoftDeleteModel`, so that they return rows of the subclass.
 
-        As plain class variables, mypy would refuse `objects = SearchManager()` in a subclass.
+        If they were plain class variables, mypy would reject `objects = SearchManager()` in a
+        subclass.
         """
 
         def __get__(self, instance: Any, owner: type[ModelT]) -> SoftDeleteManager[ModelT]: ...
 
 
 class SoftDeleteModel(BaseModel):
-    """A row whose `delete()` can be undone.
+    """A model whose `delete()` can be undone.
 
-    `objects` leaves deleted rows out, `all_objects` includes them. To free a unique value when its
-    row is deleted, make the constraint conditional:
+    `objects` excludes deleted rows, `all_objects` includes them. To let a new row reuse a unique
+    value of a deleted one, make the constraint conditional:
     `UniqueConstraint(fields=["slug"], condition=Q(deleted_at__isnull=True), name=…)`.
     """
 
@@ -122,9 +126,9 @@ class SoftDeleteModel(BaseModel):
     ) -> tuple[int, dict[str, int]]:
         """Soft-delete this row and its cascade; see `SoftDeleteQuerySet.delete`.
 
-        A row that is already deleted stays as it is.
+        A row that is already deleted keeps its `deleted_at`.
         """
-        del keep_parents  # multi-table inheritance has no part in this
+        del keep_parents  # for multi-table inheritance, which soft deletion doesn't affect
         rows = type(self).all_objects.using(using or self._state.db).filter(pk=self.pk)
         result = rows.delete()
         self.refresh_from_db(fields=["deleted_at"])
@@ -133,22 +137,22 @@ class SoftDeleteModel(BaseModel):
     delete.alters_data = True  # type: ignore[attr-defined]
 
     def restore(self) -> int:
-        """Undo exactly the deletion that took this row, in one transaction.
+        """Undo exactly the deletion that included this row, in one transaction.
 
-        What was deleted on its own before stays deleted.
+        Rows that had been deleted separately stay deleted.
 
         Returns:
-            How many rows came back, this one included; 0 when it was not deleted.
+            The number of restored rows, including this one; 0 if it was not deleted.
 
         Raises:
-            ValidationError: a row that this one belongs to is still deleted, or a live row has
-                taken one of its unique values meanwhile; then nothing is restored.
+            ValidationError: a parent of this row is still deleted, or an undeleted row has taken
+                one of its unique values; nothing is restored.
         """
         if self.deleted_at is None:
             return 0
         at, self.deleted_at = self.deleted_at, None
         try:
-            self._require_live_parents()
+            self._require_undeleted_parents()
             self.validate_constraints()
             with transaction.atomic(using=self._state.db):
                 rows = type(self).all_objects.using(self._state.db).filter(pk=self.pk)
@@ -160,12 +164,12 @@ class SoftDeleteModel(BaseModel):
     restore.alters_data = True  # type: ignore[attr-defined]
 
     def hard_delete(self) -> tuple[int, dict[str, int]]:
-        """Remove this row for good, with all that refers to it by `CASCADE`."""
+        """Permanently delete this row and every row that references it by `CASCADE`."""
         return super().delete()
 
     hard_delete.alters_data = True  # type: ignore[attr-defined]
 
-    def _require_live_parents(self) -> None:
+    def _require_undeleted_parents(self) -> None:
         for field in self._meta.concrete_fields:
             if (
                 not isinstance(field, models.ForeignKey)
@@ -175,49 +179,49 @@ class SoftDeleteModel(BaseModel):
             parent = getattr(self, field.name)
             if isinstance(parent, SoftDeleteModel) and parent.is_deleted:
                 raise ValidationError(
-                    f"Restore the {field.verbose_name} “{parent}” first: "
+                    f"Restore the {field.verbose_name} “{parent}” first; "
                     f"this {self._meta.verbose_name} belongs to it."
                 )
 
 
-def delete_dependants(row: models.Model, at: datetime) -> None:
-    """Soft-delete what refers to a row by `CASCADE`, for a row that is not soft-deletable itself.
+def delete_dependents(row: models.Model, at: datetime) -> None:
+    """Soft-delete the rows that reference a row by `CASCADE`, but not the row itself.
 
     Args:
-        row: the row, of any model; it stays.
-        at: the time by which `dependants_deleted` finds them again.
+        row: a row of any model.
+        at: the value for `deleted_at`, by which `dependents_deleted` finds the rows again.
 
     Raises:
-        django.db.models.ProtectedError: as `SoftDeleteQuerySet.delete`.
+        django.db.models.ProtectedError: see `SoftDeleteQuerySet.delete`.
     """
     with transaction.atomic(using=row._state.db):
-        for dependants in _dependants(
+        for dependents in _dependents(
             type(row), [row.pk], row._state.db or "default", models.CASCADE
         ):
-            _delete(dependants, at)
+            _delete(dependents, at)
 
 
-def dependants_deleted(row: models.Model, at: datetime) -> Iterator["SoftDeleteModel"]:
-    """Yield what `delete_dependants` soft-deleted for this row at that time."""
-    for dependants in _dependants(type(row), [row.pk], row._state.db or "default", models.CASCADE):
-        yield from dependants.filter(deleted_at=at)
+def dependents_deleted(row: models.Model, at: datetime) -> Iterator["SoftDeleteModel"]:
+    """Yield the rows that `delete_dependents` soft-deleted for this row at that time."""
+    for dependents in _dependents(type(row), [row.pk], row._state.db or "default", models.CASCADE):
+        yield from dependents.filter(deleted_at=at)
 
 
 def _delete(rows: SoftDeleteQuerySet[Any], at: datetime) -> "Counter[str]":
-    # Rows are marked before their dependants are looked for, so a circle of references ends.
+    # Marking rows before looking for their dependents ends the recursion for circular references.
     pks = list(rows.undeleted().select_for_update().order_by().values_list("pk", flat=True))
     if not pks:
         return Counter()
     _refuse_protected(rows.model, pks, rows.db)
     marked = rows.model.all_objects.using(rows.db).filter(pk__in=pks)
     counts = Counter({rows.model._meta.label: _mark(marked, pks, at)})
-    for dependants in _dependants(rows.model, pks, rows.db, models.CASCADE):
-        counts += _delete(dependants, at)
+    for dependents in _dependents(rows.model, pks, rows.db, models.CASCADE):
+        counts += _delete(dependents, at)
     return counts
 
 
 def _mark(rows: SoftDeleteQuerySet[Any], pks: list[Any], at: datetime | None) -> int:
-    """Set `deleted_at`, and send `rows_changed` without asking for the keys again."""
+    """Set `deleted_at` and send `rows_changed`; unlike `update`, don't query the keys again."""
     count = models.QuerySet.update(rows, deleted_at=at)
     send_rows_changed(rows.model, pks, rows.db)
     return count
@@ -229,26 +233,26 @@ def _restore(rows: SoftDeleteQuerySet[Any], at: datetime) -> int:
         return 0
     marked = rows.model.all_objects.using(rows.db).filter(pk__in=pks)
     total = _mark(marked, pks, None)
-    for dependants in _dependants(rows.model, pks, rows.db, models.CASCADE):
-        total += _restore(dependants, at)
+    for dependents in _dependents(rows.model, pks, rows.db, models.CASCADE):
+        total += _restore(dependents, at)
     return total
 
 
 def _refuse_protected(model: type[models.Model], pks: list[Any], using: str) -> None:
     for on_delete in (models.PROTECT, models.RESTRICT):
-        for dependants in _dependants(model, pks, using, on_delete):
-            if protected := set(dependants.undeleted()[:10]):
+        for dependents in _dependents(model, pks, using, on_delete):
+            if protected := set(dependents.undeleted()[:10]):
                 raise models.ProtectedError(
-                    f"Cannot delete: {model._meta.verbose_name} is referred to by "
-                    f"{dependants.model._meta.verbose_name_plural}.",
+                    f"Cannot delete this {model._meta.verbose_name}: it is still referenced by "
+                    f"{dependents.model._meta.verbose_name_plural}.",
                     protected,
                 )
 
 
-def _dependants(
+def _dependents(
     model: type[models.Model], pks: list[Any], using: str, on_delete: Any
 ) -> Iterator[SoftDeleteQuerySet[Any]]:
-    """Yield, by relation, the soft-deletable rows that refer to these."""
+    """Yield a QuerySet per relation of the soft-deletable rows that reference these rows."""
     for relation in model._meta.related_objects:
         related = relation.related_model
         if (
@@ -257,7 +261,7 @@ def _dependants(
             and isinstance(related, type)
             and issubclass(related, SoftDeleteModel)
         ):
-            referred = model._base_manager.using(using).filter(pk__in=pks)
+            referenced = model._base_manager.using(using).filter(pk__in=pks)
             yield related.all_objects.using(using).filter(
-                **{f"{relation.field.name}__in": referred}
+                **{f"{relation.field.name}__in": referenced}
             )

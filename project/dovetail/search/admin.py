@@ -10,9 +10,9 @@ ModelT = TypeVar("ModelT", bound=Model)
 
 
 class SearchAdmin(admin.ModelAdmin[ModelT]):
-    """The search box of the admin, and its autocompletion, on the model's `SearchIndex`.
+    """Makes the admin's search box and autocomplete use the model's `SearchIndex`.
 
-    `search_fields` only makes the box appear.
+    Set `search_fields` to show the box; the index decides which fields are searched.
     """
 
     def get_search_results(

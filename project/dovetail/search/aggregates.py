@@ -1,4 +1,4 @@
-"""Figures from the columns that ParadeDB keeps in its index, without a look at the rows."""
+"""Aggregations computed by ParadeDB from the columns in its index, without reading the table."""
 
 import logging
 from contextlib import nullcontext
@@ -15,8 +15,8 @@ logger = logging.getLogger(__name__)
 _reported: set[str] = set()
 
 
-class Everything(models.Expression):
-    """True of every row, and in a form that makes ParadeDB answer from its index."""
+class MatchAll(models.Expression):
+    """A condition that every row meets, which makes ParadeDB answer from its index."""
 
     output_field = models.BooleanField()
 
@@ -35,8 +35,8 @@ class Everything(models.Expression):
         return f"{sql} @@@ pdb.all()", params
 
 
-class Figures(models.Aggregate):
-    """ParadeDB's aggregate function; its argument is a request like those of Elasticsearch."""
+class PdbAgg(models.Aggregate):
+    """ParadeDB's aggregate function; the request has the format of Elasticsearch aggregations."""
 
     function = "pdb.agg"
     template = "%(function)s(%(expressions)s::jsonb)"
@@ -47,36 +47,40 @@ class Figures(models.Aggregate):
         )
 
 
-def figures(
+def aggregate_in_index(
     rows: "models.QuerySet[Any]", field: str, request: dict[str, Any]
 ) -> dict[str, Any] | None:
-    """Ask ParadeDB's index for figures.
+    """Return an aggregation over one field, computed by ParadeDB's index.
 
     Args:
-        rows: what to count, on one table.
-        field: a field of it.
-        request: an aggregation on that field, such as `{"terms": {"size": 10}}`.
+        rows: the rows to aggregate, from one table.
+        field: the name of a field of that table.
+        request: the aggregation, such as `{"terms": {"size": 10}}`.
 
     Returns:
-        The answer as pg_search documents it, or None where only plain SQL can tell: on another
-        engine, of a field that is not in the index, or of a query of another shape.
+        The result in pg_search's format, or None if only plain SQL can compute it: another engine
+        is in use, the field is not in the index, or the query has an unsupported shape.
     """
     connection = connections[rows.db]
     column = _indexed_column(rows, field)
     if column is None or not isinstance(engine_for(connection, rows.model), ParadeDB):
         return None
     (kind, options), *_ = request.items()
-    asked = Figures({kind: {"field": column, **options}})
+    aggregate = PdbAgg({kind: {"field": column, **options}})
     try:
-        # A failure ends a transaction, but for what a savepoint holds.
+        # Without a savepoint, a database error would abort the surrounding transaction.
         with transaction.atomic(using=rows.db) if connection.in_atomic_block else nullcontext():
-            answer = rows.order_by().filter(Everything()).aggregate(figures=asked)["figures"]
+            result = rows.order_by().filter(MatchAll()).aggregate(result=aggregate)["result"]
     except DatabaseError as error:
         if kind not in _reported:
             _reported.add(kind)
-            logger.warning("ParadeDB gives no %s (%s): counting with SQL", kind, error)
+            logger.warning(
+                "ParadeDB failed to compute a %s aggregation (%s); counting with SQL instead",
+                kind,
+                error,
+            )
         return None
-    return answer if isinstance(answer, dict) else None
+    return result if isinstance(result, dict) else None
 
 
 def _indexed_column(rows: "models.QuerySet[Any]", field: str) -> str | None:
@@ -93,11 +97,10 @@ def _indexed_column(rows: "models.QuerySet[Any]", field: str) -> str | None:
     return column
 
 
-def field_of(rows: "models.QuerySet[Any]", name: str) -> Any:
-    """Return a field of the table itself, None if it has no such field."""
+def local_field(rows: "models.QuerySet[Any]", name: str) -> Any:
+    """Return the model's own field with this name, or None if there is none."""
     return next((field for field in rows.model._meta.concrete_fields if field.name == name), None)
 
 
-def with_value(rows: "models.QuerySet[Any]", field: str) -> "models.QuerySet[Any]":
-    """Leave out the rows whose field is null."""
+def without_nulls(rows: "models.QuerySet[Any]", field: str) -> "models.QuerySet[Any]":
     return rows.filter(**{f"{field}__isnull": False})

@@ -2,18 +2,18 @@ from collections.abc import Mapping, Sequence
 
 from django.utils.deconstruct import deconstructible
 
-MAX_WEIGHTS = 3  # PostgreSQL's labels A, B and C; D is for the words that are completed
+MAX_WEIGHTS = 3  # PostgreSQL's labels A, B and C; D marks the unstemmed words for prefix search
 
 
 @deconstructible(path="dovetail.search.SearchConfig")
 class SearchConfig:
-    """What a search looks at, and how much each part counts.
+    """Which fields a search covers, and how much each one counts.
 
     Args:
-        weights: the text fields and what a hit in each counts, relative to one another; at most
-            three different numbers. The fields must not be null.
-        language: of the stemmer; one that PostgreSQL has a Snowball stemmer for.
-        autocomplete: the fields whose words are found by how they begin.
+        weights: the text fields and their relative weights, with at most three different values.
+            The fields must not be null.
+        language: the stemmer's language; PostgreSQL must have a Snowball stemmer for it.
+        autocomplete: the fields whose words are also found by prefix.
 
     Raises:
         ValueError: an argument is out of these bounds.
@@ -27,13 +27,13 @@ class SearchConfig:
         autocomplete: Sequence[str] = (),
     ) -> None:
         if not weights or min(weights.values()) <= 0:
-            raise ValueError("A search needs fields, each with a weight above 0.")
+            raise ValueError("SearchConfig needs at least one field, and weights above 0.")
         if len(set(weights.values())) > MAX_WEIGHTS:
-            raise ValueError(f"A search takes at most {MAX_WEIGHTS} different weights.")
+            raise ValueError(f"SearchConfig takes at most {MAX_WEIGHTS} different weights.")
         if unknown := set(autocomplete) - set(weights):
-            raise ValueError(f"Only fields with a weight are completed, not {min(unknown)}.")
+            raise ValueError(f"SearchConfig needs a weight for autocomplete field {min(unknown)}.")
         if not (language.isascii() and language.isalpha() and language.islower()):
-            raise ValueError(f"{language!r} is no language: write it like 'english'.")
+            raise ValueError(f"Invalid language {language!r}: use a name such as 'english'.")
         self.weights = dict(weights)
         self.language = language
         self.autocomplete = tuple(autocomplete)
@@ -52,14 +52,14 @@ class SearchConfig:
         return list(self.weights)
 
     def labels(self) -> dict[str, str]:
-        """Return PostgreSQL's label of each field: A for the largest weight, then B and C."""
+        """Return PostgreSQL's label for each field: A for the largest weight, then B and C."""
         ranks = sorted(set(self.weights.values()), reverse=True)
         return {field: "ABC"[ranks.index(weight)] for field, weight in self.weights.items()}
 
     def structure(self) -> "SearchConfig":
-        """Return what an index depends on: the order of the weights, not their size.
+        """Return the part that an index depends on: the order of the weights, not their values.
 
-        Migrations keep this, so that a weight can be tuned without building the index again.
+        Migrations store this, so tuning a weight does not rebuild the index.
         """
         order = {"A": 3, "B": 2, "C": 1}
         ranks = {field: order[label] for field, label in self.labels().items()}

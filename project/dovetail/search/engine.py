@@ -1,4 +1,4 @@
-"""Which engine searches a table: decided by what its server has, and by SEARCH_ENGINE."""
+"""Selection of the engine that searches a table, by the server's capabilities and SEARCH_ENGINE."""
 
 import logging
 import time
@@ -17,7 +17,7 @@ from dovetail.search.sql import Columns, Sql
 
 logger = logging.getLogger(__name__)
 
-LIFETIME = 60  # seconds; an index that was built meanwhile is used by then
+CACHE_SECONDS = 60  # after which a process notices a new index
 
 
 class Engine(Protocol):
@@ -25,32 +25,37 @@ class Engine(Protocol):
     def name(self) -> str: ...
 
     def matches(self, query: Query, config: SearchConfig, columns: Columns) -> Sql:
-        """Return the condition that a row is found."""
+        """Return the condition that a row matches the query."""
 
     def score(self, query: Query, config: SearchConfig, columns: Columns) -> Sql:
-        """Return how well a found row fits; a larger number fits better."""
+        """Return the relevance of a matching row; higher is better."""
 
     def snippet(
         self, field: str, length: int, query: Query, config: SearchConfig, columns: Columns
     ) -> Sql:
-        """Return a piece of a field with its hits marked; `snippets.render` reads it."""
+        """Return an excerpt of a field with its hits marked, as input for `snippets.render`."""
 
-    def resembles(self, texts: Mapping[str, str], config: SearchConfig, columns: Columns) -> Sql:
-        """Return the condition that a row is like these texts, given by field."""
+    def more_like_this(
+        self, texts: Mapping[str, str], config: SearchConfig, columns: Columns
+    ) -> Sql:
+        """Return the condition that a row resembles these texts, given by field."""
 
-    def resemblance(self, texts: Mapping[str, str], config: SearchConfig, columns: Columns) -> Sql:
-        """Return how much a row is like these texts."""
+    def more_like_this_score(
+        self, texts: Mapping[str, str], config: SearchConfig, columns: Columns
+    ) -> Sql:
+        """Return how much a row resembles these texts; higher is better."""
 
 
 @dataclass(frozen=True)
-class Facts:
-    """What a server has for the search of a table.
+class Capabilities:
+    """What a server and a table support.
 
     Attributes:
-        access_method: of ParadeDB's indexes (`bm25`, or `paradedb` from 0.25 on), if it is there.
-        version: of pg_search.
-        has_index: whether the table has such an index, completely built.
-        has_document: whether the table has the column of PostgreSQL's own search.
+        access_method: ParadeDB's index access method (`bm25`, or `paradedb` from 0.25 on), or None
+            if the extension is missing.
+        version: the version of pg_search, or None.
+        has_index: whether the table has a valid ParadeDB index.
+        has_document: whether the table has the column for PostgreSQL full-text search.
     """
 
     access_method: str | None
@@ -59,7 +64,7 @@ class Facts:
     has_document: bool
 
 
-FACTS = """
+CAPABILITIES_SQL = """
 SELECT
   (SELECT amname FROM pg_am WHERE amname IN ('bm25', 'paradedb')
     ORDER BY amname = 'paradedb' DESC LIMIT 1),
@@ -76,47 +81,56 @@ _engines: dict[tuple[str, ...], tuple[float, Engine]] = {}
 _reported: set[tuple[str, ...]] = set()
 
 
-def facts(connection: Any, table: str) -> Facts:
+def capabilities(connection: Any, table: str) -> Capabilities:
     name = connection.ops.quote_name(table)
     with connection.cursor() as cursor:
-        cursor.execute(FACTS, [name, name, COLUMN])
-        return Facts(*cursor.fetchone())
+        cursor.execute(CAPABILITIES_SQL, [name, name, COLUMN])
+        return Capabilities(*cursor.fetchone())
 
 
 def engine_for(connection: Any, model: type[models.Model]) -> Engine:
     """Return the engine that searches a model's table on this connection.
 
-    ParadeDB where its index is there, otherwise PostgreSQL's own search; what is missing is logged
-    once a process.
+    That is ParadeDB if the table has its index, otherwise PostgreSQL full-text search. A missing
+    index is logged once per process.
     """
-    table, wanted = model._meta.db_table, settings.SEARCH_ENGINE
-    key = (connection.alias, connection.settings_dict["NAME"], table, wanted)
-    known = _engines.get(key)
-    if known and time.monotonic() < known[0]:
-        return known[1]
-    engine = _choose(facts(connection, table), key)
-    _engines[key] = time.monotonic() + LIFETIME, engine
+    table, setting = model._meta.db_table, settings.SEARCH_ENGINE
+    key = (connection.alias, connection.settings_dict["NAME"], table, setting)
+    cached = _engines.get(key)
+    if cached and time.monotonic() < cached[0]:
+        return cached[1]
+    engine = _choose(capabilities(connection, table), key)
+    _engines[key] = time.monotonic() + CACHE_SECONDS, engine
     return engine
 
 
-def forget() -> None:
-    """Look again at the next search: an index has been made or dropped."""
+def clear_cache() -> None:
+    """Make the next search look for indexes again, after one was created or dropped."""
     _engines.clear()
 
 
-def _choose(found: Facts, key: tuple[str, ...]) -> Engine:
-    *_, table, wanted = key
-    if found.has_index and wanted != Postgres.name:
+def _choose(found: Capabilities, key: tuple[str, ...]) -> Engine:
+    *_, table, setting = key
+    if found.has_index and setting != Postgres.name:
         return ParadeDB()
-    hint = "run `manage.py search_index --ensure`"
-    if wanted == ParadeDB.name or (found.access_method and wanted != Postgres.name):
-        _report(key, f"{table} has no index of ParadeDB, so PostgreSQL searches it: {hint}")
+    if setting == ParadeDB.name or (found.access_method and setting != Postgres.name):
+        _warn_once(
+            key,
+            table,
+            "Table %s has no ParadeDB index; using PostgreSQL full-text search until "
+            "`manage.py search_index --ensure` creates it",
+        )
     if not found.has_document:
-        _report((*key, COLUMN), f"{table} has no search index, so every search reads it: {hint}")
+        _warn_once(
+            (*key, COLUMN),
+            table,
+            "Table %s has no search index; every search reads the whole table until "
+            "`manage.py search_index --ensure` creates one",
+        )
     return Postgres(stored=found.has_document)
 
 
-def _report(key: tuple[str, ...], message: str) -> None:
+def _warn_once(key: tuple[str, ...], table: str, message: str) -> None:
     if key not in _reported:
         _reported.add(key)
-        logger.warning(message)
+        logger.warning(message, table)

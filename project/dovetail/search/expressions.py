@@ -1,4 +1,4 @@
-"""Search as Django expressions: SQL of the engine that the connection has, inside any QuerySet."""
+"""Searches as Django expressions for any QuerySet; the connection's engine writes the SQL."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -14,7 +14,7 @@ from dovetail.search.sql import Columns, Sql
 
 
 class SearchExpression(models.Expression):
-    """Resolves the searched columns and has an engine write the SQL."""
+    """Base class that resolves the searched columns and lets the engine write the SQL."""
 
     def __init__(self, config: SearchConfig, output_field: "models.Field[Any, Any]") -> None:
         super().__init__(output_field=output_field)
@@ -63,13 +63,13 @@ class Score(SearchExpression):
 
 
 class Snippet(SearchExpression):
-    """Arrives as safe HTML with the hits in `<mark>`.
+    """An excerpt of a field as safe HTML, with the hits in `<mark>`.
 
     Args:
-        config: of the model.
-        query: what is looked for.
-        field: one of its texts.
-        length: about how much of it, in characters.
+        config: the search configuration of the model.
+        query: the query whose hits are marked.
+        field: the name of a searched field.
+        length: the approximate length in characters.
     """
 
     def __init__(self, config: SearchConfig, query: Query, field: str, length: int) -> None:
@@ -80,19 +80,19 @@ class Snippet(SearchExpression):
         return engine.snippet(self.name, self.length, self.query, self.config, columns)
 
 
-class Resembles(SearchExpression):
+class MoreLikeThis(SearchExpression):
     def __init__(self, config: SearchConfig, texts: Mapping[str, str]) -> None:
         super().__init__(config, models.BooleanField())
         self.texts = texts
 
     def sql(self, engine: Engine, columns: Columns) -> Sql:
-        return engine.resembles(self.texts, self.config, columns)
+        return engine.more_like_this(self.texts, self.config, columns)
 
 
-class Resemblance(SearchExpression):
+class MoreLikeThisScore(SearchExpression):
     def __init__(self, config: SearchConfig, texts: Mapping[str, str]) -> None:
         super().__init__(config, models.FloatField())
         self.texts = texts
 
     def sql(self, engine: Engine, columns: Columns) -> Sql:
-        return engine.resemblance(self.texts, self.config, columns)
+        return engine.more_like_this_score(self.texts, self.config, columns)

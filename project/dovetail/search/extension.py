@@ -13,10 +13,10 @@ SELECT installed_version IS NOT NULL FROM pg_available_extensions WHERE name = '
 
 
 class CreateSearchExtension(Operation):
-    """Install ParadeDB's pg_search where the server has it; put it before the first SearchIndex.
+    """Create ParadeDB's pg_search extension if possible; belongs before an app's first SearchIndex.
 
-    Where that is not possible the migration goes on, with PostgreSQL's own search. Django's
-    CreateExtension would stop it.
+    If it can't be created, the migration continues and searches use PostgreSQL full-text search.
+    Own code because Django's `CreateExtension` would fail the migration.
     """
 
     reversible = True
@@ -34,25 +34,27 @@ class CreateSearchExtension(Operation):
     def database_backwards(
         self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any
     ) -> None:
-        """Leave the extension: other tables may use it."""
+        """Keep the extension, because other tables may use it."""
 
     def describe(self) -> str:
-        return "Creates the extension pg_search where the server has it"
+        return "Create the pg_search extension if the server has it"
 
 
 def create_extension(connection: Any) -> bool:
-    """Create pg_search unless SEARCH_ENGINE is postgres; tell whether it is there now."""
+    """Create pg_search unless SEARCH_ENGINE is postgres; return whether it is installed."""
     with connection.cursor() as cursor:
         cursor.execute(AVAILABLE)
         row = cursor.fetchone()
         if row is None or row[0] or settings.SEARCH_ENGINE == "postgres":
             return bool(row and row[0])
         try:
-            # From 0.25 on it needs pgvector, which CASCADE brings along.
+            # From 0.25 on, pg_search requires pgvector, which CASCADE installs as well.
             with transaction.atomic(using=connection.alias):
                 cursor.execute("CREATE EXTENSION pg_search CASCADE")
         except DatabaseError as error:
-            reason = str(error).splitlines()[0]
-            logger.warning("pg_search is not used, PostgreSQL searches by itself: %s", reason)
+            logger.warning(
+                "Could not create the pg_search extension (%s); using PostgreSQL full-text search",
+                str(error).splitlines()[0],
+            )
             return False
     return True

@@ -1,29 +1,31 @@
-"""SQL for PostgreSQL's own full-text search, on every server; no extension is used.
+"""SQL for PostgreSQL full-text search, which every server has; no extension is required.
 
-The words of each row stand in a stored column that is no field of the model, labelled by field:
-A, B and C with their stems, D as they are (for words that are typed by their beginning). Stored,
-because ranking would otherwise read and split every text that matches, ten times slower.
+Each row's tokens are stored in a generated tsvector column that is not a field of the model. Its
+labels tell the fields apart: A, B and C hold stems, D holds the unstemmed words for prefix search.
+The column is stored because ranking would otherwise tokenize every matching text again, which is
+ten times slower.
 
-`search_<language>` is PostgreSQL's configuration of that language without its stop words, which
-ParadeDB has none of either.
+`search_<language>` is PostgreSQL's text search configuration for that language without its stop
+words, because ParadeDB's index keeps them too.
 """
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from dovetail.search import words
+from dovetail.search import analyzer
 from dovetail.search.config import SearchConfig
-from dovetail.search.likeness import telling_words
 from dovetail.search.query import Query, Term
+from dovetail.search.significant_terms import significant_terms
 from dovetail.search.sql import Columns, Sql, joined
 
 COLUMN = "search_document"
 FUNCTION = "search_words"
-# A tsvector holds 1 MB: so many characters of a field (four bytes each, and the positions) fit in.
+# Of each field. A tsvector holds up to 1 MB, and this many four-byte characters with their
+# positions fit in.
 MAX_CHARACTERS = 100_000
-COMPLETION_WEIGHT = 0.1  # of a word that only begins as typed, where the best field's is 1
-LOOSE_WEIGHT = 0.1  # of a hit that is spelt otherwise
-MAX_SIMILAR_TERMS = 12  # each is looked up, and every row that has one is ranked
+PREFIX_WEIGHT = 0.1  # of a prefix match; a match in the field with the largest weight has 1
+INEXACT_WEIGHT = 0.1  # of all matches, fuzzy and prefix included, beside the exact ones
+MAX_SIGNIFICANT_TERMS = 12  # each takes a lookup, and every row that contains one is ranked
 
 
 def configuration(language: str) -> str:
@@ -32,7 +34,12 @@ def configuration(language: str) -> str:
 
 @dataclass(frozen=True)
 class Postgres:
-    """Searches the stored column; where that is missing, the texts themselves: slow, but right."""
+    """PostgreSQL full-text search.
+
+    Attributes:
+        stored: whether the stored column exists; without it, searches tokenize the texts
+            themselves, with the same results but slowly.
+    """
 
     stored: bool = True
     name = "postgres"
@@ -48,8 +55,8 @@ class Postgres:
         exact = joined((_exact(term, config) for term in query.terms), "||")
         score, params = self._rank(exact, config, columns)
         if any(term.fuzzy or term.prefix for term in query.terms):
-            loose, more = self._rank(self._groups(query, config, columns), config, columns)
-            score, params = f"({score} + {LOOSE_WEIGHT} * {loose})", params + more
+            inexact, more = self._rank(self._groups(query, config, columns), config, columns)
+            score, params = f"({score} + {INEXACT_WEIGHT} * {inexact})", params + more
         return score, params
 
     def snippet(
@@ -57,22 +64,26 @@ class Postgres:
     ) -> Sql:
         terms = (self._term(term, config, columns) for term in query.terms)
         wanted, params = joined(terms, "||")
-        size = length // 7  # words, of so many letters
+        size = length // 7  # in words, with an average length of 7 characters
         options = (
-            f"StartSel={words.HIT_START},StopSel={words.HIT_END},"
+            f"StartSel={analyzer.HIT_START},StopSel={analyzer.HIT_END},"
             f"MaxWords={size},MinWords={size // 2},ShortWord=0"
         )
         text = f"LEFT({columns.fields[field]}, {MAX_CHARACTERS})"
         name = configuration(config.language)
         sql = f"%s || ts_headline('{name}'::regconfig, {text}, ({wanted}), %s)"
-        return sql, [words.UNESCAPED, *params, options]
+        return sql, [analyzer.UNESCAPED, *params, options]
 
-    def resembles(self, texts: Mapping[str, str], config: SearchConfig, columns: Columns) -> Sql:
-        wanted, params = _similar(texts, config)
+    def more_like_this(
+        self, texts: Mapping[str, str], config: SearchConfig, columns: Columns
+    ) -> Sql:
+        wanted, params = _any_significant_term(texts, config)
         return f"{self._document(config, columns)} @@ {wanted}", params
 
-    def resemblance(self, texts: Mapping[str, str], config: SearchConfig, columns: Columns) -> Sql:
-        return self._rank(_similar(texts, config), config, columns)
+    def more_like_this_score(
+        self, texts: Mapping[str, str], config: SearchConfig, columns: Columns
+    ) -> Sql:
+        return self._rank(_any_significant_term(texts, config), config, columns)
 
     def _groups(self, query: Query, config: SearchConfig, columns: Columns) -> Sql:
         groups = [
@@ -82,22 +93,22 @@ class Postgres:
         return joined(groups, "&&")
 
     def _term(self, term: Term, config: SearchConfig, columns: Columns) -> Sql:
-        ways = [_exact(term, config)]
+        tsqueries = [_exact(term, config)]
         if term.fuzzy:
-            ways.append(self._misspelt(term, config, columns))
+            tsqueries.append(self._fuzzy(term, config, columns))
         if term.prefix and config.autocomplete:
             *before, last = map(_quoted, term.words)
             lexemes = " <-> ".join([*(f"{word}:D" for word in before), f"{last}:*D"])
-            ways.append(("%s::tsquery", [lexemes]))
-        return joined(ways, "||")
+            tsqueries.append(("%s::tsquery", [lexemes]))
+        return joined(tsqueries, "||")
 
-    def _misspelt(self, term: Term, config: SearchConfig, columns: Columns) -> Sql:
-        """Look for what a word may have been meant to be, among the words that are there.
+    def _fuzzy(self, term: Term, config: SearchConfig, columns: Columns) -> Sql:
+        """Return a tsquery for the words within edit distance 1 that occur in the table.
 
-        Hundreds of words that nobody wrote would make the planner expect a large result, and the
-        ranking slow.
+        Words that don't occur are left out: hundreds of them would make the planner expect a large
+        result, and ranking slow.
         """
-        alternatives = words.misspellings(term.words[0])
+        alternatives = analyzer.edits(term.words[0])
         if not self.stored:
             return _stemmed(_either(alternatives), config)
         stem = f"to_tsquery('{configuration(config.language)}'::regconfig, word)"
@@ -105,7 +116,7 @@ class Postgres:
             SELECT COALESCE(string_agg({stem}::text, ' | '), '')::tsquery
             FROM unnest(%s::text[]) AS word WHERE EXISTS (
                 SELECT FROM {columns.table} AS known WHERE known.{COLUMN} @@ {stem}
-            ))"""  # noqa: S608 - names of ours
+            ))"""  # noqa: S608 - contains only identifiers from the code
         return sql, [alternatives]
 
     def _rank(self, wanted: Sql, config: SearchConfig, columns: Columns) -> Sql:
@@ -113,10 +124,10 @@ class Postgres:
         shares = {
             label: config.weights[field] / largest for field, label in config.labels().items()
         }
-        order = [COMPLETION_WEIGHT, *(shares.get(label, 0) for label in "CBA")]
+        order = [PREFIX_WEIGHT, *(shares.get(label, 0) for label in "CBA")]
         weights = ",".join(f"{share:g}" for share in order)
         document = self._document(config, columns)
-        # 1: a hit in a long text counts less than one in a short text.
+        # Normalization 1: a hit in a long text counts less than one in a short text.
         sql, params = wanted
         return f"ts_rank('{{{weights}}}'::float4[], {document}, ({sql}), 1)", params
 
@@ -125,7 +136,7 @@ class Postgres:
 
 
 def document(config: SearchConfig, columns: Columns) -> str:
-    """Return the expression that the stored column is generated from."""
+    """Return the expression that generates the stored column."""
     labels, name = config.labels(), configuration(config.language)
     parts = [(column, name, labels[field]) for field, column in columns.fields.items()]
     parts += [(columns.fields[field], "simple", "D") for field in config.autocomplete]
@@ -139,10 +150,10 @@ def document(config: SearchConfig, columns: Columns) -> str:
 
 def _exact(term: Term, config: SearchConfig) -> Sql:
     if not term.is_phrase:
-        # A headline is made of the text as it is, where an accent is not folded.
+        # The text as typed is added for ts_headline, which sees accents that are not folded.
         typed = [term.text] if term.text.isalnum() else []
         return _stemmed(_either(dict.fromkeys([*term.words, *typed])), config)
-    # All in one field: what ends a title and begins a summary is no phrase.
+    # All words in one field: the end of a title and the start of a summary are not a phrase.
     phrases = (
         f"({' <-> '.join(f'{_quoted(word)}:{label}' for word in term.words)})"
         for label in sorted(set(config.labels().values()))
@@ -150,18 +161,18 @@ def _exact(term: Term, config: SearchConfig) -> Sql:
     return _stemmed(" | ".join(phrases), config)
 
 
-def _similar(texts: Mapping[str, str], config: SearchConfig) -> Sql:
-    return _stemmed(_either(telling_words(texts, config, MAX_SIMILAR_TERMS)), config)
+def _any_significant_term(texts: Mapping[str, str], config: SearchConfig) -> Sql:
+    return _stemmed(_either(significant_terms(texts, config, MAX_SIGNIFICANT_TERMS)), config)
 
 
 def _stemmed(text: str, config: SearchConfig) -> Sql:
     return f"to_tsquery('{configuration(config.language)}'::regconfig, %s)", [text]
 
 
-def _either(found: Iterable[str]) -> str:
-    return " | ".join(map(_quoted, found))
+def _either(tokens: Iterable[str]) -> str:
+    return " | ".join(map(_quoted, tokens))
 
 
 def _quoted(word: str) -> str:
-    """Write a word as an operand; it holds no quote and no backslash: see `words.split`."""
+    """Return a word as a tsquery operand; `analyzer.tokenize` leaves no quotes or backslashes."""
     return f"'{word}'"

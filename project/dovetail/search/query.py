@@ -1,6 +1,7 @@
-"""What people type, as a tree that both engines render to SQL.
+"""Parser for search queries, whose result both engines render to SQL.
 
-Own code because the engines' parsers differ, raise on some input, or let the visitor name a column.
+Own code because the engines' parsers differ, raise errors on some input, or let visitors name
+columns.
 """
 
 import re
@@ -8,13 +9,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from dovetail.search import words
+from dovetail.search import analyzer
 from dovetail.search.config import SearchConfig
 
 Match = Literal["all", "any", "phrase"]
 
 _token = re.compile(r'(?P<minus>-?)(?:"(?P<quoted>[^"]*)"?|(?P<word>[^\s"]+))')
-FUZZY_LENGTHS = range(4, 31)  # letters; shorter words have too many neighbours
+FUZZY_LENGTHS = range(4, 31)  # in letters; shorter words have too many neighbors
 
 
 @dataclass(frozen=True)
@@ -22,10 +23,10 @@ class Term:
     """A word or a phrase.
 
     Attributes:
-        text: as typed, cleaned; ParadeDB splits and folds it as it did the column.
-        words: its words, folded; they follow one another where there are several.
-        fuzzy: whether a typing error in it is forgiven.
-        prefix: whether it may be the beginning of a word.
+        text: the cleaned input, which ParadeDB analyzes like the column.
+        words: its tokens, folded; several of them form a phrase.
+        fuzzy: whether words within edit distance 1 match too.
+        prefix: whether words that start with it match too.
     """
 
     text: str
@@ -40,7 +41,7 @@ class Term:
 
 @dataclass(frozen=True)
 class Query:
-    """Every group must match, by one of its terms at least, and none of the excluded terms."""
+    """Matches a row if each group has a matching term and no excluded term matches."""
 
     groups: tuple[tuple[Term, ...], ...]
     excluded: tuple[Term, ...] = ()
@@ -58,32 +59,33 @@ def parse(
     fuzzy: bool = False,
     prefix: bool = False,
 ) -> Query | None:
-    """Read a query as people write it: `word`, `"exact phrase"`, `-not`, `this OR that`.
+    """Parse a query in web search syntax: `word`, `"exact phrase"`, `-not`, `this OR that`.
 
     Args:
         text: any string.
-        config: of the model that is searched.
-        match: whether all words must match, or any, or all of the text as one phrase.
-        fuzzy: forgive one wrong, missing, extra or swapped letter in a word of four or more.
-        prefix: take the last word as the beginning of one.
+        config: the search configuration of the model.
+        match: whether `all` words must match, or `any`, or the whole text as a `phrase`.
+        fuzzy: allow one wrong, missing, extra or swapped letter in words of four or more letters.
+        prefix: treat the last word as a prefix, unless a space or a quote ends it.
 
     Returns:
-        The query, or None when there is nothing to look for.
+        The query, or None if there is nothing to search for.
     """
     complete = text[-1:].isspace() or text.endswith('"')
-    text = words.clean(text)
+    text = analyzer.clean(text)
     if match == "phrase":
         phrase = _term(text)
         return Query(((phrase,),)) if phrase else None
     groups, excluded = _read(text)
     if match == "all":
-        groups = _without_stop_words(groups, words.STOP_WORDS.get(config.language, frozenset()))
+        stop_words = analyzer.STOP_WORDS.get(config.language, frozenset())
+        groups = _without_stop_words(groups, stop_words)
     else:
         groups = [[term for group in groups for term in group]]
     if not any(groups):
         return None
     if fuzzy:
-        groups = [[_forgiving(term) for term in group] for group in groups]
+        groups = [[_fuzzy(term) for term in group] for group in groups]
     if prefix and not complete:
         groups[-1][-1] = replace(groups[-1][-1], prefix=True)
     return Query(tuple(map(tuple, groups)), tuple(excluded))
@@ -92,27 +94,27 @@ def parse(
 def _read(text: str) -> tuple[list[list[Term]], list[Term]]:
     groups: list[list[Term]] = []
     excluded: list[Term] = []
-    joins = False  # whether an OR stands before
-    for token in list(_token.finditer(text))[: words.MAX_TERMS * 2]:
+    follows_or = False
+    for token in list(_token.finditer(text))[: analyzer.MAX_TERMS * 2]:
         if token["word"] == "OR" and not token["minus"]:
-            joins = bool(groups)
+            follows_or = bool(groups)
             continue
         term = _term(token["quoted"] or token["word"] or "")
         if term is None:
             continue
         if token["minus"]:
             excluded.append(term)
-        elif joins:
+        elif follows_or:
             groups[-1].append(term)
         else:
             groups.append([term])
-        joins = False
-    return groups[: words.MAX_TERMS], excluded[: words.MAX_TERMS]
+        follows_or = False
+    return groups[: analyzer.MAX_TERMS], excluded[: analyzer.MAX_TERMS]
 
 
 def _term(text: str) -> Term | None:
-    found = tuple(words.split(text))
-    return Term(text.strip().lower(), found) if found else None
+    tokens = tuple(analyzer.tokenize(text))
+    return Term(text.strip().lower(), tokens) if tokens else None
 
 
 def _without_stop_words(groups: list[list[Term]], stop_words: frozenset[str]) -> list[list[Term]]:
@@ -120,7 +122,7 @@ def _without_stop_words(groups: list[list[Term]], stop_words: frozenset[str]) ->
     return kept or groups
 
 
-def _forgiving(term: Term) -> Term:
+def _fuzzy(term: Term) -> Term:
     word = term.words[0]
     simple = not term.is_phrase and word.isascii() and word.isalpha()
     return replace(term, fuzzy=simple and len(word) in FUZZY_LENGTHS)

@@ -5,20 +5,20 @@ from typing import Any
 from django.db import models
 from django.utils.safestring import SafeString, mark_safe
 
-from dovetail.search import words
+from dovetail.search import analyzer
 
-_hit = re.compile(f"{words.HIT_START}([^{words.HIT_END}]*){words.HIT_END}")
-_stray = re.compile(f"[{words.HIT_START}{words.HIT_END}{words.UNESCAPED}]")
+_hit = re.compile(f"{analyzer.HIT_START}([^{analyzer.HIT_END}]*){analyzer.HIT_END}")
+_stray = re.compile(f"[{analyzer.HIT_START}{analyzer.HIT_END}{analyzer.UNESCAPED}]")
 
 
 def render(text: str) -> SafeString:
-    """Return a snippet as HTML: everything escaped, hits in `<mark>`, with dots where it is cut.
+    """Return a snippet as escaped HTML, with hits in `<mark>` and an ellipsis where it was cut.
 
     Args:
-        text: from `Engine.snippet`. ParadeDB has escaped it; what begins with `words.UNESCAPED`
-            is as it was stored.
+        text: the result of `Engine.snippet`. ParadeDB has escaped it already; text that starts
+            with `analyzer.UNESCAPED` is as stored.
     """
-    text = text[1:] if text.startswith(words.UNESCAPED) else html.unescape(text)
+    text = text[1:] if text.startswith(analyzer.UNESCAPED) else html.unescape(text)
     text = " ".join(text.split())
     if text[:1].islower():
         text = f"\u2026{text}"
@@ -35,7 +35,7 @@ def _part(text: str, *, hit: bool) -> str:
 
 
 class SnippetField(models.TextField[str, str]):
-    """The type of a snippet in a query: it arrives as safe HTML."""
+    """The output field of a snippet; converts it to safe HTML."""
 
     def from_db_value(self, value: str | None, *_: Any) -> SafeString | None:
         return None if value is None else render(value)

@@ -1,4 +1,4 @@
-"""Pieces of SQL with their parameters, and how they are joined."""
+"""SQL fragments with their parameters, and how to join them."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -9,12 +9,12 @@ Sql = tuple[str, list[Any]]
 
 @dataclass(frozen=True)
 class Columns:
-    """How the columns of a table are written in a statement.
+    """A table and its columns as written in one statement.
 
     Attributes:
-        table: its name, quoted.
-        alias: its name in this statement, quoted.
-        key: its primary key.
+        table: the quoted name of the table.
+        alias: its quoted alias in the statement.
+        key: the primary key column.
         fields: the searched columns by field name.
     """
 
@@ -24,16 +24,16 @@ class Columns:
     fields: Mapping[str, str]
 
 
-def joined(pieces: Iterable[Sql], operator: str) -> Sql:
-    pieces = list(pieces)
-    sql = f" {operator} ".join(sql for sql, _ in pieces)
-    params = [param for _, params in pieces for param in params]
-    return (sql if len(pieces) == 1 else f"({sql})"), params
+def joined(fragments: Iterable[Sql], operator: str) -> Sql:
+    fragments = list(fragments)
+    sql = f" {operator} ".join(sql for sql, _ in fragments)
+    params = [param for _, params in fragments for param in params]
+    return (sql if len(fragments) == 1 else f"({sql})"), params
 
 
-def any_of(pieces: Iterable[Sql]) -> Sql:
-    return joined(pieces, "OR")
+def any_of(fragments: Iterable[Sql]) -> Sql:
+    return joined(fragments, "OR")
 
 
-def every(pieces: Iterable[Sql]) -> Sql:
-    return joined(pieces, "AND")
+def all_of(fragments: Iterable[Sql]) -> Sql:
+    return joined(fragments, "AND")

@@ -1,4 +1,4 @@
-"""`{% load turbo %}`: frames, streams and subscriptions. docs/turbo.md shows each in use."""
+"""`{% load turbo %}`: tags for frames, streams and subscriptions. See docs/turbo.md."""
 
 from typing import Any
 
@@ -18,13 +18,13 @@ register.simple_tag(streams.dom_id, name="dom_id")
 
 @register.simple_block_tag
 def turbo_frame(content: str, id: Model | str, **attributes: Any) -> SafeString:  # noqa: A002
-    """Render a part of the page that is loaded and replaced on its own.
+    """Render a part of the page that Turbo loads and replaces independently.
 
     Args:
-        content: what it shows at first.
-        id: the same in every page that fills the frame; or a model, for its `dom_id`.
+        content: the initial content.
+        id: the frame's id, the same in every page that fills it; or a model, for its `dom_id`.
         attributes: such as `src`, `loading="lazy"`, `target="_top"`, `class`; `_` stands for `-`.
-            True is an attribute without a value, False and None are none.
+            True gives an attribute without a value, False and None omit it.
     """
     given = {"id": streams.dom_id(id)} | {
         name.replace("_", "-"): "" if value is True else value
@@ -42,9 +42,9 @@ def turbo_frame(content: str, id: Model | str, **attributes: Any) -> SafeString:
 def turbo_stream(
     content: str, action: str, target: Model | str | None = None, **attributes: Any
 ) -> SafeString:
-    """Render one change of the page: `{% turbo_stream "append" "comments" %}…`.
+    """Render a change to the page: `{% turbo_stream "append" "comments" %}…`.
 
-    `targets`, `method` and `request_id` are those of `dovetail.turbo.streams.stream`.
+    See `dovetail.turbo.streams.stream` for `targets`, `method` and `request_id`.
     """
     return streams.stream(action, target, content, **attributes)
 
@@ -53,9 +53,9 @@ def turbo_stream(
 def turbo_stream_from(
     context: Context, *streamables: Streamable, channel: str = "TurboStreamsChannel"
 ) -> SafeString:
-    """Follow a stream for as long as the page is open: `{% turbo_stream_from article %}`.
+    """Follow a stream while the page is open: `{% turbo_stream_from article %}`.
 
-    The name is bound to who is signed in: keep the tag out of `{% cache %}` fragments.
+    The signed name is bound to the current user, so keep the tag out of `{% cache %}` fragments.
     """
     user = context.get("user")
     user_id = str(user.pk) if user is not None and user.is_authenticated else None

@@ -1,4 +1,6 @@
-"""Broadcasts to every open page that follows a stream: `broadcast_append_to(article, …)`.
+"""Broadcasts Turbo Streams to every open page that follows a stream.
+
+    broadcast_append_to(article, target="comments", template="articles/_comment.html", comment=self)
 
 The functions are named as in turbo-rails. A template is rendered once for all pages, after the
 commit and without a request, so it has neither `user` nor `csrf_token`. If it fails, the error is
@@ -21,10 +23,10 @@ from dovetail.turbo.tasks import pack, render_broadcast
 
 
 def broadcast_refresh_to(*streamables: Streamable) -> None:
-    """Have the pages that follow a stream fetch themselves and morph, on commit.
+    """Make the pages that follow a stream fetch themselves and morph, on commit.
 
-    The page that sent the current request is left out, since it shows the answer. Refreshes of one
-    stream within a short time are merged into one (`dovetail.cable.hub`).
+    The page that made the current request is skipped, since it shows the response. Refreshes of one
+    stream in quick succession are merged (`dovetail.cable.hub`).
     """
     broadcast_refreshes_to([stream_name(*streamables)])
 
@@ -40,13 +42,13 @@ def broadcast_refreshes_to(streamables: Iterable[Streamable]) -> None:
 def broadcast_append_to(
     *streamables: Streamable, target: Model | str, template: str, **context: Any
 ) -> None:
-    """Add a rendered template at the end of an element.
+    """Append a rendered template to an element, on commit.
 
     Args:
-        streamables: what names the stream.
-        target: the id of the element, or the model that `dom_id` names it by.
-        template: its name.
-        context: what it shows.
+        streamables: name the stream, as for `stream_name`.
+        target: the element's id, or a model, which stands for its `dom_id`.
+        template: the template's name.
+        context: the template's context.
     """
     broadcast_action_to(
         *streamables, action="append", target=target, template=template, context=context
@@ -112,7 +114,7 @@ def broadcast_after_to(
 
 
 def broadcast_remove_to(*streamables: Streamable, target: Model | str) -> None:
-    """Take an element out of the pages."""
+    """Remove an element, on commit."""
     broadcast_action_to(*streamables, action="remove", target=target)
 
 
@@ -124,15 +126,15 @@ def broadcast_action_to(
     method: str | None = None,
     context: dict[str, Any] | None = None,
 ) -> None:
-    """Carry out one action of Turbo Streams on commit; the functions above name each of them.
+    """Perform a Turbo Streams action on commit; the functions above are shorthands for each.
 
     Args:
-        streamables: what names the stream.
+        streamables: name the stream, as for `stream_name`.
         action: one of `dovetail.turbo.streams.ACTIONS`.
-        target: the id of the element, or the model that `dom_id` names it by.
-        template: its name; "" for an action without content.
-        method: "morph" to change only what differs, so that what somebody types there stays.
-        context: what the template shows; what can be called is called when it is rendered.
+        target: the element's id, or a model, which stands for its `dom_id`.
+        template: the template's name; "" for an action without content.
+        method: "morph" to change only what differs, which keeps what the user is typing.
+        context: the template's context; callables are called when it is rendered.
     """
     name, element = stream_name(*streamables), streams.dom_id(target)
     transaction.on_commit(
@@ -148,14 +150,14 @@ def broadcast_later_to(
     template: str,
     context: dict[str, Any],
 ) -> None:
-    """Do as `broadcast_action_to` in a task: for what takes long to render.
+    """Do as `broadcast_action_to`, but render in a Celery task. For slow templates.
 
     Args:
-        streamables: what names the stream.
+        streamables: name the stream, as for `stream_name`.
         action: append, prepend, replace, update, before or after.
-        target: the id of the element, or the model that `dom_id` names it by.
-        template: its name.
-        context: saved models, which the task fetches anew, and what JSON knows.
+        target: the element's id, or a model, which stands for its `dom_id`.
+        template: the template's name.
+        context: JSON-serializable values, and saved models, which the task reloads.
     """
     task: Any = render_broadcast  # celery-types does not know the task class for Django
     task.delay_on_commit(

@@ -1,4 +1,4 @@
-"""Pending messages: shown by the answer that puts them before somebody's eyes, and by no other."""
+"""Keeps pending messages for a response that the user will see."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -13,11 +13,11 @@ from dovetail.turbo.request import TurboRequest
 from dovetail.turbo.streams import TurboStreamResponse
 
 
-class HeldBack:
-    """A message storage that takes messages and shows none.
+class DeferredMessages:
+    """A message storage that accepts messages but yields none.
 
-    A prefetched page may never be seen, and of a page that answers a frame only the frame is: what
-    they rendered of the messages would be lost.
+    A prefetched page may never be shown, and of a frame response only the frame is shown, so
+    messages rendered there would be lost.
     """
 
     def __init__(self, storage: Any) -> None:
@@ -33,19 +33,19 @@ class HeldBack:
         return getattr(self._storage, name)
 
 
-def hold_back(request: HttpRequest, turbo: TurboRequest) -> None:
-    """Keep the messages for a later answer, if this one is not shown whole."""
+def defer_messages(request: HttpRequest, turbo: TurboRequest) -> None:
+    """Keep the messages for a later response if this one may not be shown in full."""
     storage = getattr(request, "_messages", None)
     if storage is not None and (turbo.is_prefetch or "Turbo-Frame" in request.headers):
-        request._messages = HeldBack(storage)  # type: ignore[attr-defined] # noqa: SLF001
+        request._messages = DeferredMessages(storage)  # type: ignore[attr-defined] # noqa: SLF001
 
 
 def add_toasts(request: HttpRequest, response: HttpResponseBase) -> None:
-    """Let a stream response bring the messages along: no page will follow it to show them."""
+    """Append the messages to a stream response as toasts, since no page follows to show them."""
     if not isinstance(response, TurboStreamResponse):
         return
     storage = getattr(request, "_messages", None)
-    if isinstance(storage, HeldBack):
+    if isinstance(storage, DeferredMessages):
         request._messages = storage._storage  # type: ignore[attr-defined] # noqa: SLF001
     for message in get_messages(request):
         toast = render_to_string("components/toast.html", {"message": message})

@@ -1,21 +1,23 @@
-"""Models whose open pages refresh themselves, as with turbo-rails' `broadcasts_refreshes`.
+"""Models whose changes refresh open pages, like turbo-rails' `broadcasts_refreshes`.
 
     class Article(BroadcastsRefreshes, SoftDeleteModel):
         refreshes = "articles"
 
-A page follows one article with `{% turbo_stream_from article %}`, and the list of all with
-`{% turbo_stream_from "articles" %}`. Both fetch themselves and morph whenever an article is saved,
+A page follows one article with `{% turbo_stream_from article %}`, and the list of articles with
+`{% turbo_stream_from "articles" %}`. It fetches itself and morphs whenever an article is saved,
 deleted or restored, alone or in bulk.
 """
 
 from collections.abc import Iterable
 from typing import Any, ClassVar
 
+from django.core import checks
 from django.db import models
 from django.db.models.signals import post_delete, post_save
 
 from dovetail.cable.broadcasting import reauthorize
 from dovetail.cable.streams import Streamable
+from dovetail.models import BaseQuerySet
 from dovetail.models.signals import rows_changed
 from dovetail.turbo.broadcasting import broadcast_refreshes_to
 
@@ -23,7 +25,7 @@ from dovetail.turbo.broadcasting import broadcast_refreshes_to
 class BroadcastsRefreshes(models.Model):
     """Refreshes the pages that follow a row, or the list of rows, whenever one changes.
 
-    Changes made without a QuerySet of the kit, such as SQL, broadcast nothing.
+    Changes that bypass the kit's QuerySets, such as raw SQL, broadcast nothing.
 
     Attributes:
         refreshes: the stream of the list; by default the model's label, `articles.article`.
@@ -42,11 +44,25 @@ class BroadcastsRefreshes(models.Model):
 
     @property
     def is_hidden(self) -> bool:
-        """Whether people who follow this row may have lost the right to see it.
+        """Whether followers of this row may have lost access to it.
 
-        If so, a change asks each of them again (`Channel.is_allowed`) before it is broadcast.
+        If so, a change rechecks each of them (`Channel.is_allowed`) before it is broadcast.
         """
         return bool(getattr(self, "is_deleted", False))
+
+    @classmethod
+    def check(cls, **kwargs: Any) -> list[checks.CheckMessage]:
+        errors = super().check(**kwargs)
+        if not isinstance(cls._default_manager.all(), BaseQuerySet):
+            errors.append(
+                checks.Error(
+                    "Bulk operations on this model would not refresh its pages.",
+                    hint="Add `objects = BaseManager()` of apps.core.models to the model.",
+                    obj=cls,
+                    id="dovetail.E001",
+                )
+            )
+        return errors
 
     def refreshed_streams(self) -> list[Streamable]:
         """Return the streams to refresh when this row changes."""
@@ -69,7 +85,8 @@ def _on_save(instance: BroadcastsRefreshes, *, raw: bool, **_: Any) -> None:
 
 
 def _on_hard_delete(instance: BroadcastsRefreshes, **_: Any) -> None:
-    reauthorize(instance)
+    if not instance.is_hidden:
+        reauthorize(instance)
     broadcast_refreshes([instance])
 
 

@@ -19,7 +19,7 @@ def render_and_send(
     *,
     method: str | None = None,
 ) -> None:
-    """Render one action of Turbo Streams and send it at once. Errors are logged, not raised."""
+    """Render a Turbo Streams action and send it immediately. Errors are logged, not raised."""
     try:
         content = render_to_string(template, context) if template else ""
         html = streams.stream(action, target, content, method=method)

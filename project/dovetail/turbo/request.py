@@ -1,4 +1,4 @@
-"""What Turbo says about a request: `request.turbo`."""
+"""`request.turbo`: what Turbo's headers say about a request."""
 
 from contextvars import ContextVar
 
@@ -6,15 +6,15 @@ from django.http import HttpRequest
 
 STREAM_TYPE = "text/vnd.turbo-stream.html"
 
-# The request in whose course something is broadcast, so that its own page need not refresh for it.
+# The current request, whose own page need not refresh for the broadcasts that it causes.
 current_request_id: ContextVar[str | None] = ContextVar("turbo_request_id", default=None)
 
 
 class TurboRequest:
-    """Truthy for a request that Turbo made.
+    """Truthy for a request made by Turbo.
 
     Attributes:
-        vary: the request headers that the answer depends on, by what was asked of this object.
+        vary: the headers that the response depends on: those that were read through this object.
     """
 
     def __init__(self, request: HttpRequest) -> None:
@@ -26,34 +26,34 @@ class TurboRequest:
 
     @property
     def request_id(self) -> str | None:
-        """The identifier that Turbo gave the request; a refresh for it is skipped by its page."""
+        """The id that Turbo gave the request; its page skips refreshes with this id."""
         return self._headers.get("X-Turbo-Request-Id")
 
     @property
     def frame(self) -> str | None:
-        """The id of the frame that waits for the answer; None for a whole page."""
+        """The id of the requesting frame, None for a full page."""
         self.vary.add("Turbo-Frame")
         return self._headers.get("Turbo-Frame")
 
     @property
     def accepts_stream(self) -> bool:
-        """Whether a `TurboStreamResponse` will be understood."""
+        """Whether the client accepts a `TurboStreamResponse`."""
         self.vary.add("Accept")
         return STREAM_TYPE in self._headers.get("Accept", "")
 
     @property
     def is_prefetch(self) -> bool:
-        """Whether nobody may ever see the answer: the pointer only hovers over a link."""
+        """Whether the page is only being prefetched on hover and may never be shown."""
         return self._headers.get("X-Sec-Purpose", "") == "prefetch"
 
     @property
     def is_native(self) -> bool:
-        """Whether an app made with Hotwire Native asks."""
+        """Whether the client is a Hotwire Native app."""
         self.vary.add("User-Agent")
         return "Hotwire Native" in self._headers.get("User-Agent", "")
 
 
 def turbo_of(request: HttpRequest) -> TurboRequest:
-    """Return `request.turbo`, as `TurboMiddleware` has set it, with its type."""
+    """Return `request.turbo`, which `TurboMiddleware` has set, typed."""
     turbo: TurboRequest = request.turbo  # type: ignore[attr-defined]
     return turbo

@@ -23,11 +23,11 @@ METHODS = {"replace", "update", "refresh"}  # the actions that can morph
 
 
 def dom_id(thing: Model | str, prefix: str = "") -> str:
-    """Return the id of the element that shows a thing: `article_0190…`, `comments_article_0190…`.
+    """Return the id of a model's element: `article_0190…`, `comments_article_0190…`.
 
     Args:
-        thing: a model, saved (its key is in the id) or not (`new_article`); or an id as it is.
-        prefix: which of several elements of that thing.
+        thing: a model, saved (the id contains its key) or not (`new_article`); or an id.
+        prefix: distinguishes several elements of one model.
     """
     if isinstance(thing, Model):
         name = str(thing._meta.model_name)
@@ -44,28 +44,30 @@ def stream(
     method: str | None = None,
     request_id: str | None = None,
 ) -> SafeString:
-    """Return one `<turbo-stream>`; content that is not marked safe is escaped.
+    """Return a `<turbo-stream>` element; content that is not marked safe is escaped.
 
     Args:
         action: one of `ACTIONS`.
-        target: the id of an element, or the model that `dom_id` names it by.
-        content: the HTML that the action puts into the page.
-        targets: a CSS selector, instead of one target.
+        target: an element's id, or a model, which stands for its `dom_id`.
+        content: the HTML that the action inserts.
+        targets: a CSS selector, in place of `target`.
         method: "morph" to change only what differs.
-        request_id: of a refresh: whose page has it already.
+        request_id: for a refresh, the request whose page need not refresh.
 
     Raises:
-        ValueError: there is no such action, it lacks its target or cannot have a method.
+        ValueError: the action is unknown, lacks a target or does not support the method.
     """
     if action not in ACTIONS:
         raise ValueError(
-            f"Turbo has no action {action!r}: use one of {', '.join(sorted(ACTIONS))}."
+            f"Turbo has no action {action!r}. Use one of {', '.join(sorted(ACTIONS))}."
         )
     if (action != "refresh") != ((target is None) != (targets is None)):
-        raise ValueError(f"{action} needs a target or targets." if action != "refresh" else
-                         "refresh is for the whole page and has no target.")  # fmt: skip
+        raise ValueError(f"{action} needs either a target or targets." if action != "refresh"
+                         else "refresh is for the whole page and has no target.")  # fmt: skip
     if method is not None and (action not in METHODS or method != "morph"):
-        raise ValueError(f"{action} has no method {method!r}.")
+        raise ValueError(
+            f'{action} has no method {method!r}. Use "morph" with {", ".join(sorted(METHODS))}.'
+        )
     attributes = {
         "action": action,
         "method": method,
@@ -117,7 +119,7 @@ def refresh(*, request_id: str | None = None) -> SafeString:
 
 
 class TurboStreamResponse(HttpResponse):
-    """Changes of the page that asked; the middleware adds the pending messages as toasts."""
+    """Changes the requesting page; the middleware adds pending messages as toasts."""
 
     def __init__(self, *streams: str, **kwargs: Any) -> None:
         kwargs.setdefault("content_type", f"{STREAM_TYPE}; charset=utf-8")

@@ -10,15 +10,15 @@ from dovetail.turbo.rendering import render_and_send
 
 logger = logging.getLogger(__name__)
 
-MODEL = "model"  # the key that tells a packed model from a dictionary
+MODEL = "model"  # together with "pk", distinguishes a packed model from an ordinary dictionary
 KEYS = {MODEL, "pk"}
 
 
 def pack(context: dict[str, Any]) -> dict[str, Any]:
-    """Return a template's context in words that JSON knows; a model becomes its name and key.
+    """Return a template context as JSON-serializable data, with models as their label and key.
 
     Raises:
-        ValueError: a model is not saved, so no task could find it.
+        ValueError: a model is not saved, so the task could not load it.
     """
     return {name: _pack(value) for name, value in context.items()}
 
@@ -27,15 +27,15 @@ def _pack(value: Any) -> Any:
     if not isinstance(value, Model):
         return value
     if value.pk is None or value._state.adding:
-        raise ValueError(f"{value!r} is not saved: a task could not find it.")
+        raise ValueError(f"{value!r} is not saved, so the task could not load it. Save it first.")
     return {MODEL: value._meta.label_lower, "pk": str(value.pk)}
 
 
 def unpack(context: dict[str, Any]) -> dict[str, Any]:
-    """Return the context that `pack` described, with the models as they are now.
+    """Return the context that `pack` was given, with the models reloaded.
 
     Raises:
-        ObjectDoesNotExist: one of them is gone.
+        ObjectDoesNotExist: a row has been deleted.
     """
     return {name: _unpack(value) for name, value in context.items()}
 
@@ -50,10 +50,10 @@ def _unpack(value: Any) -> Any:
 def render_broadcast(
     name: str, action: str, target: str, template: str, context: dict[str, Any]
 ) -> None:
-    """Render and send what `broadcast_later_to` asked for; nothing, when a row is gone."""
+    """Render and send a broadcast of `broadcast_later_to`, unless one of its rows was deleted."""
     try:
         values = unpack(context)
     except ObjectDoesNotExist as error:
-        logger.info("nothing to broadcast to %s: %s", name, error)
+        logger.info("Skipped broadcast to %s; a row is gone: %s", name, error)
         return
     render_and_send(name, action, target, template, values)

@@ -1,19 +1,19 @@
-"""What the followers of an article, of the list and of a person are told, and who may be one."""
+"""Broadcasts to the streams of articles, of the list and of users, and who may subscribe."""
 
 import json
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
 from asgiref.sync import sync_to_async
 from django.db import transaction
 
-from apps.articles.models import Article
-from apps.articles.models.comment import Comment
+from apps.articles.models import Article, Comment
 from apps.users.models import User
 from dovetail.cable.streams import sign, stream_name
 from tests.dovetail.cable.conftest import Browser, Connect, _fresh_layer, connect, log_in
-from tests.factories import make_article, make_user
+from tests.factories import make_article, make_comment, make_user
 
 __all__ = ["_fresh_layer", "connect"]
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -32,6 +32,7 @@ def identifier(article: Article, user: User | None = None, stream: str = "") -> 
 
 
 async def stream_of(connect: Connect, name: str) -> Browser:
+    """Return a browser that is subscribed to the stream of this name."""
     browser = await connect()
     signed = sign("TurboStreamsChannel", name, None)
     channel = {"channel": "TurboStreamsChannel", "signed_stream_name": signed}
@@ -40,7 +41,7 @@ async def stream_of(connect: Connect, name: str) -> Browser:
 
 
 async def next_of(browser: Browser, kind: str) -> str:
-    """Return the next message with this action; the number of readers comes in between."""
+    """Return the next message with this action, skipping updates of the number of readers."""
     while True:
         frame = await browser.receive()
         if f'action="{kind}"' in str(frame.get("message", "")):
@@ -48,7 +49,7 @@ async def next_of(browser: Browser, kind: str) -> str:
         assert "readers_article" in str(frame), frame
 
 
-async def test_what_happens_to_a_published_article_refreshes_the_list(connect: Connect) -> None:
+async def test_changes_of_a_published_article_refresh_the_list(connect: Connect) -> None:
     browser = await stream_of(connect, "articles")
     article: Article = await call(make_article)
     assert (await browser.receive())["message"] == REFRESH
@@ -60,7 +61,7 @@ async def test_what_happens_to_a_published_article_refreshes_the_list(connect: C
         assert (await browser.receive())["message"] == REFRESH
 
 
-async def test_the_work_on_a_draft_is_nobody_elses_business(connect: Connect) -> None:
+async def test_changes_of_a_draft_do_not_refresh_the_list(connect: Connect) -> None:
     browser = await stream_of(connect, "articles")
     draft: Article = await call(make_article, published=False)
 
@@ -70,7 +71,7 @@ async def test_the_work_on_a_draft_is_nobody_elses_business(connect: Connect) ->
     assert await browser.receives_nothing()
 
 
-async def test_readers_of_a_published_article(connect: Connect) -> None:
+async def test_readers_see_changes_of_the_article_and_its_comments(connect: Connect) -> None:
     article: Article = await call(make_article)
     browser = await connect()
     assert (await browser.subscribe(identifier(article)))["type"] == "confirm_subscription"
@@ -86,7 +87,7 @@ async def test_readers_of_a_published_article(connect: Connect) -> None:
     comment.body = "Very well cut."
     await call(comment.save)
     assert "Very well cut." in (replaced := await next_of(browser, "replace"))
-    assert 'method="morph"' in replaced  # an edit form that somebody has open there stays
+    assert 'method="morph"' in replaced  # keeps an edit form that is open there
     await call(comment.delete)
     assert f"comment_{comment.pk}" in await next_of(browser, "remove")
     await call(comment.restore)
@@ -94,7 +95,7 @@ async def test_readers_of_a_published_article(connect: Connect) -> None:
 
 
 @pytest.mark.parametrize("change", ["unpublish", "delete"])
-async def test_who_may_read_no_more_follows_no_more(connect: Connect, change: str) -> None:
+async def test_subscriptions_end_when_the_article_is_hidden(connect: Connect, change: str) -> None:
     article: Article = await call(make_article)
     browser = await connect()
     await browser.subscribe(identifier(article))
@@ -108,7 +109,63 @@ async def test_who_may_read_no_more_follows_no_more(connect: Connect, change: st
     assert (await browser.subscribe(identifier(article)))["type"] == "reject_subscription"
 
 
-async def test_a_draft_is_followed_by_its_author_alone(connect: Connect) -> None:
+async def test_bulk_operations_refresh_the_article_and_the_list(connect: Connect) -> None:
+    article: Article = await call(make_article)
+    browsers = [
+        await stream_of(connect, "articles"),
+        await stream_of(connect, stream_name(article)),
+    ]
+    rows = Article.all_objects.filter(pk=article.pk)
+
+    for change in (partial(rows.update, title="On other joints"), rows.delete, rows.restore):
+        await call(change)
+        for browser in browsers:
+            assert (await browser.receive())["message"] == REFRESH
+
+    for browser in browsers:
+        assert await browser.receives_nothing()
+
+
+async def test_bulk_operations_on_drafts_do_not_refresh_the_list(connect: Connect) -> None:
+    browser = await stream_of(connect, "articles")
+    draft: Article = await call(make_article, published=False)
+    rows = Article.all_objects.filter(pk=draft.pk)
+
+    for change in (partial(rows.update, title="On other joints"), rows.delete, rows.restore):
+        await call(change)
+
+    assert await browser.receives_nothing()
+
+
+async def test_bulk_deletion_ends_the_subscriptions_of_readers(connect: Connect) -> None:
+    article: Article = await call(make_article)
+    browser = await connect()
+    await browser.subscribe(identifier(article))
+    await next_of(browser, "update")
+
+    await call(Article.objects.filter(pk=article.pk).delete)
+
+    assert (await browser.receive())["type"] == "reject_subscription"
+
+
+async def test_bulk_operations_on_comments_update_open_pages(connect: Connect) -> None:
+    article: Article = await call(make_article)
+    comments = [await call(make_comment, article) for _ in range(2)]
+    browser = await stream_of(connect, stream_name(article))
+
+    await call(Comment.objects.filter(article=article).delete)
+    for comment in comments:
+        removal = f'<turbo-stream action="remove" target="comment_{comment.pk}"></turbo-stream>'
+        assert (await browser.receive())["message"] == removal
+
+    await call(Comment.all_objects.filter(article=article).restore)
+    assert (await browser.receive())["message"] == REFRESH
+
+    await call(Comment.objects.filter(article=article).update, body="Very well cut.")
+    assert (await browser.receive())["message"] == REFRESH
+
+
+async def test_only_the_author_may_subscribe_to_a_draft(connect: Connect) -> None:
     author: User = await call(make_user)
     other: User = await call(make_user)
     draft: Article = await call(make_article, author, published=False)
@@ -122,7 +179,7 @@ async def test_a_draft_is_followed_by_its_author_alone(connect: Connect) -> None
         assert (await browser.subscribe(identifier(draft, user)))["type"] == answer
 
 
-async def test_an_article_channel_carries_no_other_stream(connect: Connect) -> None:
+async def test_article_channel_rejects_other_streams(connect: Connect) -> None:
     article: Article = await call(make_article)
     browser = await connect()
 
@@ -131,7 +188,7 @@ async def test_an_article_channel_carries_no_other_stream(connect: Connect) -> N
     assert answer["type"] == "reject_subscription"
 
 
-async def test_the_number_of_unread_notes_follows_the_comments(connect: Connect) -> None:
+async def test_number_of_unread_notifications_follows_the_comments(connect: Connect) -> None:
     article: Article = await call(make_article)
     browser = await stream_of(connect, stream_name(article.author, "notifications"))
     reader: User = await call(make_user)
@@ -150,7 +207,7 @@ async def test_the_number_of_unread_notes_follows_the_comments(connect: Connect)
         assert (">1</span>" in message) is is_shown
 
 
-async def test_the_number_is_counted_after_the_commit(connect: Connect) -> None:
+async def test_unread_notifications_are_counted_after_the_commit(connect: Connect) -> None:
     article: Article = await call(make_article)
     browser = await stream_of(connect, stream_name(article.author, "notifications"))
     reader: User = await call(make_user)

@@ -1,5 +1,3 @@
-"""Who counts as a reader of an article."""
-
 import gc
 import json
 import weakref
@@ -18,7 +16,7 @@ __all__ = ["_fresh_layer", "connect"]
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-async def test_a_socket_that_follows_twice_is_one_reader(connect: Connect) -> None:
+async def test_socket_that_subscribes_twice_is_one_reader(connect: Connect) -> None:
     article: Article = await sync_to_async(make_article)()
     browser = await connect()
     for spare in range(5):
@@ -34,7 +32,7 @@ async def test_a_socket_that_follows_twice_is_one_reader(connect: Connect) -> No
         assert "1 person reading" in told
 
 
-async def test_who_leaves_is_not_kept_by_those_who_stay(connect: Connect) -> None:
+async def test_channel_is_freed_when_its_reader_leaves(connect: Connect) -> None:
     article: Article = await sync_to_async(make_article)()
     first, second = await connect(), await connect()
     await first.subscribe(identifier(article))

@@ -1,4 +1,4 @@
-"""The list as a search: words, filters, order and suggestions, by its address alone."""
+"""Searching the list of articles, and the dashboard."""
 
 import re
 from datetime import UTC, datetime
@@ -46,20 +46,20 @@ def facets(client: Client, **query: str) -> dict[str, dict[str, int | None]]:
     }
 
 
-def test_words_find_what_is_published(client: Client) -> None:
+def test_words_find_published_articles(client: Client) -> None:
     assert set(titles(client, q="joint")) == {"Wood joints", "Steel joints", "Glass"}
     assert titles(client, q="joint -steel -glass") == ["Wood joints"]
-    assert titles(client, q="gla") == ["Glass"]  # as somebody types it
+    assert titles(client, q="gla") == ["Glass"]  # a prefix, while it is typed
 
 
-def test_hits_are_marked_and_nothing_else_is_html(client: Client) -> None:
+def test_matches_are_marked_and_other_html_is_escaped(client: Client) -> None:
     text = client.get("/articles/", {"q": "joint glass"}).content.decode()
 
     assert "<mark>joint</mark>" in text
     assert "<b>holds</b>" not in text
 
 
-def test_the_address_filters_and_orders(client: Client, ada: User) -> None:
+def test_query_string_filters_and_orders(client: Client, ada: User) -> None:
     assert set(titles(client, q="joint", category="design")) == {"Wood joints", "Steel joints"}
     assert titles(client, q="joint", author=str(ada.pk)) == ["Wood joints"]
     assert titles(client, category="culture") == ["Glass"]
@@ -71,7 +71,7 @@ def test_the_address_filters_and_orders(client: Client, ada: User) -> None:
     assert titles(client, q="wood OR screws")[0] == "Wood joints"
 
 
-def test_each_filter_says_how_much_it_leaves(client: Client, ada: User) -> None:
+def test_each_filter_counts_its_matches(client: Client, ada: User) -> None:
     assert facets(client) == {
         "Category": {"Design": 2, "Culture": 1},
         "Author": {"Grace": 2, "Ada": 1},
@@ -81,7 +81,7 @@ def test_each_filter_says_how_much_it_leaves(client: Client, ada: User) -> None:
         "Author": {"Grace": 2, "Ada": 1},
         "Order": {"Best match": None, "Newest": None},
     }
-    # What is chosen stays there to be taken back.
+    # A chosen filter stays, so that it can be removed.
     assert facets(client, q="glass", category="design", author=str(ada.pk)) == {
         "Category": {"Design": 0},
         "Author": {"Ada": 0},
@@ -89,30 +89,30 @@ def test_each_filter_says_how_much_it_leaves(client: Client, ada: User) -> None:
 
 
 def links(client: Client, **query: str) -> dict[str, str]:
-    """Return where each choice of the filters leads."""
+    """Return the query string of each filter link by its label."""
     text = client.get("/articles/", query).content.decode()
     found = re.findall(r'<a href="([^"]*)"[^>]*class="chip"[^>]*>([^<]*)', text)
     return {label.strip(): href.replace("&amp;", "&") for href, label in found}
 
 
-def test_a_choice_keeps_the_rest_and_takes_itself_back(client: Client) -> None:
-    there = links(client, q="joint", order="date", page="1")
-    assert there["Design"] == "?q=joint&order=date&category=design"
-    assert there["Best match"] == "?q=joint"
+def test_filter_link_keeps_the_others_and_removes_itself(client: Client) -> None:
+    unset = links(client, q="joint", order="date", page="1")
+    assert unset["Design"] == "?q=joint&order=date&category=design"
+    assert unset["Best match"] == "?q=joint"
 
-    back = links(client, q="joint", category="design")
-    assert back["Design"] == "?q=joint"
+    chosen = links(client, q="joint", category="design")
+    assert chosen["Design"] == "?q=joint"
     assert titles(client, q="joint", category="") == titles(client, q="joint")
 
 
-def test_typing_another_word_keeps_the_filters(client: Client, ada: User) -> None:
+def test_search_form_keeps_the_filters(client: Client, ada: User) -> None:
     text = client.get("/articles/", {"category": "design", "author": str(ada.pk)}).content.decode()
 
     assert '<input type="hidden" name="category" value="design" form="search">' in text
     assert f'name="author" value="{ada.pk}" form="search"' in text
 
 
-def test_a_search_without_results_suggests_one_with(client: Client) -> None:
+def test_search_without_results_suggests_one_with_results(client: Client) -> None:
     response = client.get("/articles/", {"q": "stele joints", "order": "date"})
 
     assert "Did you mean" in response.content.decode()
@@ -132,16 +132,16 @@ def test_a_search_without_results_suggests_one_with(client: Client) -> None:
         *("?order=up", "?q=<script>alert(1)</script>", "?q=-", "?q=%22"),
     ],
 )
-def test_a_search_out_of_bounds_is_no_error(client: Client, query: str) -> None:
+def test_invalid_search_is_no_error(client: Client, query: str) -> None:
     response = client.get(f"/articles/{query}")
 
     assert response.status_code == HTTPStatus.OK
     assert "<script>alert" not in response.content.decode()
 
 
-def test_a_longer_list_takes_no_more_queries(client: Client, ada: User) -> None:
+def test_longer_list_takes_no_more_queries(client: Client, ada: User) -> None:
     def queries(**query: Any) -> int:
-        client.get("/articles/", query)  # looks up the engine once a process
+        client.get("/articles/", query)  # detects the engine, once per process
         with CaptureQueriesContext(
             connection,
         ) as captured:
@@ -157,7 +157,7 @@ def test_a_longer_list_takes_no_more_queries(client: Client, ada: User) -> None:
 
 
 class TestDashboard:
-    def test_figures(self, client: Client) -> None:
+    def test_counts(self, client: Client) -> None:
         dashboard = client.get("/articles/dashboard/").context["dashboard"]
 
         assert (dashboard.count, dashboard.author_count) == (3, 2)
@@ -173,7 +173,7 @@ class TestDashboard:
         assert [week.count for week in dashboard.weeks] == [0] * 25 + [3]
         assert dashboard.most == 3
 
-    def test_the_table_stands_behind_the_chart(self, client: Client) -> None:
+    def test_chart_has_a_text_alternative_and_a_table(self, client: Client) -> None:
         text = client.get("/articles/dashboard/").content.decode()
 
         assert 'role="img" aria-labelledby="weeks-description"' in text
@@ -182,13 +182,13 @@ class TestDashboard:
         )
         assert "style=" not in text
 
-    def test_without_articles(self, client: Client) -> None:
+    def test_dashboard_without_articles(self, client: Client) -> None:
         Article.objects.all().delete()
 
         response = client.get("/articles/dashboard/")
 
         assert response.context["dashboard"].count == 0
-        assert "Nothing is published yet." in response.content.decode()
+        assert "Nothing has been published yet." in response.content.decode()
 
-    def test_no_article_takes_its_address(self) -> None:
+    def test_no_article_takes_the_slug_of_the_dashboard(self) -> None:
         assert make_article(title="Dashboard").slug == "dashboard-2"

@@ -1,4 +1,4 @@
-"""What every page has in common, and the pages for when something is wrong."""
+"""The layout that all pages share, and the error pages."""
 
 import re
 from collections.abc import Callable
@@ -23,7 +23,7 @@ def html_tag(page: str) -> str:
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_the_server_renders_the_theme_that_was_chosen(client: Client, theme: str) -> None:
+def test_chosen_theme_is_rendered_by_the_server(client: Client, theme: str) -> None:
     client.cookies["theme"] = theme
 
     assert html_tag(client.get("/").text) == f'<html lang="en" data-theme="{theme}">'
@@ -31,30 +31,28 @@ def test_the_server_renders_the_theme_that_was_chosen(client: Client, theme: str
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("cookie", ["", "acid", 'x"onload="alert(1)'])
-def test_without_a_choice_that_we_know_the_theme_is_the_systems(
-    client: Client, cookie: str
-) -> None:
+def test_unknown_theme_falls_back_to_the_system(client: Client, cookie: str) -> None:
     client.cookies["theme"] = cookie
 
     assert html_tag(client.get("/").text) == '<html lang="en">'
 
 
 @pytest.mark.django_db
-def test_turbo_reloads_the_page_when_the_person_or_an_asset_changes(client: Client) -> None:
-    person = make_user()
+def test_turbo_tracks_the_user_and_the_assets(client: Client) -> None:
+    user = make_user()
     tracked = r'<meta name="current-user-id" content="([^"]*)" data-turbo-track="reload">'
     (before,) = re.findall(tracked, client.get("/").content.decode())
-    client.force_login(person)
+    client.force_login(user)
     page = client.get("/").content.decode()
 
-    assert (before, re.findall(tracked, page)) == ("", [str(person.pk)])
+    assert (before, re.findall(tracked, page)) == ("", [str(user.pk)])
     assert re.search(r'<link rel="stylesheet"[^>]* data-turbo-track="reload">', page)
     (script,) = re.findall(r"<script[^>]*application\.ts[^>]*>", page)
     assert 'data-turbo-track="reload"' in script
 
 
 @pytest.mark.django_db
-def test_a_page_carries_the_nonce_of_its_policy(client: Client) -> None:
+def test_page_and_policy_have_the_same_nonce(client: Client) -> None:
     response = client.get("/")
 
     (nonce,) = re.findall(r'name="csp-nonce" property="csp-nonce" nonce="([^"]+)"', response.text)
@@ -62,31 +60,31 @@ def test_a_page_carries_the_nonce_of_its_policy(client: Client) -> None:
 
 
 @pytest.mark.django_db
-def test_a_missing_page_says_so(client: Client) -> None:
+def test_missing_page_has_its_own_page(client: Client) -> None:
     response = client.get("/nothing/here/")
 
     assert response.status_code == 404
-    assert "This page does not exist" in response.text
+    assert "This page doesn\u2019t exist" in response.text
     assert 'id="main"' in response.text
 
 
 @pytest.mark.django_db
-def test_a_form_without_its_token_says_so() -> None:
+def test_csrf_failure_has_its_own_page() -> None:
     response = Client(enforce_csrf_checks=True).post("/accounts/login/")
 
     assert response.status_code == 403
-    assert "This form could not be checked" in response.text
+    assert "We couldn\u2019t verify this form" in response.text
     assert 'id="main"' in response.text
 
 
-def test_a_forbidden_page_says_so(rf: RequestFactory) -> None:
+def test_forbidden_page_has_its_own_page(rf: RequestFactory) -> None:
     response = defaults.permission_denied(rf.get("/"), PermissionDenied())
 
     assert response.status_code == 403
-    assert "You may not see this page" in response.content.decode()
+    assert "You don\u2019t have access to this page" in response.content.decode()
 
 
-def test_too_many_attempts_are_explained(rf: RequestFactory) -> None:
+def test_rate_limit_has_its_own_page(rf: RequestFactory) -> None:
     assert "Too many attempts" in render_to_string("429.html", request=rf.get("/"))
 
 
@@ -94,17 +92,20 @@ def test_too_many_attempts_are_explained(rf: RequestFactory) -> None:
     ("answer", "text"),
     [
         (defaults.server_error, "Something went wrong"),
-        (lambda request: defaults.bad_request(request, ValueError()), "cannot be answered"),
+        (
+            lambda request: defaults.bad_request(request, ValueError()),
+            "couldn\u2019t process this request",
+        ),
     ],
     ids=["500", "400"],
 )
-def test_a_failure_needs_neither_database_nor_assets_to_be_told(
+def test_error_page_needs_neither_database_nor_assets(
     answer: Callable[[HttpRequest], HttpResponse],
     text: str,
     rf: RequestFactory,
     settings: Settings,
 ) -> None:
-    # This test has no database, and a manifest of assets that does not exist would raise.
+    # Without `django_db`, queries raise; so would a lookup in a missing manifest.
     settings.DJANGO_VITE = {}
 
     page = answer(rf.get("/")).content.decode()
@@ -115,5 +116,5 @@ def test_a_failure_needs_neither_database_nor_assets_to_be_told(
     assert all(finders.find(asset) for asset in assets)
 
 
-def test_the_icon_is_there() -> None:
+def test_favicon_exists() -> None:
     assert finders.find("core/favicon.svg")

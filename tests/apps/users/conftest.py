@@ -33,23 +33,26 @@ PERIOD = 30  # seconds
 
 @pytest.fixture
 def member() -> User:
-    """Return somebody who has signed up and confirmed their address."""
+    """Return a user who has signed up and confirmed their email address."""
     user = make_user("ada@example.org", password=PASSWORD)
     EmailAddress.objects.create(user=user, email=user.email, verified=True, primary=True)
     return user
 
 
 @pytest.fixture
-def session_by_session() -> Iterator[None]:
-    """Let allauth ask of each session of a person whether it is still one. There are few."""
-    asked = [{"model": "sessions.Session", "field": "*"}, {"model": "users.User", "field": "get()"}]
-    with zeal_ignore(asked):
+def allow_session_queries() -> Iterator[None]:
+    """Allow allauth's query for each of a person's sessions. There are few."""
+    allowed = [
+        {"model": "sessions.Session", "field": "*"},
+        {"model": "users.User", "field": "get()"},
+    ]
+    with zeal_ignore(allowed):
         yield
 
 
 @pytest.fixture
 def log_in(client: Client) -> Callable[..., Client]:
-    """Return what logs a person in with their password, in this browser or in another one."""
+    """Return a function that logs a person in with their password, in this or another browser."""
 
     def log_in(user: User, *, browser: Client | None = None) -> Client:
         browser = browser or client
@@ -59,8 +62,8 @@ def log_in(client: Client) -> Callable[..., Client]:
     return log_in
 
 
-def prove(client: Client) -> None:
-    """Enter the password again, as a sensitive page asks."""
+def reauthenticate(client: Client) -> None:
+    """Enter the password again, as sensitive pages require."""
     client.post("/accounts/reauthenticate/", {"password": PASSWORD})
 
 
@@ -68,9 +71,9 @@ def totp_code(offset: int = 0, *, secret: str = SECRET, good_for: float = 5) -> 
     """Return the code that an authenticator app shows.
 
     Args:
-        offset: of the period, from now.
-        secret: of the app.
-        good_for: seconds that the period must still last; before its end, the next one is awaited.
+        offset: number of periods from the current one.
+        secret: the app's secret.
+        good_for: seconds for which the current period must still last; otherwise wait for the next.
     """
     left = PERIOD - time.time() % PERIOD
     if left < good_for:
@@ -91,14 +94,14 @@ def recovery_codes(user: User) -> list[str]:
 
 
 def link_in(message: EmailMessage) -> str:
-    """Return the path of the link into the accounts that a mail has."""
+    """Return the path of the link to an account page in an email."""
     match = re.search(r"https?://[^/\s]+(/accounts/\S+)", str(message.body))
     assert match
     return match[1]
 
 
 def passkey() -> dict[str, Any]:
-    """Return a passkey as a browser registers it."""
+    """Return the response of a browser that registers a passkey."""
     public = ec.generate_private_key(ec.SECP256R1()).public_key()
     key = ES256.from_cryptography_key(public)  # type: ignore[no-untyped-call]
     credential = AttestedCredentialData.create(Aaguid(bytes(16)), b"id", key)

@@ -27,19 +27,19 @@ def people() -> None:
         ("%00'\";--", set()),
     ],
 )
-def test_people_are_found(admin_client: Client, text: str, found: set[str]) -> None:
+def test_search_finds_people(admin_client: Client, text: str, found: set[str]) -> None:
     response = admin_client.get("/admin/users/user/", {"q": text})
 
     assert {user.email for user in response.context["cl"].result_list} == found
 
 
-def test_without_a_word_all_are_listed(admin_client: Client) -> None:
+def test_blank_query_lists_everyone(admin_client: Client) -> None:
     response = admin_client.get("/admin/users/user/", {"q": " "})
 
     assert response.context["cl"].result_count == 3
 
 
-def test_the_author_of_an_article_is_completed(admin_client: Client) -> None:
+def test_autocomplete_finds_article_authors(admin_client: Client) -> None:
     parameters = {"app_label": "articles", "model_name": "article", "field_name": "author"}
 
     response = admin_client.get("/admin/autocomplete/", parameters | {"term": "hopp"})
@@ -47,7 +47,7 @@ def test_the_author_of_an_article_is_completed(admin_client: Client) -> None:
     assert [result["text"] for result in response.json()["results"]] == ["Grace Hopper"]
 
 
-def test_articles_are_found_by_what_they_say(admin_client: Client) -> None:
+def test_search_finds_articles_by_body(admin_client: Client) -> None:
     make_article(title="Oak", body="Cut the tails first.")
     make_article(title="Pine")
 

@@ -1,4 +1,4 @@
-"""Every page and every mail of allauth is ours: none shows through unstyled."""
+"""Every page and every email of allauth has this site's design."""
 
 import re
 from collections.abc import Iterator
@@ -26,11 +26,11 @@ from django.urls import URLResolver, reverse
 from pytest_django.fixtures import Settings
 
 from apps.users.models import User
-from tests.apps.users.conftest import PASSWORD, add_totp, passkey, prove, totp_code
+from tests.apps.users.conftest import PASSWORD, add_totp, passkey, reauthenticate, totp_code
 from tests.apps.users.sso.conftest import configure
 from tests.factories import make_user
 
-TEMPLATES = Path(allauth.account.__file__).parents[1] / "templates"
+ALLAUTH_TEMPLATES = Path(allauth.account.__file__).parents[1] / "templates"
 APPS = ("account", "mfa", "socialaccount", "usersessions")
 
 
@@ -43,8 +43,7 @@ def names_in(patterns: Any) -> Iterator[str]:
 
 
 NAMES = sorted(set(names_in(urlpatterns)))
-# What a name needs to have an address, and what has no page: it answers a script, leads on, or is
-# off here.
+# URL arguments by name.
 ARGUMENTS: dict[str, list[Any]] = {
     "account_confirm_email": ["wrong"],
     "account_reset_password_from_key": ["1", "wrong"],
@@ -54,33 +53,34 @@ ARGUMENTS: dict[str, list[Any]] = {
     "openid_connect_login": ["test"],
     "openid_connect_logout": ["test"],
 }
-PAGELESS = {
+# These respond to a script, redirect, or are disabled.
+WITHOUT_PAGE = {
     "account_confirm_login_code",
     "mfa_download_recovery_codes",
     "mfa_login_webauthn",
     "openid_connect_logout",
 }
-MAILS = sorted(
-    str(path.relative_to(TEMPLATES)).removesuffix("_message.txt")
+EMAILS = sorted(
+    str(path.relative_to(ALLAUTH_TEMPLATES)).removesuffix("_message.txt")
     for app in APPS
-    for path in (TEMPLATES / app / "email").glob("*_message.txt")
+    for path in (ALLAUTH_TEMPLATES / app / "email").glob("*_message.txt")
     if not path.name.startswith("base_")
 )
-# Our own mails, which allauth sends in one case and a task in the others.
-MAILS += ["account/email/new_device", "account/email/data_export"]
+# This site's own emails.
+EMAILS += ["account/email/new_device", "account/email/data_export"]
 PAGES = sorted(
-    str(path.relative_to(TEMPLATES))
+    str(path.relative_to(ALLAUTH_TEMPLATES))
     for app in APPS
-    for path in (TEMPLATES / app).rglob("*.html")
+    for path in (ALLAUTH_TEMPLATES / app).rglob("*.html")
     if not {"email", "snippets"} & set(path.parts)
 )
-OURS = settings.PROJECT_DIR / "templates"
+OUR_TEMPLATES = settings.PROJECT_DIR / "templates"
 pytestmark = pytest.mark.django_db
 COMPONENTS = {"input", "textarea", "select", "checkbox", "radio", "file-input", "range"}
 
 
 class Page(HTMLParser):
-    """What a page shows between <main> and </main>, and what it holds in all."""
+    """The tags of a page, and whether each is inside <main>."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -100,7 +100,7 @@ class Page(HTMLParser):
         return [attrs for tag, attrs, in_main in self.tags if in_main and tag in names]
 
 
-def assert_is_ours(text: str) -> None:
+def assert_is_styled(text: str) -> None:
     page = Page(text)
     assert len(page.main("main")) == 1
     assert len(page.main("h1")) == 1
@@ -110,7 +110,7 @@ def assert_is_ours(text: str) -> None:
         if field.get("type") != "hidden":
             assert COMPONENTS & set((field.get("class") or "").split())
             assert f'for="{field["id"]}"' in text or field["type"] in {"checkbox", "radio"}
-    # Turbo stays away, and the policy has nothing to block.
+    # Turbo is off, and nothing violates the content security policy.
     assert re.search(r'<body[^>]* data-turbo="false"', text)
     assert '<meta name="turbo-visit-control" content="reload">' in text
     assert not [tag for tag, attrs, _ in page.tags if "style" in attrs or "onclick" in attrs]
@@ -136,34 +136,34 @@ def logged_in(member: User) -> Client:
     return client
 
 
-def proved(member: User) -> Client:
+def reauthenticated(member: User) -> Client:
     client = logged_in(member)
-    prove(client)
+    reauthenticate(client)
     return client
 
 
-def at_the_second_factor(member: User) -> Client:
+def second_factor_pending(member: User) -> Client:
     add_totp(member)
     return logged_in(member)
 
 
-def at_the_question_of_trust(member: User) -> Client:
-    client = at_the_second_factor(member)
+def trust_pending(member: User) -> Client:
+    client = second_factor_pending(member)
     client.post("/accounts/2fa/authenticate/", {"code": totp_code()})
     return client
 
 
-def with_factors(member: User) -> Client:
-    client = at_the_question_of_trust(member)
+def with_second_factors(member: User) -> Client:
+    client = trust_pending(member)
     client.post("/accounts/2fa/trust/", {"action": "skip"})
-    prove(client)
+    reauthenticate(client)
     data = {"name": "Laptop", "credential": passkey()}
     Authenticator.objects.create(pk=1, user=member, type="webauthn", data=data)
     return client
 
 
-def from_elsewhere(member: User) -> Client:
-    """A visitor whose provider has told no address."""
+def social_signup_pending(member: User) -> Client:
+    """A visitor whose provider has not sent an email address."""
     client = Client()
     request = RequestFactory().get("/")
     request.session = client.session
@@ -185,11 +185,11 @@ def without_password(member: User) -> Client:
     return client
 
 
-STATES = [visitor, logged_in, proved, at_the_second_factor, at_the_question_of_trust]
-STATES += [with_factors, from_elsewhere, without_password]
+STATES = [visitor, logged_in, reauthenticated, second_factor_pending, trust_pending]
+STATES += [with_second_factors, social_signup_pending, without_password]
 
 
-def address(name: str) -> str:
+def url_of(name: str) -> str:
     return reverse(name, args=ARGUMENTS.get(name, []))
 
 
@@ -199,10 +199,12 @@ def with_provider(settings: Settings) -> None:
     configure(settings, entry | {"client_id": "x", "client_secret": "x"})
 
 
-@pytest.mark.usefixtures("with_provider", "session_by_session")
-def test_every_address_of_allauth_is_a_page_of_ours(member: User) -> None:
-    """Walk all of them in every state that a person can be in, and leave none out."""
-    EmailAddress.objects.filter(verified=False).delete()  # it would bar second factors
+@pytest.mark.usefixtures("with_provider", "allow_session_queries")
+def test_every_allauth_url_is_styled(member: User) -> None:
+    """Visit each URL in every state of a login, so that each page is rendered at least once."""
+    EmailAddress.objects.filter(
+        verified=False
+    ).delete()  # unverified addresses prevent adding second factors
     seen = set()
     for state in STATES:
         Authenticator.objects.all().delete()
@@ -210,85 +212,84 @@ def test_every_address_of_allauth_is_a_page_of_ours(member: User) -> None:
         client = state(member)
         session = client.session.items()
         for name in NAMES:
-            # A page may end the state that the next one needs.
+            # Restore the state if the previous page has ended it.
             for key, value in session:
                 if client.session.get(key) != value:
                     changed = client.session
                     changed[key] = value
                     changed.save()
-            response = client.get(address(name))
+            response = client.get(url_of(name))
             assert response.status_code < 500, name
             html = response.get("Content-Type", "").startswith("text/html")
             if html and response.content and response.status_code in {200, 401}:
-                assert_is_ours(response.text)
+                assert_is_styled(response.text)
                 seen.add(name)
 
-    assert set(NAMES) - seen == PAGELESS
+    assert set(NAMES) - seen == WITHOUT_PAGE
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_every_template_of_allauth_stands_on_our_base(name: str) -> None:
-    """Those that no address shows today too."""
+def test_every_allauth_template_extends_base(name: str) -> None:
+    """Includes templates that no URL uses."""
     template = get_template(name).template  # type: ignore[attr-defined]
     while extends := template.nodelist.get_nodes_by_type(ExtendsNode):
         parent = extends[0].parent_name.resolve(Context())
         template = get_template(parent).template  # type: ignore[attr-defined]
 
-    assert Path(template.origin.name) == OURS / "base.html"
+    assert Path(template.origin.name) == OUR_TEMPLATES / "base.html"
 
 
-def test_the_page_that_confirms_an_address_is_ours(client: Client, member: User) -> None:
+def test_email_confirmation_page_is_styled(client: Client, member: User) -> None:
     address = EmailAddress.objects.get(user=member, verified=False)
 
     for key in (EmailConfirmationHMAC(address).key, "wrong"):
-        assert_is_ours(client.get(reverse("account_confirm_email", args=[key])).text)
+        assert_is_styled(client.get(reverse("account_confirm_email", args=[key])).text)
 
 
-def test_the_page_for_a_new_password_is_ours(client: Client, member: User) -> None:
+def test_password_reset_page_is_styled(client: Client, member: User) -> None:
     key = default_token_generator.make_token(member)
 
     for token in (key, "wrong"):
         url = reverse("account_reset_password_from_key", args=[user_pk_to_url_str(member), token])
         response = client.get(url, follow=True)
         assert ('name="password1"' in response.text) == (token == key)
-        assert_is_ours(response.text)
+        assert_is_styled(response.text)
 
 
-def test_a_login_that_fails_says_so_first(client: Client, member: User) -> None:
+def test_failed_login_shows_an_alert(client: Client, member: User) -> None:
     page = client.post(reverse("account_login"), {"login": member.email, "password": "wrong"}).text
 
-    assert_is_ours(page)
+    assert_is_styled(page)
     assert '<div role="alert" tabindex="-1" autofocus' in page
 
 
-def test_the_page_of_a_single_address_is_ours(
-    client: Client, member: User, settings: Settings
-) -> None:
+def test_email_change_page_is_styled(client: Client, member: User, settings: Settings) -> None:
     settings.ACCOUNT_CHANGE_EMAIL = True
     client.force_login(member)
 
     page = client.get(reverse("account_email")).text
 
-    assert_is_ours(page)
+    assert_is_styled(page)
     assert 'value="second@example.org"' in page
 
 
-def test_the_page_of_a_phone_number_is_ours(rf: RequestFactory) -> None:
+def test_phone_change_page_is_styled(rf: RequestFactory) -> None:
     form = type("PhoneForm", (Form,), {"phone": CharField()})()
     context = {"form": form, "phone": "+4912345", "phone_verified": False}
 
-    assert_is_ours(render_to_string("account/phone_change.html", context, rf.get("/")))
+    assert_is_styled(render_to_string("account/phone_change.html", context, rf.get("/")))
 
 
-@pytest.mark.parametrize("name", MAILS)
-def test_a_mail_is_ours_and_has_both_forms(name: str, rf: RequestFactory, member: User) -> None:
+@pytest.mark.parametrize("name", EMAILS)
+def test_email_has_text_and_html_versions(name: str, rf: RequestFactory, member: User) -> None:
     tricky = "a&b<c>'d'"
     names = "code email activate_url password_reset_url signup_url from_email to_email "
     names += "deleted_email timestamp ip user_agent device provider url"
-    context = {**dict.fromkeys(names.split(), tricky), "user": member, "site_name": "Dovetail"}
+    context = {**dict.fromkeys(names.split(), tricky), "user": member}
+    context["site_name"] = settings.SITE_NAME
 
     for part in ("subject.txt", "message.txt", "message.html"):
-        assert (OURS / f"{name}_{part}").is_file()
+        assert (OUR_TEMPLATES / f"{name}_{part}").is_file()
     subject = render_to_string(f"{name}_subject.txt", context)
     text = render_to_string(f"{name}_message.txt", context, rf.get("/"))
     page = render_to_string(f"{name}_message.html", context, rf.get("/"))

@@ -1,4 +1,4 @@
-"""Accounts from sign-up to a new password, as allauth is set up here."""
+"""Sign-up, login, logout and password reset."""
 
 from http import HTTPStatus
 
@@ -45,12 +45,12 @@ def test_log_in_and_out(client: Client, member: User) -> None:
 
 
 @pytest.mark.usefixtures("member")
-def test_a_wrong_password_is_unprocessable(client: Client) -> None:
+def test_wrong_password_is_rejected_with_422(client: Client) -> None:
     assert log_in(client, "wrong") == HTTPStatus.UNPROCESSABLE_ENTITY
 
 
 @pytest.mark.usefixtures("member")
-def test_guessing_is_stopped_even_for_the_right_password(client: Client) -> None:
+def test_right_password_is_rejected_after_too_many_failures(client: Client) -> None:
     for _ in range(6):
         log_in(client, "wrong")
 
@@ -58,29 +58,27 @@ def test_guessing_is_stopped_even_for_the_right_password(client: Client) -> None
     assert "_auth_user_id" not in client.session
 
 
-def test_requests_are_limited(client: Client) -> None:
+def test_signup_requests_are_rate_limited(client: Client) -> None:
     answers = {sign_up(client, "bad", "x") for _ in range(25)}
 
     assert HTTPStatus.TOO_MANY_REQUESTS in answers
 
 
 @pytest.mark.parametrize("password", ["short", "password123", "1234567890123"])
-def test_a_weak_password_is_refused(client: Client, password: str) -> None:
+def test_weak_password_is_rejected(client: Client, password: str) -> None:
     assert sign_up(client, password=password) == HTTPStatus.UNPROCESSABLE_ENTITY
     assert not User.objects.exists()
 
 
 @pytest.mark.usefixtures("member")
-def test_sign_up_does_not_tell_who_has_an_account(
-    client: Client, mailoutbox: list[EmailMessage]
-) -> None:
+def test_signup_does_not_reveal_accounts(client: Client, mailoutbox: list[EmailMessage]) -> None:
     assert sign_up(client, "ADA@example.org") == HTTPStatus.SEE_OTHER
 
     assert User.objects.count() == 1
     assert mailoutbox[0].to == ["ada@example.org"]
 
 
-def test_a_forgotten_password_is_replaced(
+def test_password_reset_sets_a_new_password(
     client: Client, member: User, mailoutbox: list[EmailMessage]
 ) -> None:
     client.post("/accounts/password/reset/", {"email": "ADA@example.org"})
@@ -92,7 +90,7 @@ def test_a_forgotten_password_is_replaced(
     assert member.check_password(new)
 
 
-def test_a_reset_does_not_tell_who_has_an_account(
+def test_password_reset_does_not_reveal_accounts(
     client: Client, mailoutbox: list[EmailMessage]
 ) -> None:
     response = client.post("/accounts/password/reset/", {"email": "nobody@example.org"})
@@ -102,7 +100,7 @@ def test_a_reset_does_not_tell_who_has_an_account(
 
 
 @pytest.mark.usefixtures("member")
-def test_a_login_leads_nowhere_else(client: Client) -> None:
+def test_login_does_not_redirect_to_another_site(client: Client) -> None:
     response = client.post(
         "/accounts/login/?next=https://evil.example/",
         {"login": "ada@example.org", "password": PASSWORD},
@@ -111,7 +109,7 @@ def test_a_login_leads_nowhere_else(client: Client) -> None:
     assert response["Location"] == "/"
 
 
-def test_the_admin_has_no_login_of_its_own(client: Client) -> None:
+def test_admin_login_redirects_to_the_regular_login(client: Client) -> None:
     response = client.get("/admin/login/?next=/admin/")
 
     assert response.status_code == HTTPStatus.FOUND

@@ -1,4 +1,4 @@
-"""Passwords and addresses: how they are taken, changed and recovered."""
+"""Passwords and email addresses: validation, changes and recovery."""
 
 import re
 from collections.abc import Callable
@@ -11,7 +11,7 @@ from django.test import Client
 from pytest_django.fixtures import Settings
 
 from apps.users.models import User
-from tests.apps.users.conftest import PASSWORD, add_totp, link_in, prove, recovery_codes
+from tests.apps.users.conftest import PASSWORD, add_totp, link_in, reauthenticate, recovery_codes
 
 pytestmark = pytest.mark.django_db
 LogIn = Callable[..., Client]
@@ -22,7 +22,7 @@ def is_logged_in(client: Client) -> bool:
     return "_auth_user_id" in client.session
 
 
-def set_anew(client: Client, mail: EmailMessage, password: str = NEW) -> HTTPStatus:
+def reset_password(client: Client, mail: EmailMessage, password: str = NEW) -> HTTPStatus:
     form = client.get(link_in(mail), follow=True)
     response = client.post(
         form.request["PATH_INFO"], {"password1": password, "password2": password}
@@ -30,12 +30,12 @@ def set_anew(client: Client, mail: EmailMessage, password: str = NEW) -> HTTPSta
     return HTTPStatus(response.status_code)
 
 
-def test_there_is_no_account_that_nobody_made() -> None:
+def test_there_are_no_default_accounts() -> None:
     assert not User.objects.exists()
 
 
 @pytest.mark.parametrize("url", ["/accounts/login/", "/accounts/signup/"])
-def test_a_password_is_hidden_and_managers_may_fill_it(client: Client, url: str) -> None:
+def test_password_fields_are_masked_and_allow_managers(client: Client, url: str) -> None:
     page = client.get(url).content.decode()
 
     fields = re.findall(r'<input [^>]*name="password\d?"[^>]*>', page)
@@ -46,12 +46,12 @@ def test_a_password_is_hidden_and_managers_may_fill_it(client: Client, url: str)
         assert "maxlength" not in field
 
 
-def test_a_password_is_taken_as_it_is(
+def test_passwords_are_used_verbatim(
     client: Client, member: User, mailoutbox: list[EmailMessage]
 ) -> None:
     password = "  Ünder the " + "joint " * 20 + " "
     client.post("/accounts/password/reset/", {"email": member.email})
-    set_anew(client, mailoutbox[0], password)
+    reset_password(client, mailoutbox[0], password)
     member.refresh_from_db()
     assert member.check_password(password)
 
@@ -62,7 +62,9 @@ def test_a_password_is_taken_as_it_is(
     assert is_logged_in(client)
 
 
-def test_a_new_password_needs_the_old_one(client: Client, member: User, log_in: LogIn) -> None:
+def test_password_change_requires_the_current_password(
+    client: Client, member: User, log_in: LogIn
+) -> None:
     log_in(member)
 
     for old in ("", "wrong"):
@@ -74,37 +76,37 @@ def test_a_new_password_needs_the_old_one(client: Client, member: User, log_in: 
     assert member.check_password(PASSWORD)
 
 
-def test_a_link_for_a_new_password_works_once(
+def test_password_reset_link_works_once(
     client: Client, member: User, mailoutbox: list[EmailMessage]
 ) -> None:
     client.post("/accounts/password/reset/", {"email": member.email})
-    assert set_anew(client, mailoutbox[0]) == HTTPStatus.SEE_OTHER
+    assert reset_password(client, mailoutbox[0]) == HTTPStatus.SEE_OTHER
 
-    set_anew(Client(), mailoutbox[0], "a-third-joint-of-wood-31")
+    reset_password(Client(), mailoutbox[0], "a-third-joint-of-wood-31")
 
     member.refresh_from_db()
     assert member.check_password(NEW)
 
 
-def test_a_link_for_a_new_password_ends(
+def test_password_reset_link_expires(
     client: Client, member: User, mailoutbox: list[EmailMessage], settings: Settings
 ) -> None:
     assert settings.PASSWORD_RESET_TIMEOUT == 3600
     client.post("/accounts/password/reset/", {"email": member.email})
     settings.PASSWORD_RESET_TIMEOUT = -1
 
-    set_anew(client, mailoutbox[0])
+    reset_password(client, mailoutbox[0])
 
     member.refresh_from_db()
     assert member.check_password(PASSWORD)
 
 
-def test_a_new_password_does_not_pass_by_the_second_factor(
+def test_password_reset_does_not_bypass_the_second_factor(
     client: Client, member: User, mailoutbox: list[EmailMessage]
 ) -> None:
     add_totp(member)
     client.post("/accounts/password/reset/", {"email": member.email})
-    set_anew(client, mailoutbox[0])
+    reset_password(client, mailoutbox[0])
     assert not is_logged_in(client)
 
     client.post("/accounts/login/", {"login": member.email, "password": NEW})
@@ -114,7 +116,7 @@ def test_a_new_password_does_not_pass_by_the_second_factor(
     assert is_logged_in(client)
 
 
-def test_another_address_needs_a_proof_and_a_confirmation(
+def test_new_address_requires_reauthentication_and_confirmation(
     client: Client, member: User, log_in: LogIn, mailoutbox: list[EmailMessage]
 ) -> None:
     log_in(member)
@@ -124,22 +126,24 @@ def test_another_address_needs_a_proof_and_a_confirmation(
     response = client.post("/accounts/email/", data)
     assert response["Location"].startswith("/accounts/reauthenticate/")
     assert EmailAddress.objects.count() == 1
-    prove(client)
+    reauthenticate(client)
     client.post("/accounts/email/", data)
 
     assert not EmailAddress.objects.get(email="eve@example.org").verified
     assert [message.to for message in mailoutbox] == [["eve@example.org"]]
 
 
-def test_a_closed_account_has_no_session(client: Client, member: User, log_in: LogIn) -> None:
+def test_deactivated_account_loses_its_sessions(
+    client: Client, member: User, log_in: LogIn
+) -> None:
     log_in(member)
     User.objects.update(is_active=False)
 
     assert client.get("/people/me/edit/").status_code == HTTPStatus.FOUND
 
 
-@pytest.mark.usefixtures("session_by_session")
-def test_every_page_has_the_way_out(client: Client, member: User, log_in: LogIn) -> None:
+@pytest.mark.usefixtures("allow_session_queries")
+def test_every_page_has_a_logout_form(client: Client, member: User, log_in: LogIn) -> None:
     log_in(member)
 
     for url in ("/", "/people/me/edit/", "/accounts/sessions/", "/people/me/data/"):

@@ -1,4 +1,4 @@
-"""A person's data: to fetch, and to have removed."""
+"""Data export, and deletion and restoration of accounts."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -21,7 +21,7 @@ from apps.articles.models import Article
 from apps.users.models import DataExport, User
 from apps.users.personal_data import collect
 from apps.users.tasks import collect_data, remove_deleted_accounts, remove_old_exports
-from tests.apps.users.conftest import PASSWORD, SECRET, add_totp, prove
+from tests.apps.users.conftest import PASSWORD, SECRET, add_totp, reauthenticate
 from tests.factories import make_article, make_user
 
 pytestmark = pytest.mark.django_db
@@ -33,12 +33,12 @@ def _media(settings: Settings, tmp_path: Path) -> None:
     settings.MEDIA_ROOT = tmp_path
 
 
-def ask(client: Client) -> Any:
-    prove(client)
+def request_export(client: Client) -> Any:
+    reauthenticate(client)
     return client.post("/people/me/data/exports/")
 
 
-def test_an_export_is_collected_and_mailed(
+def test_export_is_collected_and_emailed(
     client: Client,
     member: User,
     log_in: LogIn,
@@ -46,10 +46,10 @@ def test_an_export_is_collected_and_mailed(
     django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
 ) -> None:
     make_article(member, title="My secret plan", published=False)
-    make_article(title="Of somebody else")
+    make_article(title="By someone else")
     log_in(member)
     with django_capture_on_commit_callbacks(execute=True):
-        ask(client)
+        request_export(client)
 
     export = DataExport.objects.get()
     message = mailoutbox[-1]
@@ -64,7 +64,7 @@ def test_an_export_is_collected_and_mailed(
     assert "Download" in client.get("/people/me/data/").content.decode()
 
 
-def test_no_secret_is_exported(member: User) -> None:
+def test_export_contains_no_secrets(member: User) -> None:
     add_totp(member)
 
     text = str(collect(member))
@@ -75,7 +75,7 @@ def test_no_secret_is_exported(member: User) -> None:
     assert "session_key" not in text
 
 
-def test_an_export_needs_a_proof(client: Client, member: User, log_in: LogIn) -> None:
+def test_export_requires_reauthentication(client: Client, member: User, log_in: LogIn) -> None:
     log_in(member)
 
     response = client.post("/people/me/data/exports/")
@@ -84,15 +84,15 @@ def test_an_export_needs_a_proof(client: Client, member: User, log_in: LogIn) ->
     assert not DataExport.objects.exists()
 
 
-def test_one_export_an_hour_is_enough(client: Client, member: User, log_in: LogIn) -> None:
+def test_only_one_export_per_hour(client: Client, member: User, log_in: LogIn) -> None:
     log_in(member)
-    ask(client)
-    ask(client)
+    request_export(client)
+    request_export(client)
 
     assert DataExport.objects.count() == 1
 
 
-def test_an_export_is_for_its_owner_alone_and_for_a_week(client: Client, member: User) -> None:
+def test_export_is_available_to_its_owner_for_a_week(client: Client, member: User) -> None:
     export = DataExport.objects.create(user=member, content={})
     url = f"/people/me/data/exports/{export.pk}/"
     assert client.get(url)["Location"].startswith("/accounts/login/")
@@ -107,7 +107,7 @@ def test_an_export_is_for_its_owner_alone_and_for_a_week(client: Client, member:
     assert not DataExport.objects.exists()
 
 
-def test_a_task_that_runs_twice_mails_once(member: User, mailoutbox: list[EmailMessage]) -> None:
+def test_repeated_task_sends_one_email(member: User, mailoutbox: list[EmailMessage]) -> None:
     export = DataExport.objects.create(user=member)
     collect_data.delay(str(export.pk))
     collect_data.delay(str(export.pk))
@@ -116,11 +116,11 @@ def test_a_task_that_runs_twice_mails_once(member: User, mailoutbox: list[EmailM
 
 
 def delete_account(client: Client) -> Any:
-    prove(client)
+    reauthenticate(client)
     return client.post("/people/me/deletion/", follow=True)
 
 
-def test_a_deletion_needs_a_proof(client: Client, member: User, log_in: LogIn) -> None:
+def test_deletion_requires_reauthentication(client: Client, member: User, log_in: LogIn) -> None:
     log_in(member)
 
     assert client.get("/people/me/deletion/")["Location"].startswith("/accounts/reauthenticate/")
@@ -129,7 +129,7 @@ def test_a_deletion_needs_a_proof(client: Client, member: User, log_in: LogIn) -
     assert member.is_active
 
 
-def test_a_deleted_account_is_nowhere(
+def test_deletion_hides_the_account_and_ends_its_session(
     client: Client, member: User, log_in: LogIn, mailoutbox: list[EmailMessage]
 ) -> None:
     article = make_article(member)
@@ -139,13 +139,13 @@ def test_a_deleted_account_is_nowhere(
     response = delete_account(client)
 
     assert "sign in within two weeks" in response.content.decode()
-    assert [message.subject for message in mailoutbox] == ["Your account is deleted"]
+    assert [message.subject for message in mailoutbox] == ["Your account has been deleted"]
     assert client.get("/people/me/edit/").status_code == HTTPStatus.FOUND
     assert client.get(f"/people/{member.pk}/").status_code == HTTPStatus.NOT_FOUND
     assert client.get(f"/articles/{article.slug}/").status_code == HTTPStatus.NOT_FOUND
 
 
-def test_a_login_restores_what_the_deletion_took(
+def test_login_restores_what_the_deletion_deleted(
     client: Client, member: User, log_in: LogIn
 ) -> None:
     kept, thrown_away = make_article(member), make_article(member, title="Old")
@@ -162,9 +162,7 @@ def test_a_login_restores_what_the_deletion_took(
     assert list(Article.objects.filter(author=member)) == [kept]
 
 
-def test_a_password_alone_restores_nothing_when_a_second_factor_is_set(
-    member: User, log_in: LogIn
-) -> None:
+def test_password_without_the_second_factor_restores_nothing(member: User, log_in: LogIn) -> None:
     add_totp(member)
     member.request_deletion()
 
@@ -174,7 +172,7 @@ def test_a_password_alone_restores_nothing_when_a_second_factor_is_set(
     assert member.deleted_at
 
 
-def test_a_wrong_password_restores_nothing(client: Client, member: User) -> None:
+def test_wrong_password_restores_nothing(client: Client, member: User) -> None:
     member.request_deletion()
 
     client.post("/accounts/login/", {"login": member.email, "password": "wrong"})
@@ -183,7 +181,7 @@ def test_a_wrong_password_restores_nothing(client: Client, member: User) -> None
     assert member.deleted_at
 
 
-def test_what_cannot_come_back_keeps_nobody_out(
+def test_unrestorable_rows_do_not_block_restoring_the_account(
     member: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     article = make_article(member)
@@ -199,7 +197,7 @@ def test_what_cannot_come_back_keeps_nobody_out(
     assert Article.all_objects.get(pk=article.pk).is_deleted
 
 
-def test_an_account_that_an_administrator_closed_is_not_restored(
+def test_login_does_not_restore_a_deactivated_account(
     client: Client, member: User, log_in: LogIn
 ) -> None:
     member.is_active = False
@@ -212,7 +210,7 @@ def test_an_account_that_an_administrator_closed_is_not_restored(
     assert not member.is_active
 
 
-def test_after_two_weeks_all_is_removed(
+def test_deleted_accounts_are_removed_after_two_weeks(
     settings: Settings, django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks
 ) -> None:
     gone, waiting = make_user(password=PASSWORD), make_user()

@@ -24,5 +24,5 @@ ANDROID = "Mozilla/5.0 (Linux; Android 15; Pixel 9) AppleWebKit/537.36 (KHTML, l
         ("<script>alert(1)</script>", "Unknown browser"),
     ],
 )
-def test_a_browser_is_named(user_agent: str, words: str) -> None:
+def test_browser_and_system_are_named(user_agent: str, words: str) -> None:
     assert describe(user_agent) == words

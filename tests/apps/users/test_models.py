@@ -9,14 +9,14 @@ from tests.factories import make_user
 pytestmark = pytest.mark.django_db
 
 
-def test_an_address_is_kept_in_lower_case() -> None:
+def test_email_is_stored_in_lower_case() -> None:
     user = make_user("Ada@Example.ORG")
 
     assert user.email == "ada@example.org"
     assert User.objects.get().email == "ada@example.org"
 
 
-def test_an_address_is_unique_whatever_its_case() -> None:
+def test_email_is_unique_regardless_of_case() -> None:
     make_user("ada@example.org")
 
     with pytest.raises(IntegrityError), transaction.atomic():
@@ -25,27 +25,27 @@ def test_an_address_is_unique_whatever_its_case() -> None:
         User(email="Ada@example.org", password="x").full_clean()
 
 
-def test_an_address_is_found_whatever_its_case() -> None:
+def test_email_lookup_ignores_case() -> None:
     user = make_user("ada@example.org")
 
     assert User.objects.get(email="ADA@example.org") == user
     assert User.objects.get_by_natural_key("ADA@example.org") == user
 
 
-def test_the_database_itself_refuses_capitals() -> None:
+def test_database_rejects_uppercase_email() -> None:
     user = make_user()
 
     with pytest.raises(IntegrityError), transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("UPDATE users_user SET email = 'A@b.org' WHERE id = %s", [user.pk])
 
 
-def test_the_name_shown_is_never_the_whole_address() -> None:
+def test_display_name_never_reveals_the_full_email() -> None:
     assert str(make_user("ada@example.org")) == "ada"
     assert str(make_user(display_name="Ada Lovelace")) == "Ada Lovelace"
 
 
-def test_nobody_is_created_without_an_address() -> None:
-    with pytest.raises(ValueError, match="e-mail address"):
+def test_user_requires_an_email() -> None:
+    with pytest.raises(ValueError, match="email address"):
         User.objects.create_user("")
 
 

@@ -1,4 +1,4 @@
-"""What an attacker tries at the doors, and learns nothing by."""
+"""Attacks on the account pages: enumeration, races, open redirects, rate limits."""
 
 import threading
 from collections.abc import Callable
@@ -25,7 +25,7 @@ def sign_up(email: str) -> tuple[int, str]:
 
 @pytest.fixture
 def hashed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Return the passwords that were hashed, which is what takes the time of an answer."""
+    """Return the passwords hashed so far; hashing dominates the response time."""
     passwords: list[str] = []
     encode = MD5PasswordHasher.encode
 
@@ -38,7 +38,7 @@ def hashed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 @pytest.mark.django_db
-def test_a_login_takes_as_long_for_nobody(member: User, hashed: list[str]) -> None:
+def test_failed_login_does_not_reveal_accounts(member: User, hashed: list[str]) -> None:
     answers = []
     for email in (member.email, "nobody@example.org"):
         hashed.clear()
@@ -50,7 +50,7 @@ def test_a_login_takes_as_long_for_nobody(member: User, hashed: list[str]) -> No
 
 
 @pytest.mark.django_db
-def test_a_login_takes_as_long_for_who_has_no_password(member: User, hashed: list[str]) -> None:
+def test_login_takes_as_long_without_a_usable_password(member: User, hashed: list[str]) -> None:
     member.set_unusable_password()
     member.save()
     hashed.clear()
@@ -61,7 +61,7 @@ def test_a_login_takes_as_long_for_who_has_no_password(member: User, hashed: lis
 
 
 @pytest.mark.django_db
-def test_a_sign_up_takes_as_long_for_who_is_here(
+def test_signup_takes_as_long_for_existing_accounts(
     member: User, hashed: list[str], mailoutbox: list[EmailMessage]
 ) -> None:
     answers = []
@@ -75,7 +75,9 @@ def test_a_sign_up_takes_as_long_for_who_is_here(
 
 
 @pytest.mark.django_db
-def test_a_reset_answers_alike(member: User, mailoutbox: list[EmailMessage]) -> None:
+def test_password_reset_responds_the_same_for_unknown_addresses(
+    member: User, mailoutbox: list[EmailMessage]
+) -> None:
     answers = set()
     for email in (member.email, "nobody@example.org"):
         response = Client().post("/accounts/password/reset/", {"email": email})
@@ -86,14 +88,14 @@ def test_a_reset_answers_alike(member: User, mailoutbox: list[EmailMessage]) -> 
 
 
 @pytest.mark.django_db(transaction=True)
-def test_two_sign_ups_at_once_make_one_account() -> None:
+def test_concurrent_signups_create_one_account() -> None:
     barrier = threading.Barrier(2, timeout=10)
     answers: list[tuple[int, str]] = []
     save = User.save
 
-    def meet_and_save(self: User, **options: object) -> None:
+    def save_together(self: User, **options: object) -> None:
         if self._state.adding:
-            barrier.wait()  # both have found the address free
+            barrier.wait()  # both requests have found the address available
         save(self, **options)  # type: ignore[arg-type]
 
     def run() -> None:
@@ -103,7 +105,7 @@ def test_two_sign_ups_at_once_make_one_account() -> None:
             connection.close()
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(User, "save", meet_and_save)
+        patch.setattr(User, "save", save_together)
         threads = [threading.Thread(target=run) for _ in range(2)]
         for thread in threads:
             thread.start()
@@ -114,7 +116,7 @@ def test_two_sign_ups_at_once_make_one_account() -> None:
     assert User.objects.count() == 1
 
 
-ELSEWHERE = [
+OTHER_SITES = [
     "https://evil.example/",
     "//evil.example/",
     "///evil.example/",
@@ -129,21 +131,21 @@ ELSEWHERE = [
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("url", ELSEWHERE)
-def test_nothing_leads_to_another_site(client: Client, member: User, url: str) -> None:
+@pytest.mark.parametrize("url", OTHER_SITES)
+def test_next_never_redirects_to_another_site(client: Client, member: User, url: str) -> None:
     login = client.post(
         "/accounts/login/", {"login": member.email, "password": PASSWORD, "next": url}
     )
-    proof = client.post("/accounts/reauthenticate/", {"password": PASSWORD, "next": url})
+    reauthentication = client.post("/accounts/reauthenticate/", {"password": PASSWORD, "next": url})
     logout = client.post("/accounts/logout/", {"next": url})
 
-    for response in (login, proof, logout):
+    for response in (login, reauthentication, logout):
         assert response["Location"].startswith("/")
         assert "evil" not in response["Location"]
 
 
 @pytest.mark.django_db
-def test_a_path_of_ours_is_followed(client: Client, member: User) -> None:
+def test_next_redirects_to_a_local_path(client: Client, member: User) -> None:
     data = {"login": member.email, "password": PASSWORD, "next": "/people/me/edit/"}
 
     assert client.post("/accounts/login/", data)["Location"] == "/people/me/edit/"
@@ -151,7 +153,7 @@ def test_a_path_of_ours_is_followed(client: Client, member: User) -> None:
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("host", ["evil.example", "localhost:8000@evil.example", "a b", ""])
-def test_no_mail_leads_to_a_host_that_was_injected(
+def test_injected_host_sends_no_email(
     client: Client, member: User, mailoutbox: list[EmailMessage], host: str
 ) -> None:
     response = client.post(
@@ -163,7 +165,7 @@ def test_no_mail_leads_to_a_host_that_was_injected(
 
 
 @pytest.mark.django_db
-def test_a_forwarded_host_is_not_believed(
+def test_forwarded_host_header_is_ignored(
     client: Client, member: User, mailoutbox: list[EmailMessage]
 ) -> None:
     client.post(
@@ -176,7 +178,7 @@ def test_a_forwarded_host_is_not_believed(
 
 
 @pytest.mark.django_db
-def test_the_address_that_a_stranger_claims_does_not_count() -> None:
+def test_rate_limit_ignores_forged_forwarded_for() -> None:
     answers = set()
     for number in range(25):
         response = Client().post(
@@ -188,11 +190,11 @@ def test_the_address_that_a_stranger_claims_does_not_count() -> None:
 
 
 @pytest.mark.django_db
-def test_behind_our_proxy_everybody_counts_on_their_own(settings: Settings) -> None:
+def test_rate_limit_counts_by_client_behind_a_trusted_proxy(settings: Settings) -> None:
     settings.ALLAUTH_TRUSTED_PROXY_COUNT = 1
     answers = set()
     for number in range(25):
-        # The last entry is the proxy's; what stands before it the client may have written.
+        # The proxy appends the last entry. The client can forge those before it.
         forwarded = f"198.51.100.1, 203.0.113.{number}"
         response = Client().post("/accounts/signup/", {}, headers={"x-forwarded-for": forwarded})
         answers.add(response.status_code)
@@ -209,14 +211,14 @@ def test_behind_our_proxy_everybody_counts_on_their_own(settings: Settings) -> N
         ("/accounts/password/reset/", {"email": "nobody@example.org"}),
     ],
 )
-def test_every_door_is_limited(client: Client, url: str, data: dict[str, str]) -> None:
+def test_entry_points_are_rate_limited(client: Client, url: str, data: dict[str, str]) -> None:
     answers = {client.post(url, data).status_code for _ in range(35)}
 
     assert HTTPStatus.TOO_MANY_REQUESTS in answers
 
 
 @pytest.mark.django_db
-def test_the_limit_of_proofs_counts_too(client: Client, member: User, log_in: LogIn) -> None:
+def test_reauthentication_is_rate_limited(client: Client, member: User, log_in: LogIn) -> None:
     log_in(member)
     answers = {
         client.post("/accounts/reauthenticate/", {"password": "wrong"}).status_code

@@ -1,4 +1,4 @@
-"""Sessions: who sees and ends them, and what ends them by itself."""
+"""Sessions: listing them, ending them, and what ends them automatically."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -14,10 +14,10 @@ from django.utils import timezone
 from pytest_django.fixtures import Settings
 
 from apps.users.models import User
-from tests.apps.users.conftest import PASSWORD, link_in, prove
+from tests.apps.users.conftest import PASSWORD, link_in, reauthenticate
 from tests.factories import make_user
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("session_by_session")]
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("allow_session_queries")]
 LogIn = Callable[..., Client]
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
 
@@ -31,7 +31,7 @@ def session_of(client: Client) -> UserSession:
     return session
 
 
-def test_a_login_gets_a_new_key(client: Client, member: User, log_in: LogIn) -> None:
+def test_login_cycles_the_session_key(client: Client, member: User, log_in: LogIn) -> None:
     client.get("/accounts/login/")
     before = client.session
     before["left"] = "by an attacker"
@@ -42,7 +42,7 @@ def test_a_login_gets_a_new_key(client: Client, member: User, log_in: LogIn) -> 
     assert client.session.session_key != before.session_key
 
 
-def test_the_page_lists_browsers_and_places(client: Client, member: User, log_in: LogIn) -> None:
+def test_page_lists_browsers_and_ip_addresses(client: Client, member: User, log_in: LogIn) -> None:
     log_in(member, browser=Client(headers={"user-agent": FIREFOX}, REMOTE_ADDR="203.0.113.7"))
     log_in(member)
 
@@ -50,10 +50,12 @@ def test_the_page_lists_browsers_and_places(client: Client, member: User, log_in
 
     assert "Firefox on Linux" in page
     assert "203.0.113.7" in page
-    assert page.count("This one") == 1
+    assert page.count("This device") == 1
 
 
-def test_one_session_ends_after_a_proof(client: Client, member: User, log_in: LogIn) -> None:
+def test_ending_one_session_requires_reauthentication(
+    client: Client, member: User, log_in: LogIn
+) -> None:
     other = log_in(member, browser=Client())
     third = log_in(member, browser=Client())
     log_in(member)
@@ -61,7 +63,7 @@ def test_one_session_ends_after_a_proof(client: Client, member: User, log_in: Lo
 
     assert client.post(url)["Location"].startswith("/accounts/reauthenticate/")
     assert is_logged_in(other)
-    prove(client)
+    reauthenticate(client)
     client.post(url)
 
     assert not is_logged_in(other)
@@ -69,27 +71,27 @@ def test_one_session_ends_after_a_proof(client: Client, member: User, log_in: Lo
     assert is_logged_in(client)
 
 
-def test_all_others_end_after_a_proof(client: Client, member: User, log_in: LogIn) -> None:
+def test_ending_other_sessions_requires_reauthentication(
+    client: Client, member: User, log_in: LogIn
+) -> None:
     other = log_in(member, browser=Client())
     log_in(member)
 
     response = client.post("/accounts/sessions/")
     assert response["Location"].startswith("/accounts/reauthenticate/")
     assert is_logged_in(other)
-    prove(client)
+    reauthenticate(client)
     client.post("/accounts/sessions/")
 
     assert not is_logged_in(other)
     assert is_logged_in(client)
 
 
-def test_the_session_of_somebody_else_does_not_exist(
-    client: Client, member: User, log_in: LogIn
-) -> None:
+def test_sessions_of_others_are_not_found(client: Client, member: User, log_in: LogIn) -> None:
     stranger = make_user("eve@example.org", password=PASSWORD)
     client.force_login(stranger)
     other = log_in(member, browser=Client())
-    prove(client)
+    reauthenticate(client)
 
     response = client.post(f"/people/me/sessions/{session_of(other).pk}/end/")
 
@@ -97,7 +99,7 @@ def test_the_session_of_somebody_else_does_not_exist(
     assert is_logged_in(other)
 
 
-def test_a_new_password_ends_the_others(
+def test_password_change_ends_other_sessions(
     client: Client, member: User, log_in: LogIn, mailoutbox: list[EmailMessage]
 ) -> None:
     other = log_in(member, browser=Client())
@@ -114,7 +116,7 @@ def test_a_new_password_ends_the_others(
     assert [message.subject for message in mailoutbox] == ["Your password was changed"]
 
 
-def test_a_reset_password_ends_all(
+def test_password_reset_ends_all_sessions(
     client: Client, member: User, log_in: LogIn, mailoutbox: list[EmailMessage]
 ) -> None:
     log_in(member)
@@ -128,7 +130,7 @@ def test_a_reset_password_ends_all(
     assert not UserSession.objects.exists()
 
 
-def test_a_session_is_used_when_it_is_used(client: Client, member: User, log_in: LogIn) -> None:
+def test_use_of_a_session_is_recorded(client: Client, member: User, log_in: LogIn) -> None:
     log_in(member)
     hour_ago = timezone.now() - timedelta(hours=1)
     UserSession.objects.update(last_seen_at=hour_ago)
@@ -141,7 +143,7 @@ def test_a_session_is_used_when_it_is_used(client: Client, member: User, log_in:
     assert (session.ip, session.user_agent) == ("203.0.113.8", FIREFOX)
 
 
-def test_use_is_noted_once_in_a_while(client: Client, member: User, log_in: LogIn) -> None:
+def test_use_is_recorded_at_intervals(client: Client, member: User, log_in: LogIn) -> None:
     log_in(member)
     client.get("/")
     hour_ago = timezone.now() - timedelta(hours=1)
@@ -152,7 +154,7 @@ def test_use_is_noted_once_in_a_while(client: Client, member: User, log_in: LogI
     assert session_of(client).last_seen_at == hour_ago
 
 
-def test_no_session_outlives_its_month(
+def test_session_ends_30_days_after_login(
     client: Client, member: User, log_in: LogIn, settings: Settings
 ) -> None:
     log_in(member)
@@ -163,7 +165,7 @@ def test_no_session_outlives_its_month(
     assert not UserSession.objects.exists()
 
 
-def test_a_session_ends_two_weeks_after_its_last_use(
+def test_session_ends_two_weeks_after_its_last_use(
     client: Client, member: User, log_in: LogIn
 ) -> None:
     log_in(member)
@@ -173,7 +175,7 @@ def test_a_session_ends_two_weeks_after_its_last_use(
 
 
 @pytest.mark.django_db(transaction=True)
-async def test_use_is_noted_under_asgi_too(async_client: AsyncClient) -> None:
+async def test_use_is_recorded_under_asgi(async_client: AsyncClient) -> None:
     user = await User.objects.acreate(email="ada@example.org")
     await async_client.aforce_login(user)
     key = async_client.cookies["sessionid"].value
@@ -186,7 +188,7 @@ async def test_use_is_noted_under_asgi_too(async_client: AsyncClient) -> None:
     assert (await UserSession.objects.aget()).last_seen_at > old
 
 
-def test_an_administrator_ends_sessions(client: Client, member: User, log_in: LogIn) -> None:
+def test_admin_action_ends_sessions(client: Client, member: User, log_in: LogIn) -> None:
     other = log_in(member, browser=Client())
     client.force_login(make_user(is_staff=True, is_superuser=True))
 
@@ -197,7 +199,7 @@ def test_an_administrator_ends_sessions(client: Client, member: User, log_in: Lo
     assert not is_logged_in(other)
 
 
-def test_a_new_browser_is_told_and_a_known_one_is_not(
+def test_only_logins_from_new_browsers_send_email(
     client: Client, member: User, log_in: LogIn, mailoutbox: list[EmailMessage]
 ) -> None:
     client.defaults["HTTP_USER_AGENT"] = FIREFOX
@@ -213,7 +215,7 @@ def test_a_new_browser_is_told_and_a_known_one_is_not(
     assert len(mailoutbox) == 2
 
 
-def test_a_forged_mark_of_a_known_browser_is_worth_nothing(
+def test_forged_device_cookie_is_ignored(
     client: Client, member: User, log_in: LogIn, mailoutbox: list[EmailMessage]
 ) -> None:
     client.cookies[settings.DEVICE_COOKIE_NAME] = "WyJ4Il0:forged"

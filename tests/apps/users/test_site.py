@@ -1,4 +1,4 @@
-"""The gate before the administration."""
+"""Access to the admin."""
 
 from http import HTTPStatus
 
@@ -21,7 +21,9 @@ def staff(settings: Settings) -> User:
 
 
 @pytest.mark.parametrize("url", ["/admin/", "/admin/users/user/", "/admin/users/user/add/"])
-def test_staff_without_a_second_factor_is_led_to_it(client: Client, staff: User, url: str) -> None:
+def test_staff_without_a_second_factor_are_sent_to_set_one_up(
+    client: Client, staff: User, url: str
+) -> None:
     client.force_login(staff)
 
     response = client.get(url, follow=True)
@@ -30,7 +32,7 @@ def test_staff_without_a_second_factor_is_led_to_it(client: Client, staff: User,
     assert "Set up two-factor authentication" in response.content.decode()
 
 
-def test_a_change_is_refused_too(client: Client, staff: User) -> None:
+def test_staff_without_a_second_factor_cannot_change_data(client: Client, staff: User) -> None:
     client.force_login(staff)
 
     client.post("/admin/auth/group/add/", {"name": "Editors"})
@@ -39,14 +41,14 @@ def test_a_change_is_refused_too(client: Client, staff: User) -> None:
     assert "Editors" not in client.get("/admin/auth/group/").content.decode()
 
 
-def test_staff_with_a_second_factor_enters(client: Client, staff: User) -> None:
+def test_staff_with_a_second_factor_can_use_the_admin(client: Client, staff: User) -> None:
     add_totp(staff)
     client.force_login(staff)
 
     assert client.get("/admin/").status_code == HTTPStatus.OK
 
 
-def test_recovery_codes_alone_are_no_second_factor(client: Client, staff: User) -> None:
+def test_recovery_codes_alone_do_not_count_as_second_factor(client: Client, staff: User) -> None:
     add_totp(staff).delete()
     client.force_login(staff)
 
@@ -54,7 +56,7 @@ def test_recovery_codes_alone_are_no_second_factor(client: Client, staff: User) 
 
 
 @pytest.mark.usefixtures("staff")
-def test_others_are_forbidden(client: Client) -> None:
+def test_members_are_forbidden(client: Client) -> None:
     client.force_login(make_user())
 
     assert client.get("/admin/", follow=True).status_code == HTTPStatus.FORBIDDEN
@@ -68,5 +70,5 @@ def test_visitors_are_sent_to_the_login(client: Client) -> None:
     assert "next=" in response.request["QUERY_STRING"]
 
 
-def test_development_asks_for_no_second_factor() -> None:
+def test_second_factor_is_optional_in_development() -> None:
     assert auth.MFA_REQUIRED_FOR_STAFF is False

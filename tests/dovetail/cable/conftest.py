@@ -1,4 +1,4 @@
-"""A browser without a browser: the protocol, spoken to the application in this process."""
+"""A simulated browser that speaks the protocol to the application in process."""
 
 import asyncio
 import json
@@ -20,19 +20,19 @@ from dovetail.cable.presence import Rooms
 from dovetail.cable.streams import sign
 
 ORIGIN = "http://testserver"
-LIMIT = 60  # seconds for what comes at once, where the machine has nothing else to do
+LIMIT = 60  # seconds; generous, for a busy machine
 Communicator: Any = ApplicationCommunicator  # asgiref gives it no types
 
 
-async def _nothing_else(*_: Any) -> None:
-    raise AssertionError("only sockets are answered here")
+async def _no_http(*_: Any) -> None:
+    raise AssertionError("Only WebSockets are expected here")
 
 
-application = with_cable(_nothing_else)
+application = with_cable(_no_http)
 
 
 class Browser:
-    """One socket, as the client of Rails uses it."""
+    """One socket, used as Rails' client would."""
 
     def __init__(self, session: str | None = None, **headers: str) -> None:
         values = {"origin": ORIGIN, "host": "testserver"} | headers
@@ -47,7 +47,7 @@ class Browser:
         }
 
     async def open(self) -> bool:
-        """Shake hands; tell whether the server let us in."""
+        """Shake hands, and return whether the server accepted."""
         self.socket = Communicator(application, self.scope)
         await self.socket.send_input({"type": "websocket.connect"})
         answer = await self.socket.receive_output(timeout=LIMIT)
@@ -61,12 +61,12 @@ class Browser:
         return self
 
     async def close(self) -> None:
-        """Go away without a word of the protocol, as a closed tab does."""
+        """Disconnect without a closing message, as a closed tab does."""
         await self.socket.send_input({"type": "websocket.disconnect", "code": 1005})
         await self.socket.wait(timeout=LIMIT)
 
     async def receive(self) -> dict[str, Any]:
-        """Return the next frame that is no ping."""
+        """Return the next frame that is not a ping."""
         deadline = time.monotonic() + LIMIT
         while True:
             event = await self.socket.receive_output(timeout=deadline - time.monotonic())
@@ -94,10 +94,10 @@ class Browser:
 
 
 async def until(condition: Callable[[], object]) -> None:
-    """Wait until something is so."""
+    """Wait until a condition holds."""
     deadline = time.monotonic() + LIMIT
     while not condition():
-        assert time.monotonic() < deadline, "it did not happen"
+        assert time.monotonic() < deadline, f"not fulfilled within {LIMIT} seconds"
         await asyncio.sleep(0.01)
 
 
@@ -107,7 +107,7 @@ Connect = Callable[..., Awaitable[Browser]]
 @pytest.fixture(autouse=True)
 def _fresh_layer(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     channel_layers.backends.clear()
-    # The server of the tests is written in Python: it gets the time that it needs.
+    # The tests' Valkey server is written in Python and may be slow.
     monkeypatch.setattr(presence, "TIMEOUT", LIMIT)
     yield
     channel_layers.backends.clear()
@@ -115,7 +115,7 @@ def _fresh_layer(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.fixture
 async def connect() -> AsyncIterator[Connect]:
-    """Return what opens a socket; all of them are closed after the test."""
+    """Return a function that opens a socket; all are closed after the test."""
     browsers: list[Browser] = []
 
     async def connect(session: str | None = None, **headers: str) -> Browser:
@@ -129,7 +129,7 @@ async def connect() -> AsyncIterator[Connect]:
 
 
 def log_in(user: User) -> str:
-    """Return the key of a new session of this person."""
+    """Return the key of a new session of this user."""
     session = SessionStore()
     session[SESSION_KEY] = str(user.pk)
     session[BACKEND_SESSION_KEY] = "allauth.account.auth_backends.AuthenticationBackend"

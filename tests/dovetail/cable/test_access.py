@@ -1,4 +1,4 @@
-"""Who may follow what, and how fast that ends."""
+"""Who may follow which stream, and when access ends."""
 
 import asyncio
 import json
@@ -60,11 +60,11 @@ async def answer(connect: Connect, identifier: str, user: User | None = None) ->
 
 
 class TestNames:
-    async def test_everybody_may_use_a_public_name(self, connect: Connect, bob: User) -> None:
+    async def test_anyone_may_use_a_public_name(self, connect: Connect, bob: User) -> None:
         assert await answer(connect, turbo_identifier("news")) == "confirm_subscription"
         assert await answer(connect, turbo_identifier("news"), bob) == "confirm_subscription"
 
-    async def test_only_its_owner_may_use_a_personal_name(
+    async def test_personal_name_is_limited_to_its_owner(
         self, connect: Connect, ada: User, bob: User
     ) -> None:
         identifier = turbo_identifier("news", ada)
@@ -85,18 +85,18 @@ class TestNames:
             Signer(salt="other").sign_object(["TurboStreamsChannel", "news", None, 1]),
         ],
     )
-    async def test_a_forged_name_is_rejected(self, connect: Connect, signed: object) -> None:
+    async def test_forged_name_is_rejected(self, connect: Connect, signed: object) -> None:
         identifier = json.dumps({"channel": "TurboStreamsChannel", "signed_stream_name": signed})
 
         assert await answer(connect, identifier) == "reject_subscription"
 
-    async def test_a_name_is_rejected_on_another_channel(self, connect: Connect, ada: User) -> None:
+    async def test_name_is_rejected_on_another_channel(self, connect: Connect, ada: User) -> None:
         signed = sign("StaffChannel", "secrets", str(ada.pk))
         replayed = json.dumps({"channel": "TurboStreamsChannel", "signed_stream_name": signed})
 
         assert await answer(connect, replayed, ada) == "reject_subscription"
 
-    async def test_an_expired_name_is_rejected(
+    async def test_expired_name_is_rejected(
         self, connect: Connect, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         identifier = turbo_identifier("news")
@@ -107,40 +107,40 @@ class TestNames:
         monkeypatch.setattr(streams, "today", lambda: today + streams.VALID_DAYS + 1)
         assert await answer(connect, identifier) == "reject_subscription"
 
-    def test_a_name_is_the_same_all_day(self) -> None:
+    def test_name_stays_the_same_all_day(self) -> None:
         assert sign("C", "news", "1") == sign("C", "news", "1")
 
-    def test_a_retired_key_ends_all_names(self, settings: pytest.FixtureRequest) -> None:
+    def test_retired_secret_key_invalidates_all_names(
+        self, settings: pytest.FixtureRequest
+    ) -> None:
         signed = sign("C", "news", None)
         settings.SECRET_KEY = "another"  # type: ignore[attr-defined]
 
         assert verify("C", signed, None) is None
 
-    @pytest.mark.parametrize("nothing", [(), ("",), (User(pk=None),)])
-    def test_a_stream_needs_a_name(self, nothing: tuple[str, ...]) -> None:
+    @pytest.mark.parametrize("streamables", [(), ("",), (User(pk=None),)])
+    def test_stream_needs_a_name(self, streamables: tuple[str, ...]) -> None:
         with pytest.raises(ValueError, match=r"stream|name"):
-            streams.stream_name(*nothing)
+            streams.stream_name(*streamables)
 
-    def test_models_and_words_make_a_name(self) -> None:
+    def test_models_and_strings_make_a_name(self) -> None:
         user = User()
 
         assert streams.stream_name(user, "inbox") == f"users.user:{user.pk}:inbox"
 
 
 class TestIdentity:
-    async def test_a_session_without_a_user_is_anonymous(self, connect: Connect) -> None:
+    async def test_session_without_user_is_anonymous(self, connect: Connect) -> None:
         browser = await connect("no-such-session")
 
         assert (await browser.subscribe(turbo_identifier("news")))["type"] == "confirm_subscription"
 
-    async def test_the_server_keeps_no_cookie_of_a_held_socket(
-        self, connect: Connect, ada: User
-    ) -> None:
+    async def test_open_socket_keeps_no_cookie_in_memory(self, connect: Connect, ada: User) -> None:
         browser = await connect(await session_of(ada))
 
         assert browser.scope["headers"] == []
 
-    async def test_a_session_from_before_a_new_password_is_anonymous(
+    async def test_session_from_before_a_password_change_is_anonymous(
         self, connect: Connect, ada: User
     ) -> None:
         session = await session_of(ada)
@@ -153,46 +153,52 @@ class TestIdentity:
         assert (await browser.subscribe(identifier))["type"] == "reject_subscription"
 
 
-def _by_group(user: User, group: Group, permission: Permission) -> None:
+def _granted_by_group(user: User, group: Group, permission: Permission) -> None:
     user.groups.add(group)
     group.permissions.add(permission)
 
 
-def _by_itself(user: User, _group: Group, permission: Permission) -> None:
+def _granted_directly(user: User, _group: Group, permission: Permission) -> None:
     user.user_permissions.add(permission)
 
 
-def _of_nobody(_user: User, group: Group, permission: Permission) -> None:
+def _granted_to_group_without_user(_user: User, group: Group, permission: Permission) -> None:
     group.permissions.add(permission)
 
 
-GIVEN_OR_TAKEN: dict[str, tuple[Any, Any]] = {
-    "user.groups.add": (_of_nobody, lambda u, g, _: u.groups.add(g)),
-    "user.groups.remove": (_by_group, lambda u, g, _: u.groups.remove(g)),
-    "user.groups.clear": (_by_group, lambda u, _g, _p: u.groups.clear()),
-    "user.groups.set": (_by_group, lambda u, _g, _p: u.groups.set([])),
-    "group.user_set.add": (_of_nobody, lambda u, g, _: g.user_set.add(u)),
-    "group.user_set.remove": (_by_group, lambda u, g, _: g.user_set.remove(u)),
-    "group.user_set.clear": (_by_group, lambda _u, g, _p: g.user_set.clear()),
-    "group.delete": (_by_group, lambda _u, g, _p: g.delete()),
-    "group.permissions.remove": (_by_group, lambda _u, g, p: g.permissions.remove(p)),
-    "group.permissions.clear": (_by_group, lambda _u, g, _p: g.permissions.clear()),
-    "permission.group_set.remove": (_by_group, lambda _u, g, p: p.group_set.remove(g)),
-    "permission.group_set.clear": (_by_group, lambda _u, _g, p: p.group_set.clear()),
-    "user.user_permissions.remove": (_by_itself, lambda u, _, p: u.user_permissions.remove(p)),
-    "user.user_permissions.clear": (_by_itself, lambda u, _g, _p: u.user_permissions.clear()),
-    "permission.user_set.remove": (_by_itself, lambda u, _, p: p.user_set.remove(u)),
-    "permission.user_set.clear": (_by_itself, lambda _u, _g, p: p.user_set.clear()),
-    "permission.delete": (_by_itself, lambda _u, _g, p: p.delete()),
-    "permission.delete of a group's": (_by_group, lambda _u, _g, p: p.delete()),
+GRANTS_AND_REVOCATIONS: dict[str, tuple[Any, Any]] = {
+    "user.groups.add": (_granted_to_group_without_user, lambda u, g, _: u.groups.add(g)),
+    "user.groups.remove": (_granted_by_group, lambda u, g, _: u.groups.remove(g)),
+    "user.groups.clear": (_granted_by_group, lambda u, _g, _p: u.groups.clear()),
+    "user.groups.set": (_granted_by_group, lambda u, _g, _p: u.groups.set([])),
+    "group.user_set.add": (_granted_to_group_without_user, lambda u, g, _: g.user_set.add(u)),
+    "group.user_set.remove": (_granted_by_group, lambda u, g, _: g.user_set.remove(u)),
+    "group.user_set.clear": (_granted_by_group, lambda _u, g, _p: g.user_set.clear()),
+    "group.delete": (_granted_by_group, lambda _u, g, _p: g.delete()),
+    "group.permissions.remove": (_granted_by_group, lambda _u, g, p: g.permissions.remove(p)),
+    "group.permissions.clear": (_granted_by_group, lambda _u, g, _p: g.permissions.clear()),
+    "permission.group_set.remove": (_granted_by_group, lambda _u, g, p: p.group_set.remove(g)),
+    "permission.group_set.clear": (_granted_by_group, lambda _u, _g, p: p.group_set.clear()),
+    "user.user_permissions.remove": (
+        _granted_directly,
+        lambda u, _, p: u.user_permissions.remove(p),
+    ),
+    "user.user_permissions.clear": (
+        _granted_directly,
+        lambda u, _g, _p: u.user_permissions.clear(),
+    ),
+    "permission.user_set.remove": (_granted_directly, lambda u, _, p: p.user_set.remove(u)),
+    "permission.user_set.clear": (_granted_directly, lambda _u, _g, p: p.user_set.clear()),
+    "permission.delete": (_granted_directly, lambda _u, _g, p: p.delete()),
+    "permission.delete of a group's": (_granted_by_group, lambda _u, _g, p: p.delete()),
 }
 
 
-@pytest.mark.parametrize("call", GIVEN_OR_TAKEN)
-async def test_a_permission_given_or_taken_closes_the_sockets_of_its_people_only(
+@pytest.mark.parametrize("call", GRANTS_AND_REVOCATIONS)
+async def test_changed_permission_closes_only_the_sockets_of_affected_users(
     connect: Connect, ada: User, bob: User, call: str
 ) -> None:
-    prepare, change = GIVEN_OR_TAKEN[call]
+    prepare, change = GRANTS_AND_REVOCATIONS[call]
 
     def make() -> tuple[Group, Permission]:
         group = Group.objects.create(name="editors")
@@ -214,7 +220,7 @@ async def test_a_permission_given_or_taken_closes_the_sockets_of_its_people_only
 
 
 class TestRevocation:
-    async def test_a_logout_closes_the_sockets_of_its_session_only(
+    async def test_logout_closes_only_the_sockets_of_its_session(
         self, connect: Connect, ada: User
     ) -> None:
         client = AsyncClient()
@@ -228,7 +234,7 @@ class TestRevocation:
         assert await here.is_closed()
         assert await elsewhere.receives_nothing()
 
-    async def test_a_session_ended_from_elsewhere_closes_its_sockets(
+    async def test_session_ended_elsewhere_closes_its_sockets(
         self, connect: Connect, ada: User
     ) -> None:
         session = await session_of(ada)
@@ -252,7 +258,7 @@ class TestRevocation:
         answered = await again.subscribe(turbo_identifier("news", ada))
         assert answered["type"] == "reject_subscription"
 
-    async def test_a_deleted_user_is_gone(self, connect: Connect, ada: User) -> None:
+    async def test_deleting_a_user_closes_their_sockets(self, connect: Connect, ada: User) -> None:
         browser = await connect(await session_of(ada))
 
         await ada.adelete()
@@ -262,7 +268,7 @@ class TestRevocation:
     @pytest.mark.parametrize(
         "fields", [None, ["last_login"], ["display_name"], ["avatar", "avatar_small"]]
     )
-    async def test_what_changes_no_right_closes_nothing(
+    async def test_saving_unrelated_fields_closes_nothing(
         self, connect: Connect, ada: User, fields: list[str] | None
     ) -> None:
         browser = await connect(await session_of(ada))
@@ -273,7 +279,7 @@ class TestRevocation:
         assert await browser.receives_nothing()
 
     @pytest.mark.parametrize("right", ["is_staff", "is_superuser"])
-    async def test_a_changed_flag_closes_the_sockets_whatever_was_loaded(
+    async def test_changed_flag_closes_sockets_even_if_the_loaded_user_is_stale(
         self, connect: Connect, ada: User, right: str
     ) -> None:
         old = await User.objects.aget(pk=ada.pk)
@@ -284,7 +290,7 @@ class TestRevocation:
 
         assert await browser.receive() == REMOTE
 
-    async def test_to_tidy_expired_sessions_says_nothing(self, ada: User) -> None:
+    async def test_clearing_expired_sessions_broadcasts_nothing(self, ada: User) -> None:
         session = await session_of(ada)
         layer: Any = get_channel_layer()
         channel = await layer.new_channel()
@@ -297,7 +303,7 @@ class TestRevocation:
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(layer.receive(channel), 0.3)
 
-    async def test_a_lost_right_ends_the_subscriptions_that_need_it(
+    async def test_lost_right_ends_only_the_subscriptions_that_need_it(
         self, connect: Connect, ada: User
     ) -> None:
         browser = await connect(await session_of(ada))
@@ -314,7 +320,9 @@ class TestRevocation:
         assert (await browser.receive())["identifier"] == public
         assert await browser.receives_nothing()
 
-    async def test_who_still_may_notices_nothing(self, connect: Connect, ada: User) -> None:
+    async def test_recheck_does_not_disturb_users_with_access(
+        self, connect: Connect, ada: User
+    ) -> None:
         browser = await connect(await session_of(ada))
         await browser.subscribe(turbo_identifier("secrets", ada, "StaffChannel"))
 
@@ -322,7 +330,7 @@ class TestRevocation:
 
         assert await browser.receives_nothing()
 
-    async def test_without_the_right_a_signed_name_is_not_enough(
+    async def test_signed_name_without_the_right_is_rejected(
         self, connect: Connect, bob: User
     ) -> None:
         identifier = turbo_identifier("secrets", bob, "StaffChannel")

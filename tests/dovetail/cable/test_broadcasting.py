@@ -1,4 +1,4 @@
-"""Broadcasts: on commit, never harmful, and what happens while the layer is away."""
+"""Broadcasts are sent on commit, and an unavailable channel layer breaks nothing."""
 
 import asyncio
 import json
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 class Layer(InMemoryChannelLayer):
-    """A layer whose server can go away."""
+    """A channel layer that can be made unavailable."""
 
     is_down = False
     unreadable = 0  # messages
@@ -50,7 +50,7 @@ def layer() -> Iterator[Layer]:
     channel_layers.backends.clear()
 
 
-async def test_a_broadcast_goes_out_on_commit(connect: Connect) -> None:
+async def test_broadcast_is_sent_on_commit(connect: Connect) -> None:
     browser = await connect()
     await browser.subscribe(turbo_identifier("news"))
 
@@ -64,7 +64,7 @@ async def test_a_broadcast_goes_out_on_commit(connect: Connect) -> None:
     assert [(await browser.receive())["message"] for _ in range(2)] == ["one", "two"]
 
 
-async def test_a_failed_transaction_says_nothing(connect: Connect) -> None:
+async def test_rolled_back_transaction_broadcasts_nothing(connect: Connect) -> None:
     browser = await connect()
     await browser.subscribe(turbo_identifier("news"))
 
@@ -78,7 +78,7 @@ async def test_a_failed_transaction_says_nothing(connect: Connect) -> None:
     assert await browser.receives_nothing()
 
 
-def test_a_layer_that_is_away_harms_no_transaction(
+def test_unavailable_layer_breaks_no_transaction(
     layer: Layer, caplog: pytest.LogCaptureFixture
 ) -> None:
     layer.is_down = True
@@ -86,12 +86,10 @@ def test_a_layer_that_is_away_harms_no_transaction(
     with transaction.atomic():
         broadcast("news", message="lost")
 
-    assert "a broadcast to news is lost" in caplog.text
+    assert "The channel layer is unavailable; broadcast to news lost" in caplog.text
 
 
-async def test_while_the_layer_is_away_a_subscription_waits_and_then_works(
-    connect: Connect, layer: Layer
-) -> None:
+async def test_subscription_waits_for_an_unavailable_layer(connect: Connect, layer: Layer) -> None:
     browser = await connect()
     identifier = turbo_identifier("news")
     layer.is_down = True
@@ -105,7 +103,7 @@ async def test_while_the_layer_is_away_a_subscription_waits_and_then_works(
     assert (await browser.receive())["message"] == "back"
 
 
-async def test_a_layer_that_hangs_does_not_hang_the_browser_for_ever(
+async def test_hanging_layer_does_not_block_a_browser_forever(
     connect: Connect, layer: Layer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(hub, "JOIN_TIMEOUT", 0.05)
@@ -118,7 +116,9 @@ async def test_a_layer_that_hangs_does_not_hang_the_browser_for_ever(
     assert answer["type"] == "reject_subscription"
 
 
-async def test_who_goes_while_joining_leaves_nothing(connect: Connect, layer: Layer) -> None:
+async def test_socket_dropped_while_joining_leaves_no_subscription(
+    connect: Connect, layer: Layer
+) -> None:
     await connect()
     joining = await connect()
     await joining.subscribe('{"channel": "None"}')
@@ -127,13 +127,13 @@ async def test_who_goes_while_joining_leaves_nothing(connect: Connect, layer: La
     await until(lambda: "news" in Hub.current().streams)
     (channel,) = Hub.current().streams["news"].channels
 
-    channel.connection.drop("it is gone")
+    channel.connection.drop("test")
     await joining.socket.wait(timeout=LIMIT)
 
     assert not Hub.current().streams["news"].channels
 
 
-async def test_a_message_that_cannot_be_read_costs_only_itself(
+async def test_unreadable_message_is_skipped(
     connect: Connect, layer: Layer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(hub, "RETRY", 0.01)
@@ -147,7 +147,7 @@ async def test_a_message_that_cannot_be_read_costs_only_itself(
     assert (await browser.receive())["message"] == "after"
 
 
-async def test_a_broken_layer_is_not_asked_without_end(
+async def test_broken_layer_is_not_polled_in_a_tight_loop(
     connect: Connect, layer: Layer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(hub, "RETRY", 60)
@@ -166,11 +166,11 @@ async def hang() -> None:
     await asyncio.Event().wait()
 
 
-async def test_streams_that_nobody_follows_are_given_back(connect: Connect, layer: Layer) -> None:
+async def test_streams_without_followers_are_removed(connect: Connect, layer: Layer) -> None:
     browser = await connect()
     identifier = turbo_identifier("news")
     await browser.subscribe(identifier)
-    assert len(layer.groups) == 2  # the stream, and what hubs tell one another
+    assert len(layer.groups) == 2  # the stream and the control group
 
     await browser.send(command="unsubscribe", identifier=identifier)
     await browser.send(command="message", identifier=identifier, data=json.dumps({}))
@@ -180,7 +180,7 @@ async def test_streams_that_nobody_follows_are_given_back(connect: Connect, laye
     assert len(layer.groups) == 1
 
 
-async def test_the_last_socket_takes_the_hub_with_it(connect: Connect, layer: Layer) -> None:
+async def test_hub_ends_with_its_last_socket(connect: Connect, layer: Layer) -> None:
     browser = await connect()
     await browser.subscribe(turbo_identifier("news"))
 

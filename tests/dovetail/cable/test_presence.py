@@ -1,4 +1,4 @@
-"""How many people follow a stream: over windows, people and processes."""
+"""Counting the people who follow a stream, across windows and processes."""
 
 import time
 from collections.abc import AsyncIterator
@@ -26,48 +26,48 @@ async def follower(connect: Connect) -> AsyncIterator[Browser]:
     await Rooms.current().server.aclose()
 
 
-async def told(follower: Browser, text: str) -> None:
-    """Wait for a number; of several within a moment only the last one comes."""
+async def receive_until(follower: Browser, text: str) -> None:
+    """Wait for a message; counts published in quick succession are merged."""
     while (await follower.receive())["message"] != text:
         pass
 
 
-async def test_people_are_counted_once(follower: Browser) -> None:
+async def test_person_with_two_windows_counts_once(follower: Browser) -> None:
     presence.enter("room", "ada", show)
     presence.enter("room", "ada", show)  # a second window
     presence.enter("room", "bob", show)
-    await told(follower, "2 here")
+    await receive_until(follower, "2 here")
 
     presence.leave("room", "ada")
     presence.leave("room", "bob")
-    await told(follower, "1 here")
+    await receive_until(follower, "1 here")
 
     presence.leave("room", "ada")
-    await told(follower, "0 here")
+    await receive_until(follower, "0 here")
     await until(lambda: not Rooms.current().rooms)
 
 
-async def test_who_is_still_in_another_process_has_not_left(follower: Browser) -> None:
+async def test_person_still_present_in_another_process_is_counted(follower: Browser) -> None:
     here, there = Rooms.current(), Rooms()
     presence.enter("room", "ada", show)
     presence.enter("room", "bob", show)
-    await told(follower, "2 here")
+    await receive_until(follower, "2 here")
     with patch.object(Rooms, "current", return_value=there):
         presence.enter("room", "ada", show)
     assert (await follower.receive())["message"] == "2 here"
 
     presence.leave("room", "ada")
     presence.leave("room", "bob")
-    await told(follower, "1 here")
+    await receive_until(follower, "1 here")
 
     with patch.object(Rooms, "current", return_value=there):
         presence.leave("room", "ada")
-    await told(follower, "0 here")
+    await receive_until(follower, "0 here")
     await until(lambda: not here.tasks | there.tasks)
 
 
 @pytest.mark.parametrize("rooms", [1, 300])
-async def test_a_crowd_comes_at_once(
+async def test_crowd_can_enter_at_once(
     follower: Browser, caplog: pytest.LogCaptureFixture, rooms: int
 ) -> None:
     names = ["room", *(f"room {number}" for number in range(1, rooms))]
@@ -75,48 +75,48 @@ async def test_a_crowd_comes_at_once(
     for number in range(300):
         presence.enter(names[number % rooms], f"person {number}", show)
 
-    await told(follower, f"{300 // rooms} here")
+    await receive_until(follower, f"{300 // rooms} here")
     await until(lambda: not Rooms.current().tasks)
     assert caplog.text == ""
     for number in range(300):
         presence.leave(names[number % rooms], f"person {number}")
 
 
-async def test_a_number_that_was_overtaken_is_put_right(follower: Browser) -> None:
+async def test_outdated_count_is_corrected(follower: Browser) -> None:
     presence.enter("room", "ada", show)
-    await told(follower, "1 here")
+    await receive_until(follower, "1 here")
     await abroadcast("room", message="7 here")  # another process counted a moment before
-    await told(follower, "7 here")
+    await receive_until(follower, "7 here")
 
     with patch.object(presence, "REFRESH", 0):
-        await presence.keep(Hub.current())
-        await told(follower, "1 here")
-        await presence.keep(Hub.current())
+        await presence.refresh(Hub.current())
+        await receive_until(follower, "1 here")
+        await presence.refresh(Hub.current())
     assert await follower.receives_nothing()
     presence.leave("room", "ada")
 
 
-async def test_leaving_without_having_come_is_nothing(follower: Browser) -> None:
-    presence.leave("room", "nobody")
+async def test_leaving_without_having_entered_does_nothing(follower: Browser) -> None:
+    presence.leave("room", "stranger")
 
     assert await follower.receives_nothing()
 
 
-async def test_those_of_a_process_that_died_are_forgotten(follower: Browser) -> None:
+async def test_entries_of_a_dead_process_expire(follower: Browser) -> None:
     presence.enter("room", "of a dead process", show)
     await until(lambda: not Rooms.current().tasks)
     Rooms.current().rooms.clear()
     presence.enter("room", "ada", show)
-    await told(follower, "2 here")
+    await receive_until(follower, "2 here")
 
     later = time.time() + presence.LIFETIME + 1
     with patch.object(presence, "REFRESH", 0), patch("time.time", lambda: later):
-        await presence.keep(Hub.current())
-        await told(follower, "1 here")
+        await presence.refresh(Hub.current())
+        await receive_until(follower, "1 here")
     presence.leave("room", "ada")
 
 
-async def test_without_its_server_nobody_is_counted_and_nothing_breaks(
+async def test_unavailable_server_is_logged_and_breaks_nothing(
     follower: Browser, caplog: pytest.LogCaptureFixture
 ) -> None:
     with patch.object(Rooms.current(), "server", presence.server_at("redis://127.0.0.1:1")):
@@ -126,4 +126,4 @@ async def test_without_its_server_nobody_is_counted_and_nothing_breaks(
         await until(lambda: not Rooms.current().tasks)
 
     assert await follower.receives_nothing()
-    assert "nobody knows who follows room" in caplog.text
+    assert "Could not update presence for room" in caplog.text

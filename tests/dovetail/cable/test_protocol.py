@@ -1,4 +1,4 @@
-"""Every message of the protocol, and every way to misuse it."""
+"""Every message of the protocol, and the ways to misuse it."""
 
 import asyncio
 import json
@@ -15,7 +15,7 @@ from tests.dovetail.cable.conftest import LIMIT, Browser, Connect, turbo_identif
 
 
 class EchoChannel(Channel):
-    """Speaks back; `room` "closed" is nobody's."""
+    """Echoes what it receives; rejects the room "closed" and fails in "broken"."""
 
     cleaned: ClassVar[list[str]] = []
 
@@ -65,13 +65,13 @@ async def test_subscribe_broadcast_unsubscribe(connect: Connect) -> None:
         '{"channel":"EchoChannel","room":"\\u6728"}',
     ],
 )
-async def test_an_identifier_comes_back_byte_for_byte(connect: Connect, identifier: str) -> None:
+async def test_identifier_is_returned_byte_for_byte(connect: Connect, identifier: str) -> None:
     browser = await connect()
 
     assert (await browser.subscribe(identifier))["identifier"] == identifier
 
 
-async def test_a_second_subscribe_is_confirmed_again_and_delivers_once(connect: Connect) -> None:
+async def test_repeated_subscribe_is_confirmed_but_delivers_once(connect: Connect) -> None:
     browser = await connect()
     await browser.subscribe(ECHO)
 
@@ -94,7 +94,7 @@ async def test_actions_are_performed(connect: Connect) -> None:
 
 
 @pytest.mark.parametrize("name", ["secret", "unsubscribed", "__init__", "nothing", 5, None])
-async def test_what_is_no_action_cannot_be_called(connect: Connect, name: Any) -> None:
+async def test_only_actions_can_be_called(connect: Connect, name: Any) -> None:
     browser = await connect()
     await browser.subscribe(ECHO)
 
@@ -103,7 +103,7 @@ async def test_what_is_no_action_cannot_be_called(connect: Connect, name: Any) -
     assert await browser.receives_nothing()
 
 
-async def test_an_error_in_an_action_costs_nothing_else(
+async def test_failing_action_leaves_the_connection_open(
     connect: Connect, caplog: pytest.LogCaptureFixture
 ) -> None:
     browser = await connect()
@@ -113,7 +113,7 @@ async def test_an_error_in_an_action_costs_nothing_else(
     await browser.send(command="message", identifier=ECHO, data='{"action": "speak", "text": 1}')
 
     assert (await browser.receive())["message"] == {"spoken": 1}
-    assert "a cable command failed" in caplog.text
+    assert "Cable command failed; the connection stays open" in caplog.text
 
 
 @pytest.mark.parametrize(
@@ -128,7 +128,7 @@ async def test_an_error_in_an_action_costs_nothing_else(
         "[" * 10_000,
     ],
 )
-async def test_what_cannot_be_followed_is_rejected(connect: Connect, identifier: str) -> None:
+async def test_invalid_subscription_is_rejected(connect: Connect, identifier: str) -> None:
     browser = await connect()
 
     answer = await browser.subscribe(identifier)
@@ -137,7 +137,7 @@ async def test_what_cannot_be_followed_is_rejected(connect: Connect, identifier:
     assert (await browser.subscribe(ECHO))["type"] == "confirm_subscription"
 
 
-async def test_a_channel_that_fails_leaves_the_others_alone(connect: Connect) -> None:
+async def test_failing_channel_does_not_affect_others(connect: Connect) -> None:
     browser = await connect()
     await browser.subscribe(ECHO)
 
@@ -164,7 +164,7 @@ async def test_a_channel_that_fails_leaves_the_others_alone(connect: Connect) ->
         "x" * 10_000_000,
     ],
 )
-async def test_a_malformed_message_closes_the_socket_for_good(connect: Connect, text: str) -> None:
+async def test_malformed_message_closes_the_socket_for_good(connect: Connect, text: str) -> None:
     browser = await connect()
 
     await browser.send_frame(text=text)
@@ -177,7 +177,7 @@ async def test_a_malformed_message_closes_the_socket_for_good(connect: Connect, 
     assert await browser.is_closed()
 
 
-async def test_a_binary_frame_closes_the_socket_for_good(connect: Connect) -> None:
+async def test_binary_frame_closes_the_socket_for_good(connect: Connect) -> None:
     browser = await connect()
 
     await browser.send_frame(bytes=b"\0" * 100)
@@ -186,7 +186,7 @@ async def test_a_binary_frame_closes_the_socket_for_good(connect: Connect) -> No
     assert await browser.is_closed()
 
 
-async def test_an_unknown_command_is_ignored(connect: Connect) -> None:
+async def test_unknown_command_is_ignored(connect: Connect) -> None:
     browser = await connect()
 
     await browser.send(command="dance", identifier=ECHO)
@@ -207,7 +207,7 @@ async def test_subscriptions_are_limited(connect: Connect) -> None:
     assert answers[-1] == "reject_subscription"
 
 
-async def test_a_flood_closes_the_socket_for_good(connect: Connect) -> None:
+async def test_flood_of_messages_closes_the_socket_for_good(connect: Connect) -> None:
     browser = await connect()
 
     for _ in range(connection.MAX_BURST * 2):
@@ -220,7 +220,7 @@ async def test_a_flood_closes_the_socket_for_good(connect: Connect) -> None:
     }
 
 
-async def test_pings_come_regularly(connect: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_pings_are_sent_regularly(connect: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(protocol, "BEAT_INTERVAL", 0.01)
     browser = await connect()
 
@@ -230,10 +230,10 @@ async def test_pings_come_regularly(connect: Connect, monkeypatch: pytest.Monkey
         assert isinstance(frame["message"], int)
 
 
-async def test_a_stopping_server_says_that_it_will_be_back(connect: Connect) -> None:
+async def test_stopping_server_asks_clients_to_reconnect(connect: Connect) -> None:
     browser = await connect()
 
-    Hub.current().say_goodbye()
+    Hub.current().announce_restart()
 
     assert await browser.receive() == {
         "type": "disconnect",
@@ -243,7 +243,7 @@ async def test_a_stopping_server_says_that_it_will_be_back(connect: Connect) -> 
     assert await browser.is_closed()
 
 
-async def test_whatever_ends_a_socket_its_channels_clean_up(connect: Connect) -> None:
+async def test_channels_are_unsubscribed_when_the_socket_closes(connect: Connect) -> None:
     EchoChannel.cleaned.clear()
     browser = await connect()
     for room in ("one", "two"):
@@ -257,7 +257,7 @@ async def test_whatever_ends_a_socket_its_channels_clean_up(connect: Connect) ->
     assert not any(stream.channels for stream in hub.streams.values())
 
 
-async def test_a_lost_layer_is_made_up_for_by_a_refresh(
+async def test_pages_refresh_after_messages_may_have_been_lost(
     connect: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("dovetail.cable.hub.CATCH_UP_SPREAD", 0)
@@ -270,8 +270,8 @@ async def test_a_lost_layer_is_made_up_for_by_a_refresh(
     assert (await browser.receive())["message"] == '<turbo-stream action="refresh"></turbo-stream>'
 
 
-class Reader:
-    """A socket whose reader has stopped: the server's `send` never returns."""
+class StuckReader:
+    """A socket whose client has stopped reading: the server's `send` never returns."""
 
     def __init__(self) -> None:
         self.incoming: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
@@ -282,21 +282,22 @@ class Reader:
         await asyncio.Event().wait()
 
 
-async def connection_of(reader: Reader) -> "tuple[connection.Connection, asyncio.Task[None]]":
-    made: list[connection.Connection] = []
+async def open_stuck_connection() -> "tuple[connection.Connection, asyncio.Task[None]]":
+    reader = StuckReader()
+    opened: list[connection.Connection] = []
 
     async def run() -> None:
-        made.append(connection.Connection(Hub.current(), Identity(), reader.send))
-        await made[0].run(reader.incoming.get)
+        opened.append(connection.Connection(Hub.current(), Identity(), reader.send))
+        await opened[0].run(reader.incoming.get)
 
     task = asyncio.create_task(run())
     await reader.stopped.wait()
-    return made[0], task
+    return opened[0], task
 
 
 @pytest.mark.parametrize("size", [1, 100_000])
-async def test_a_slow_reader_is_dropped_not_buffered(size: int) -> None:
-    slow, task = await connection_of(Reader())
+async def test_slow_reader_is_dropped(size: int) -> None:
+    slow, task = await open_stuck_connection()
 
     for _ in range(connection.MAX_QUEUE + 1):
         slow.push("x" * size)
@@ -305,19 +306,19 @@ async def test_a_slow_reader_is_dropped_not_buffered(size: int) -> None:
     assert Hub.of(asyncio.get_running_loop()) is None
 
 
-async def test_a_reader_that_has_stopped_is_dropped_by_the_beat(
+async def test_stuck_reader_is_dropped_by_the_beat(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(protocol, "BEAT_INTERVAL", 0.01)
     monkeypatch.setattr("dovetail.cable.hub.SEND_TIMEOUT", 0.05)
-    _, task = await connection_of(Reader())
+    _, task = await open_stuck_connection()
 
     await asyncio.wait_for(task, 10)
 
 
-async def test_a_browser_that_does_not_close_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_client_that_does_not_close_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connection, "CLOSE_TIMEOUT", 0.05)
-    stuck, task = await connection_of(Reader())
+    stuck, task = await open_stuck_connection()
 
     stuck.close(protocol.REMOTE, reconnect=True)
 
@@ -337,39 +338,39 @@ async def test_a_browser_that_does_not_close_is_dropped(monkeypatch: pytest.Monk
         {"host": ""},
     ],
 )
-async def test_a_page_of_another_origin_is_refused(headers: dict[str, str]) -> None:
+async def test_page_of_another_origin_is_rejected(headers: dict[str, str]) -> None:
     assert not await Browser(**headers).open()
 
 
-async def test_over_https_a_page_over_http_is_refused(settings: Any) -> None:
+async def test_http_origin_is_rejected_on_an_https_site(settings: Any) -> None:
     settings.SESSION_COOKIE_SECURE = True
 
     assert not await Browser().open()
     assert await Browser(origin="https://testserver").open()
 
 
-async def test_a_trusted_origin_may_connect(settings: Any) -> None:
+async def test_trusted_origin_may_connect(settings: Any) -> None:
     settings.CSRF_TRUSTED_ORIGINS = ["https://app.example"]
 
     assert await Browser(origin="https://app.example").open()
 
 
 @pytest.mark.parametrize("offered", [[], ["graphql-ws"], ["actioncable-unsupported"]])
-async def test_another_subprotocol_is_refused(offered: list[str]) -> None:
+async def test_other_subprotocols_are_rejected(offered: list[str]) -> None:
     browser = Browser()
     browser.scope["subprotocols"] = offered
 
     assert not await browser.open()
 
 
-async def test_subprotocols_in_one_name_are_split() -> None:
+async def test_subprotocols_in_one_header_value_are_split() -> None:
     browser = Browser()
     browser.scope["subprotocols"] = ["actioncable-v1-json, actioncable-unsupported"]
 
     assert await browser.open()
 
 
-async def test_other_paths_are_refused() -> None:
+async def test_other_paths_are_rejected() -> None:
     browser = Browser()
     browser.scope["path"] = "/other"
 

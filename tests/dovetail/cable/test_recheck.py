@@ -1,4 +1,4 @@
-"""That whoever may follow no more hears no more, also when word of it was lost."""
+"""Users who lost access receive nothing more, even if the revocation was not delivered."""
 
 import asyncio
 import json
@@ -27,32 +27,32 @@ from tests.dovetail.cable.test_broadcasting import Layer
 from tests.factories import make_user
 
 pytestmark = pytest.mark.django_db(transaction=True)
-assert StaffChannel.registry  # it is used by its name
+assert StaffChannel.registry  # used by its class name
 
 PEOPLE = 300
 
 
 class CrowdChannel(Channel):
-    """For everybody but the people that a test leaves out; they are asked while it holds them."""
+    """Allows every user but those in `refused`. Checks wait until `answer` is set."""
 
     refused: ClassVar[set[str]] = set()
-    asked: ClassVar[list[str]] = []
-    asking = most = 0
+    checked: ClassVar[list[str]] = []
+    running = most_running = 0
     answer = asyncio.Event()
 
     async def subscribed(self) -> None:
         await self.stream_from("crowd")
 
     def catch_up(self) -> None:
-        self.transmit("look again")
+        self.transmit("catch up")
 
     async def is_allowed(self) -> bool:
         kind = CrowdChannel
-        kind.asked.append(str(self.user_id))
-        kind.asking += 1
-        kind.most = max(kind.most, kind.asking)
+        kind.checked.append(str(self.user_id))
+        kind.running += 1
+        kind.most_running = max(kind.most_running, kind.running)
         await kind.answer.wait()
-        kind.asking -= 1
+        kind.running -= 1
         return self.user_id not in kind.refused
 
 
@@ -73,60 +73,60 @@ class Page:
         self.frames.append(json.loads(event["text"]))
 
     @property
-    def heard(self) -> list[Any]:
+    def received(self) -> list[Any]:
         return [frame.get("message", frame.get("type")) for frame in self.frames]
 
 
 @pytest.fixture
 async def crowd() -> AsyncIterator[list[Page]]:
-    """Two pages of each of some hundred people."""
-    CrowdChannel.refused, CrowdChannel.asked = set(), []
-    CrowdChannel.asking = CrowdChannel.most = 0
+    """Return two pages of each of 300 users."""
+    CrowdChannel.refused, CrowdChannel.checked = set(), []
+    CrowdChannel.running = CrowdChannel.most_running = 0
     CrowdChannel.answer = asyncio.Event()
     pages = [Page(str(number)) for number in range(PEOPLE) for _ in range(2)]
     command = {"command": "subscribe", "identifier": '{"channel": "CrowdChannel"}'}
     for page in pages:
         page.incoming.put_nowait({"type": "websocket.receive", "text": json.dumps(command)})
-    await until(lambda: all("confirm_subscription" in page.heard for page in pages))
+    await until(lambda: all("confirm_subscription" in page.received for page in pages))
     yield pages
     for page in pages:
         page.incoming.put_nowait({"type": "websocket.disconnect"})
     await asyncio.gather(*(page.task for page in pages))
 
 
-async def test_nobody_is_told_anything_before_all_are_asked(crowd: list[Page]) -> None:
+async def test_messages_are_held_back_until_every_user_is_checked(crowd: list[Page]) -> None:
     CrowdChannel.refused = {str(number) for number in range(0, PEOPLE, 2)}
 
     await sync_to_async(reauthorize)("crowd")
-    await until(lambda: CrowdChannel.asked)
+    await until(lambda: CrowdChannel.checked)
     await abroadcast("crowd", message="private")
     await asyncio.sleep(0.2)
-    assert not any("private" in page.heard for page in crowd)
+    assert not any("private" in page.received for page in crowd)
     CrowdChannel.answer.set()
-    await until(lambda: all(len(page.heard) == 3 for page in crowd))
+    await until(lambda: all(len(page.received) == 3 for page in crowd))
     await abroadcast("crowd", message="more")
-    await until(lambda: sum("more" in page.heard for page in crowd) >= PEOPLE)
+    await until(lambda: sum("more" in page.received for page in crowd) >= PEOPLE)
 
     for page in crowd:
-        heard = ["reject_subscription"] if page.user_id in CrowdChannel.refused else [
-            "look again", "more",
+        expected = ["reject_subscription"] if page.user_id in CrowdChannel.refused else [
+            "catch up", "more",
         ]  # fmt: skip
-        assert page.heard[2:] == heard
-    assert sorted(CrowdChannel.asked) == sorted({page.user_id for page in crowd})
-    assert CrowdChannel.most == THREADS - 1  # at once, and one thread for who arrives
+        assert page.received[2:] == expected
+    assert sorted(CrowdChannel.checked) == sorted({page.user_id for page in crowd})
+    assert CrowdChannel.most_running == THREADS - 1  # one thread stays free for new sockets
 
 
-async def test_of_a_rejected_subscription_nothing_is_left(crowd: list[Page]) -> None:
+async def test_rejected_subscriptions_are_removed(crowd: list[Page]) -> None:
     CrowdChannel.refused = {page.user_id for page in crowd}
     CrowdChannel.answer.set()
 
     await sync_to_async(reauthorize)("crowd")
 
-    await until(lambda: all("reject_subscription" in page.heard for page in crowd))
+    await until(lambda: all("reject_subscription" in page.received for page in crowd))
     assert not Hub.current().streams["crowd"].channels
 
 
-async def test_a_right_that_goes_while_subscribing_is_rejected_once(connect: Connect) -> None:
+async def test_losing_access_while_subscribing_rejects_once(connect: Connect) -> None:
     CrowdChannel.answer = asyncio.Event()
 
     class SlowChannel(CrowdChannel):
@@ -147,7 +147,7 @@ async def test_a_right_that_goes_while_subscribing_is_rejected_once(connect: Con
     assert not Hub.current().streams["crowd"].channels
 
 
-# What ends a socket, though nobody says so.
+# Revocations that are not broadcast
 
 
 async def _delete_session(user: User, session: str) -> None:
@@ -175,77 +175,78 @@ ENDINGS = [_delete_session, _let_session_expire, _deactivate, _change_password]
 Ending = Callable[[User, str], Awaitable[None]]
 
 
-async def the_layer_is_back() -> None:
+async def layer_recovers() -> None:
     Hub.current().catch_up()
 
 
-async def the_time_has_come() -> None:
-    Hub.current().sessions_asked_at = Hub.current().rights_asked_at = recheck.DUE
-    await Hub.current().tidy()
+async def recheck_is_due() -> None:
+    hub = Hub.current()
+    hub.sessions_checked_at = hub.rights_checked_at = recheck.NEVER
+    await hub.tidy()
 
 
-async def settled() -> None:
-    """Wait until the questions of the beginning are answered."""
+async def initial_recheck() -> None:
+    """Wait until the recheck on startup has finished."""
     await asyncio.sleep(0)
     await until(lambda: not Hub.current().background)
 
 
 @pytest.fixture
-def deaf_layer() -> Layer:
-    """A layer through which nobody can say anything."""
+def layer() -> Layer:
+    """Return a channel layer that can be made unavailable."""
     layer = Layer()
     channel_layers.set("default", layer)
     return layer
 
 
 @pytest.mark.parametrize("end", ENDINGS)
-@pytest.mark.parametrize("comes", [the_layer_is_back, the_time_has_come])
-async def test_what_was_not_heard_is_asked(
-    connect: Connect, deaf_layer: Layer, end: Ending, comes: Callable[[], Awaitable[None]]
+@pytest.mark.parametrize("occasion", [layer_recovers, recheck_is_due])
+async def test_lost_revocation_is_noticed_by_a_recheck(
+    connect: Connect, layer: Layer, end: Ending, occasion: Callable[[], Awaitable[None]]
 ) -> None:
     user, other = [await sync_to_async(make_user)() for _ in range(2)]
     session = await sync_to_async(log_in)(user)
     browser = await connect(session)
     stays = await connect(await sync_to_async(log_in)(other))
     visitor = await connect()
-    await settled()
-    deaf_layer.is_down = True
+    await initial_recheck()
+    layer.is_down = True
     await end(user, session)
     assert await browser.receives_nothing()
-    deaf_layer.is_down = False
+    layer.is_down = False
 
-    await comes()
+    await occasion()
 
     assert await browser.receive() == REMOTE
     assert await stays.receives_nothing()
     assert await visitor.receives_nothing()
 
 
-@pytest.mark.parametrize("comes", [the_layer_is_back, the_time_has_come])
-async def test_a_right_whose_loss_was_not_heard_is_asked_for(
-    connect: Connect, deaf_layer: Layer, comes: Callable[[], Awaitable[None]]
+@pytest.mark.parametrize("occasion", [layer_recovers, recheck_is_due])
+async def test_lost_reauthorization_is_noticed_by_a_recheck(
+    connect: Connect, layer: Layer, occasion: Callable[[], Awaitable[None]]
 ) -> None:
     user = await sync_to_async(make_user)(is_staff=True)
     browser = await connect(await sync_to_async(log_in)(user))
     await browser.subscribe(turbo_identifier("secrets", user, "StaffChannel"))
-    await settled()
-    deaf_layer.is_down = True
+    await initial_recheck()
+    layer.is_down = True
     await User.objects.filter(pk=user.pk).aupdate(is_staff=False)
     await sync_to_async(reauthorize)("secrets")
-    deaf_layer.is_down = False
+    layer.is_down = False
 
-    await comes()
+    await occasion()
 
     assert (await browser.receive())["type"] == "reject_subscription"
 
 
-async def test_without_an_answer_it_is_asked_again(
+async def test_failed_recheck_is_repeated(
     connect: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     user = await sync_to_async(make_user)()
     session = await sync_to_async(log_in)(user)
     browser = await connect(session)
-    await settled()
+    await initial_recheck()
 
     def fail(_: object) -> None:
         raise ConnectionError("no database")
@@ -253,7 +254,7 @@ async def test_without_an_answer_it_is_asked_again(
     with monkeypatch.context() as patch:
         patch.setattr(recheck, "valid", fail)
         await _let_session_expire(user, session)
-        await the_time_has_come()
+        await recheck_is_due()
         assert await browser.receives_nothing()
     await Hub.current().tidy()  # the next beat
 
@@ -261,12 +262,12 @@ async def test_without_an_answer_it_is_asked_again(
 
 
 @pytest.mark.parametrize("is_first", [True, False])
-async def test_a_logout_during_the_handshake_ends_the_socket(
+async def test_logout_during_the_handshake_ends_the_socket(
     connect: Connect, monkeypatch: pytest.MonkeyPatch, is_first: bool
 ) -> None:
     if not is_first:
         await connect()
-        await settled()
+        await initial_recheck()
     session = await sync_to_async(log_in)(await sync_to_async(make_user)())
 
     def identify_and_log_out(scope: dict[str, Any]) -> Identity:
@@ -280,7 +281,7 @@ async def test_a_logout_during_the_handshake_ends_the_socket(
     assert await browser.receive() == REMOTE
 
 
-async def test_who_cannot_be_asked_comes_back(
+async def test_failed_authorization_check_closes_the_socket(
     connect: Connect, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     browser = await connect()
@@ -294,4 +295,4 @@ async def test_who_cannot_be_asked_comes_back(
     await layer.group_send(CONTROL, {"type": "cable.reauthorize", "stream": "crowd"})
 
     assert await browser.receive() == REMOTE
-    assert "nobody could say who may follow" in caplog.text
+    assert "Authorization check failed for stream crowd; closing its sockets" in caplog.text

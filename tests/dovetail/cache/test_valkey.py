@@ -13,19 +13,19 @@ from dovetail.cache.valkey import ValkeyCache
 
 
 @pytest.fixture
-def nowhere() -> str:
-    """Return a URL where nobody answers."""
+def unreachable_url() -> str:
+    """Return the URL of a port on which no server listens."""
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         return f"redis://127.0.0.1:{unused.getsockname()[1]}/0"
 
 
 @pytest.fixture
-def cache_that_is_down(nowhere: str) -> ValkeyCache:
-    return ValkeyCache(nowhere, {"OPTIONS": {"socket_connect_timeout": 1}})
+def unavailable_cache(unreachable_url: str) -> ValkeyCache:
+    return ValkeyCache(unreachable_url, {"OPTIONS": {"socket_connect_timeout": 1}})
 
 
-def test_keeps_values() -> None:
+def test_values_are_stored() -> None:
     cache.set("a", {"b": 1})
     cache.set_many({"c": 2, "d": 3})
 
@@ -35,7 +35,7 @@ def test_keeps_values() -> None:
     assert not cache.add("c", 0)
 
 
-def test_one_client_serves_the_whole_process() -> None:
+def test_all_cache_instances_share_one_client() -> None:
     first: Any = caches.create_connection("default")
     second: Any = caches.create_connection("default")
 
@@ -43,10 +43,10 @@ def test_one_client_serves_the_whole_process() -> None:
     assert first._cache.get_client() is second._cache.get_client()  # noqa: SLF001
 
 
-def test_a_cache_that_is_down_reads_as_empty(
-    cache_that_is_down: ValkeyCache, caplog: pytest.LogCaptureFixture
+def test_unavailable_cache_reads_as_empty(
+    unavailable_cache: ValkeyCache, caplog: pytest.LogCaptureFixture
 ) -> None:
-    down = cache_that_is_down
+    down = unavailable_cache
 
     down.set("a", 1)
     assert down.get("a") is None
@@ -66,38 +66,39 @@ def test_a_cache_that_is_down_reads_as_empty(
     assert {record.levelno for record in caplog.records} == {logging.WARNING}
 
 
-async def test_a_cache_that_is_down_reads_as_empty_to_async_code_too(
-    cache_that_is_down: ValkeyCache,
+async def test_unavailable_cache_reads_as_empty_in_async_code(
+    unavailable_cache: ValkeyCache,
 ) -> None:
-    await cache_that_is_down.aset("a", 1)
+    await unavailable_cache.aset("a", 1)
 
-    assert await cache_that_is_down.aget("a", "fallback") == "fallback"
+    assert await unavailable_cache.aget("a", "fallback") == "fallback"
 
 
-def test_only_a_ping_tells_that_the_cache_is_down(cache_that_is_down: ValkeyCache) -> None:
+def test_ping_raises_if_the_cache_is_unavailable(unavailable_cache: ValkeyCache) -> None:
     with pytest.raises(redis.ConnectionError):
-        cache_that_is_down.ping()
+        unavailable_cache.ping()
 
 
 @pytest.mark.django_db
-def test_pages_work_while_the_cache_is_down(client: Client, nowhere: str) -> None:
-    broken = {"default": {"BACKEND": "dovetail.cache.valkey.ValkeyCache", "LOCATION": nowhere}}
-    with override_settings(CACHES=broken):
+def test_pages_work_while_the_cache_is_unavailable(client: Client, unreachable_url: str) -> None:
+    backend = "dovetail.cache.valkey.ValkeyCache"
+    unavailable = {"default": {"BACKEND": backend, "LOCATION": unreachable_url}}
+    with override_settings(CACHES=unavailable):
         response = client.post("/accounts/login/", {"login": "a@b.org", "password": "wrong"})
 
     assert response.status_code == HTTPStatus.UNPROCESSABLE_ENTITY
 
 
 class TestComputed:
-    """The cache for computed values; tests/stack meets a memcached that runs."""
+    """The cache for computed values; tests/stack uses a real memcached."""
 
-    def test_is_the_default_one_without_memcached(self) -> None:
+    def test_is_the_default_cache_without_memcached(self) -> None:
         caches["computed"].set("a", 1)
 
         assert cache.get("a") == 1
 
-    def test_misses_while_memcached_is_down(self, nowhere: str) -> None:
-        location = nowhere.removeprefix("redis://").removesuffix("/0")
+    def test_misses_while_memcached_is_unavailable(self, unreachable_url: str) -> None:
+        location = unreachable_url.removeprefix("redis://").removesuffix("/0")
         options = {"connect_timeout": 1, "timeout": 1, "ignore_exc": True}
         down = PyMemcacheCache(location, {"OPTIONS": options})
 

@@ -17,6 +17,6 @@ def guard() -> Iterator[Guard]:
 
 @pytest.fixture
 def data_dir() -> Iterator[Path]:
-    """Return state of its own that shares the checkout's embedded programs."""
+    """Return an empty `DATA_DIR` that shares the checkout's embedded programs."""
     with throwaway_data_dir(settings.DATA_DIR) as directory:
         yield directory

@@ -1,4 +1,4 @@
-"""Which processes there are: from /proc, or from `ps` where there is none (macOS)."""
+"""Lists processes, from /proc or, on macOS, with `ps`."""
 
 import contextlib
 import subprocess
@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def descendants(pid: int) -> set[int]:
-    """Return the processes that a process has started, and those that these have, and so on."""
+    """Return all descendants of a process."""
     parents = {child: parent for child, (parent, _) in _table().items()}
     found: set[int] = set()
     new = {pid}
@@ -19,13 +19,13 @@ def descendants(pid: int) -> set[int]:
 
 
 def running(pids: Iterable[int]) -> set[int]:
-    """Return those that run. One that only waits to be collected by its parent does not."""
+    """Return the pids that are running, which zombies are not."""
     table = _table()
     return {pid for pid in pids if pid in table and not table[pid][1].startswith("Z")}
 
 
 def wait_for_end(pids: Iterable[int], seconds: float) -> set[int]:
-    """Wait until none of them runs; return what still does after so many seconds."""
+    """Wait until none of the processes is running; return those left after the timeout."""
     deadline = time.monotonic() + seconds
     while (left := running(pids)) and time.monotonic() < deadline:
         time.sleep(0.05)
@@ -33,10 +33,10 @@ def wait_for_end(pids: Iterable[int], seconds: float) -> set[int]:
 
 
 def _table() -> dict[int, tuple[int, str]]:
-    """Return the parent and the state of each process."""
+    """Return the parent pid and the state of each process, by pid."""
     table = {}
     for path in Path("/proc").glob("[0-9]*/stat"):
-        with contextlib.suppress(OSError):  # gone meanwhile
+        with contextlib.suppress(OSError):  # the process has ended
             state, parent = path.read_text().rpartition(")")[2].split()[:2]
             table[int(path.parent.name)] = (int(parent), state)
     if not table:

@@ -16,23 +16,23 @@ from dovetail.http.health import CHECKS
 
 
 @pytest.fixture
-def nowhere() -> str:
-    """Return a URL where nobody answers."""
+def unreachable_url() -> str:
+    """Return the URL of a port on which no server listens."""
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
-        return f"redis://somebody:secret@127.0.0.1:{unused.getsockname()[1]}/0"
+        return f"redis://user:secret@127.0.0.1:{unused.getsockname()[1]}/0"
 
 
 @pytest.fixture
-def broker_that_is_down(nowhere: str) -> Iterator[None]:
+def unavailable_broker(unreachable_url: str) -> Iterator[None]:
     settings: Any = current_app.conf
-    url, settings.broker_write_url = settings.broker_write_url, nowhere
+    url, settings.broker_write_url = settings.broker_write_url, unreachable_url
     yield
     settings.broker_write_url = url
 
 
-def test_livez_touches_nothing(client: Client) -> None:
-    # Without the django_db mark a query would fail the test.
+def test_livez_queries_no_service(client: Client) -> None:
+    # Without the django_db mark, a query fails the test.
     response = client.get("/livez", headers={"host": "10.1.2.3"})
 
     assert response.status_code == HTTPStatus.OK
@@ -40,14 +40,14 @@ def test_livez_touches_nothing(client: Client) -> None:
     assert response["Cache-Control"] == "no-store"
 
 
-async def test_livez_answers_async_servers(async_client: AsyncClient) -> None:
+async def test_livez_answers_under_asgi(async_client: AsyncClient) -> None:
     response = await async_client.get("/livez")
 
     assert response.content == b"ok"
 
 
 @pytest.mark.django_db(transaction=True)
-def test_readyz_names_every_part(client: Client) -> None:
+def test_readyz_reports_every_service(client: Client) -> None:
     response = client.get("/readyz", headers={"host": "10.1.2.3"})
 
     assert response.json() == {
@@ -58,15 +58,15 @@ def test_readyz_names_every_part(client: Client) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-async def test_readyz_answers_async_servers(async_client: AsyncClient) -> None:
+async def test_readyz_answers_under_asgi(async_client: AsyncClient) -> None:
     response = await async_client.get("/readyz")
 
     assert response.status_code == HTTPStatus.OK
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.usefixtures("broker_that_is_down")
-def test_readyz_names_the_part_that_is_down_and_no_secret(
+@pytest.mark.usefixtures("unavailable_broker")
+def test_readyz_reports_an_unavailable_service_without_secrets(
     client: Client, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.WARNING):
@@ -77,22 +77,22 @@ def test_readyz_names_the_part_that_is_down_and_no_secret(
         "status": "unavailable",
         "checks": {"database": "ok", "cache": "ok", "broker": "unavailable"},
     }
-    assert "not ready: broker" in caplog.text
+    assert "Readiness check failed for broker; answering 503" in caplog.text
     assert "secret" not in caplog.text
 
 
-def test_the_cache_check_fails_without_a_cache(
-    nowhere: str, monkeypatch: pytest.MonkeyPatch
+def test_cache_check_fails_if_the_cache_is_unavailable(
+    unreachable_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     client = cast("ValkeyCache", cache)._cache  # noqa: SLF001
-    monkeypatch.setattr(client, "_servers", [nowhere])
+    monkeypatch.setattr(client, "_servers", [unreachable_url])
 
     with pytest.raises(redis.ConnectionError):
         CHECKS["cache"]()
 
 
 @pytest.mark.django_db(transaction=True)
-def test_the_database_check_fails_without_a_database(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_database_check_fails_if_the_database_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     connection.close()
     monkeypatch.setitem(connection.settings_dict, "NAME", "no_such_database")
 

@@ -4,12 +4,12 @@ from typing import Any
 from dovetail.http.lifespan import with_lifespan
 
 
-async def test_answers_the_server_and_ends_with_it() -> None:
+async def test_startup_and_shutdown_are_answered() -> None:
     messages = iter([{"type": "lifespan.startup"}, {"type": "lifespan.shutdown"}])
     sent: list[Mapping[str, Any]] = []
 
     async def application(*_: Any) -> None:
-        raise AssertionError("a lifespan is no request")
+        raise AssertionError("The application must not receive lifespan messages")
 
     async def receive() -> Mapping[str, Any]:
         return next(messages)
@@ -25,7 +25,7 @@ async def test_answers_the_server_and_ends_with_it() -> None:
     ]
 
 
-async def test_requests_go_to_the_application() -> None:
+async def test_requests_are_passed_to_the_application() -> None:
     seen: list[str] = []
 
     async def application(scope: dict[str, Any], *_: Any) -> None:

@@ -15,7 +15,7 @@ def policy_of(header: str) -> dict[str, list[str]]:
     return {name: sources for name, *sources in directives}
 
 
-def test_no_inline_script_runs(client: Client) -> None:
+def test_policy_forbids_inline_scripts(client: Client) -> None:
     policy = policy_of(client.get("/")["Content-Security-Policy"])
 
     assert policy["default-src"] == ["'none'"]
@@ -25,7 +25,7 @@ def test_no_inline_script_runs(client: Client) -> None:
     assert policy["frame-ancestors"] == ["'none'"]
 
 
-def test_a_page_carries_the_nonce_of_its_header(client: Client) -> None:
+def test_page_contains_the_nonce_of_its_header(client: Client) -> None:
     response = client.get("/")
     policy = policy_of(response["Content-Security-Policy"])
     header = next(source for source in policy["style-src"] if source.startswith("'nonce-"))
@@ -33,25 +33,25 @@ def test_a_page_carries_the_nonce_of_its_header(client: Client) -> None:
     assert f'nonce="{header[7:-1]}"' in response.content.decode()
 
 
-def test_each_request_has_a_nonce_of_its_own(client: Client) -> None:
+def test_each_request_has_a_new_nonce(client: Client) -> None:
     first, second = (client.get("/")["Content-Security-Policy"] for _ in range(2))
 
     assert first != second
 
 
-def test_a_response_without_a_page_has_no_nonce() -> None:
+def test_policy_has_no_nonce_if_the_page_used_none() -> None:
     assert build_policy({"style-src": ["'self'", NONCE]}, HttpRequest()) == "style-src 'self'"
 
 
-def test_a_nonce_that_no_template_rendered_still_holds() -> None:
+def test_nonce_used_outside_a_template_is_in_the_policy() -> None:
     request = HttpRequest()
-    made = str(nonce(request))
+    value = str(nonce(request))
 
-    assert build_policy({"style-src": [NONCE]}, request) == f"style-src 'nonce-{made}'"
-    assert re.fullmatch(r"[\w-]{22}", made)
+    assert build_policy({"style-src": [NONCE]}, request) == f"style-src 'nonce-{value}'"
+    assert re.fullmatch(r"[\w-]{22}", value)
 
 
-def test_error_pages_for_developers_are_exempt(client: Client, settings: Settings) -> None:
+def test_debug_pages_are_exempt(client: Client, settings: Settings) -> None:
     assert "Content-Security-Policy" in client.get("/nothing-here/")
 
     settings.DEBUG = True
@@ -59,7 +59,7 @@ def test_error_pages_for_developers_are_exempt(client: Client, settings: Setting
     assert "Content-Security-Policy" in client.get("/")
 
 
-def test_the_other_headers(client: Client) -> None:
+def test_other_security_headers_are_set(client: Client) -> None:
     response = client.get("/")
 
     assert "camera=()" in response["Permissions-Policy"]
@@ -71,7 +71,7 @@ def test_the_other_headers(client: Client) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-async def test_async_servers_send_them_too(async_client: AsyncClient) -> None:
+async def test_policy_is_set_under_asgi(async_client: AsyncClient) -> None:
     response = await async_client.get("/")
 
     assert "script-src" in response["Content-Security-Policy"]

@@ -34,7 +34,7 @@ def names(folder: Path) -> set[str]:
     return {path.name for path in folder.iterdir()}
 
 
-def test_names_by_vite_are_left_alone_and_others_are_hashed(settings: Settings) -> None:
+def test_names_hashed_by_vite_are_kept_and_others_are_hashed(settings: Settings) -> None:
     root = Path(settings.STATIC_ROOT)
 
     assert names(root / "assets") == {
@@ -57,7 +57,7 @@ async def body(response: Any) -> bytes:
     return content
 
 
-async def test_serves_compressed_and_for_ever() -> None:
+async def test_files_are_served_compressed_and_immutable() -> None:
     response = await get("/static/assets/application-BfQ1x2Yz.js", accept_encoding="gzip")
 
     assert response["Content-Encoding"] == "gzip"
@@ -66,7 +66,7 @@ async def test_serves_compressed_and_for_ever() -> None:
     assert gzip.decompress(await body(response)).decode() == SCRIPT
 
 
-async def test_a_known_file_is_not_sent_again() -> None:
+async def test_unmodified_file_is_not_sent_again() -> None:
     path = "/static/assets/application-BfQ1x2Yz.js"
     first = await get(path)
     again = await get(path, if_modified_since=first["Last-Modified"])
@@ -76,20 +76,20 @@ async def test_a_known_file_is_not_sent_again() -> None:
     first.close()
 
 
-async def test_a_part_of_a_file_can_be_asked_for() -> None:
+async def test_range_requests_are_supported() -> None:
     response = await get("/static/logo.txt", range="bytes=2-")
 
     assert response.status_code == 206
     assert await body(response) == b"joint"
 
 
-async def test_all_else_goes_to_the_application() -> None:
+async def test_other_paths_are_passed_to_the_application() -> None:
     response = await get("/articles/")
 
     assert response.content == b"page"
 
 
-def test_serves_wsgi_and_the_test_client_too() -> None:
+def test_files_are_served_under_wsgi() -> None:
     serve: Any = StaticFilesMiddleware(lambda _request: HttpResponse("page"))
     response = serve(RequestFactory().get("/static/logo.txt"))
 

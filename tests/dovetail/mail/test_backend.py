@@ -15,7 +15,7 @@ pytestmark = pytest.mark.django_db
 
 
 def message() -> EmailMultiAlternatives:
-    made = EmailMultiAlternatives(
+    email = EmailMultiAlternatives(
         "Grüße",
         "Hello",
         "us@example.org",
@@ -24,13 +24,13 @@ def message() -> EmailMultiAlternatives:
         reply_to=["help@example.org"],
         headers={"X-Kind": "greeting"},
     )
-    made.attach_alternative("<p>Hello</p>", "text/html")
-    made.attach("photo.png", b"\x89PNG", "image/png")
-    made.attach("note.txt", "ä", "text/plain")
-    return made
+    email.attach_alternative("<p>Hello</p>", "text/html")
+    email.attach("photo.png", b"\x89PNG", "image/png")
+    email.attach("note.txt", "ä", "text/plain")
+    return email
 
 
-def test_a_message_survives_the_queue() -> None:
+def test_message_is_unchanged_by_the_queue() -> None:
     sent: Any = from_payload(as_payload(message())).message()
     expected: Any = message().message()
 
@@ -42,7 +42,7 @@ def test_a_message_survives_the_queue() -> None:
     assert sent.as_string() == expected.as_string()
 
 
-def test_mail_leaves_after_the_commit(
+def test_message_is_sent_after_the_commit(
     mailoutbox: list[EmailMessage],
     django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
 ) -> None:
@@ -53,7 +53,7 @@ def test_mail_leaves_after_the_commit(
     assert [sent.subject for sent in mailoutbox] == ["Grüße"]
 
 
-def test_no_mail_leaves_after_a_rollback(
+def test_message_is_not_sent_after_a_rollback(
     mailoutbox: list[EmailMessage],
     django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
 ) -> None:
@@ -64,7 +64,7 @@ def test_no_mail_leaves_after_a_rollback(
     assert mailoutbox == []
 
 
-def test_mail_leaves_without_the_broker(
+def test_message_is_sent_directly_if_the_broker_is_unavailable(
     mailoutbox: list[EmailMessage],
     django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
     monkeypatch: pytest.MonkeyPatch,
@@ -78,16 +78,16 @@ def test_mail_leaves_without_the_broker(
         QueueBackend().send_messages([message()])
 
     assert len(mailoutbox) == 1
-    assert "sending mail without it" in caplog.text
+    assert "The broker is unavailable; sending the message directly" in caplog.text
 
 
-def test_a_message_to_nobody_is_not_queued() -> None:
+def test_message_without_recipients_is_not_queued() -> None:
     assert QueueBackend().send_messages([EmailMessage("Hello", "", "us@example.org", [])]) == 0
 
 
-def test_a_hand_made_part_is_refused_at_once() -> None:
-    made = message()
-    made.attach(MIMEText("note"))
+def test_mime_part_as_attachment_is_rejected() -> None:
+    email = message()
+    email.attach(MIMEText("note"))
 
     with pytest.raises(TypeError, match="Attach a file with"):
-        as_payload(made)
+        as_payload(email)

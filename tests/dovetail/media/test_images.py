@@ -23,41 +23,41 @@ def picture(size: tuple[int, int] = (80, 40), kind: str = "JPEG", **options: obj
     return file.getvalue()
 
 
-def opened(content: bytes, name: str = "photo.jpg") -> Image.Image:
+def cleaned_image(content: bytes, name: str = "photo.jpg") -> Image.Image:
     cleaned = clean_image(upload(content, name))
     return Image.open(io.BytesIO(cleaned.read()))
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "GIF"])
-def test_every_known_format_becomes_webp(kind: str) -> None:
-    assert opened(picture(kind=kind)).format == "WEBP"
+def test_supported_formats_become_webp(kind: str) -> None:
+    assert cleaned_image(picture(kind=kind)).format == "WEBP"
 
 
-def test_the_name_keeps_its_stem_alone() -> None:
+def test_only_the_stem_of_the_name_is_kept() -> None:
     assert clean_image(upload(picture(), "holiday.jpg.php")).name == "holiday.jpg.webp"
 
 
-def test_what_a_camera_wrote_is_gone_and_the_picture_stands_upright() -> None:
+def test_metadata_is_removed_and_the_image_is_rotated_upright() -> None:
     exif = Image.Exif()
-    exif[0x0112] = 6  # the camera was turned
-    exif[0x010F] = "Camera of Ada"
-    cleaned = opened(picture(exif=exif))
+    exif[0x0112] = 6  # orientation: rotated by 90 degrees
+    exif[0x010F] = "Ada's camera"
+    cleaned = cleaned_image(picture(exif=exif))
 
     assert cleaned.size == (40, 80)
     assert not cleaned.getexif()
 
 
-def test_a_large_picture_is_scaled_down(settings: Settings) -> None:
+def test_large_image_is_scaled_down(settings: Settings) -> None:
     settings.IMAGE_MAX_SIDE = 20
 
-    assert opened(picture()).size == (20, 10)
+    assert cleaned_image(picture()).size == (20, 10)
 
 
-def test_transparency_stays() -> None:
+def test_transparency_is_kept() -> None:
     file = io.BytesIO()
     Image.new("RGBA", (8, 8), (0, 0, 0, 0)).save(file, "PNG")
 
-    assert opened(file.getvalue()).mode == "RGBA"
+    assert cleaned_image(file.getvalue()).mode == "RGBA"
 
 
 @pytest.mark.parametrize(
@@ -65,12 +65,12 @@ def test_transparency_stays() -> None:
     [b"", b"hello", SCRIPT, picture()[:200], b"\x89PNG\r\n\x1a\n" + b"\0" * 100],
     ids=["empty", "text", "svg", "cut off", "broken"],
 )
-def test_what_is_no_picture_is_refused(content: bytes) -> None:
-    with pytest.raises(ValidationError, match="not a picture"):
+def test_file_that_is_not_an_image_is_rejected(content: bytes) -> None:
+    with pytest.raises(ValidationError, match="isn't an image"):
         clean_image(upload(content))
 
 
-def test_a_bomb_is_refused_before_it_is_unpacked() -> None:
+def test_decompression_bomb_is_rejected_before_decoding() -> None:
     def chunk(kind: bytes, data: bytes) -> bytes:
         return (
             struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
@@ -83,7 +83,7 @@ def test_a_bomb_is_refused_before_it_is_unpacked() -> None:
         clean_image(upload(bomb))
 
 
-def test_too_many_pixels_and_bytes_are_refused(settings: Settings) -> None:
+def test_too_many_pixels_or_bytes_are_rejected(settings: Settings) -> None:
     settings.IMAGE_MAX_PIXELS = 3000
     with pytest.raises(ValidationError, match="megapixels"):
         clean_image(upload(picture()))

@@ -18,12 +18,12 @@ def book(shelf: Shelf) -> Book:
     return shelf.books.create(title="Emma")
 
 
-def is_live(row: SoftDeleteModel) -> bool:
+def is_undeleted(row: SoftDeleteModel) -> bool:
     row.refresh_from_db()
     return not row.is_deleted
 
 
-def test_a_deleted_row_is_hidden_and_kept(shelf: Shelf) -> None:
+def test_delete_hides_the_row_but_keeps_it(shelf: Shelf) -> None:
     assert shelf.delete() == (1, {"shelves.Shelf": 1})
 
     assert shelf.is_deleted
@@ -31,7 +31,7 @@ def test_a_deleted_row_is_hidden_and_kept(shelf: Shelf) -> None:
     assert Shelf.all_objects.get() == shelf
 
 
-def test_the_cascade_goes_and_comes_back_with_the_row(shelf: Shelf, book: Book) -> None:
+def test_delete_and_restore_include_the_cascade(shelf: Shelf, book: Book) -> None:
     sequel = shelf.books.create(title="Emma 2", sequel_of=book)
     mark = Bookmark.objects.create(book=sequel)
 
@@ -39,24 +39,24 @@ def test_the_cascade_goes_and_comes_back_with_the_row(shelf: Shelf, book: Book) 
         4,
         {"shelves.Shelf": 1, "shelves.Book": 2, "shelves.Bookmark": 1},
     )
-    assert not any(map(is_live, (book, sequel, mark)))
+    assert not any(map(is_undeleted, (book, sequel, mark)))
 
     assert shelf.restore() == 4
-    assert all(map(is_live, (shelf, book, sequel, mark)))
+    assert all(map(is_undeleted, (shelf, book, sequel, mark)))
 
 
-def test_restoring_leaves_what_was_deleted_before(shelf: Shelf, book: Book) -> None:
+def test_restore_undoes_one_deletion(shelf: Shelf, book: Book) -> None:
     earlier = shelf.books.create(title="Lost")
     earlier.delete()
     shelf.delete()
 
     shelf.restore()
 
-    assert is_live(book)
-    assert not is_live(earlier)
+    assert is_undeleted(book)
+    assert not is_undeleted(earlier)
 
 
-def test_deleting_again_changes_nothing(book: Book) -> None:
+def test_deleting_a_deleted_row_changes_nothing(book: Book) -> None:
     book.delete()
     at = book.deleted_at
 
@@ -64,11 +64,11 @@ def test_deleting_again_changes_nothing(book: Book) -> None:
     assert book.deleted_at == at
 
 
-def test_restoring_a_live_row_changes_nothing(book: Book) -> None:
+def test_restoring_an_undeleted_row_changes_nothing(book: Book) -> None:
     assert book.restore() == 0
 
 
-def test_a_circle_of_references_ends(shelf: Shelf) -> None:
+def test_circular_references_are_deleted_and_restored(shelf: Shelf) -> None:
     first = shelf.books.create(title="One")
     second = shelf.books.create(title="Two", sequel_of=first)
     first.sequel_of = second
@@ -78,84 +78,84 @@ def test_a_circle_of_references_ends(shelf: Shelf) -> None:
     assert first.restore() == 2
 
 
-def test_what_cannot_be_soft_deleted_stays(book: Book) -> None:
+def test_related_rows_without_soft_deletion_are_untouched(book: Book) -> None:
     Stamp.objects.create(book=book)
     review = Review.objects.create(book=book)
 
     book.delete()
 
     assert Stamp.objects.get().book == book
-    assert is_live(review)
+    assert is_undeleted(review)
     assert review.book == book
 
 
-def test_a_protected_row_stops_the_whole_deletion(shelf: Shelf, book: Book) -> None:
+def test_protected_row_prevents_the_whole_deletion(shelf: Shelf, book: Book) -> None:
     loan = Loan.objects.create(book=book)
 
     with pytest.raises(models.ProtectedError, match="loans"):
         shelf.delete()
-    assert is_live(shelf)
-    assert is_live(book)
+    assert is_undeleted(shelf)
+    assert is_undeleted(book)
 
     loan.delete()
     shelf.delete()
-    assert not is_live(book)
+    assert not is_undeleted(book)
 
 
-def test_a_child_waits_for_its_parent(shelf: Shelf, book: Book) -> None:
+def test_child_cannot_be_restored_before_its_parent(shelf: Shelf, book: Book) -> None:
     shelf.delete()
     book.refresh_from_db()
 
     with pytest.raises(ValidationError, match="Restore the shelf “A” first"):
         book.restore()
     assert book.is_deleted
-    assert not is_live(book)
+    assert not is_undeleted(book)
 
 
-def test_a_unique_value_is_free_again_after_deletion(shelf: Shelf) -> None:
+def test_unique_value_can_be_reused_after_deletion(shelf: Shelf) -> None:
     shelf.delete()
     Shelf.objects.create(name="A")
 
     with pytest.raises(ValidationError):
         shelf.restore()
     assert shelf.is_deleted
-    assert not is_live(shelf)
+    assert not is_undeleted(shelf)
 
 
-def test_live_rows_stay_unique(shelf: Shelf) -> None:
+def test_undeleted_rows_stay_unique(shelf: Shelf) -> None:
     with pytest.raises(IntegrityError), transaction.atomic():
         Shelf.objects.create(name=shelf.name)
 
 
-def test_a_queryset_deletes_softly_and_restores(shelf: Shelf, book: Book) -> None:
+def test_queryset_soft_deletes_and_restores(shelf: Shelf, book: Book) -> None:
     other = Shelf.objects.create(name="B")
 
     assert Shelf.objects.all().delete()[1] == {"shelves.Shelf": 2, "shelves.Book": 1}
     assert not Shelf.objects.exists()
 
     assert Shelf.all_objects.restore() == 3
-    assert all(map(is_live, (shelf, other, book)))
+    assert all(map(is_undeleted, (shelf, other, book)))
 
 
-def test_a_related_manager_sees_live_rows_and_deletes_softly(shelf: Shelf, book: Book) -> None:
+def test_related_manager_hides_deleted_rows_and_soft_deletes(shelf: Shelf, book: Book) -> None:
     shelf.books.all().delete()
 
     assert not shelf.books.exists()
-    assert not is_live(book)
-    assert is_live(shelf)
+    assert not is_undeleted(book)
+    assert is_undeleted(shelf)
 
 
-def test_a_restore_that_fails_halfway_restores_nothing(shelf: Shelf) -> None:
+def test_failing_restore_of_a_queryset_restores_nothing(shelf: Shelf) -> None:
     other = Shelf.objects.create(name="B")
     Shelf.objects.all().delete()
     Shelf.objects.create(name="B")
 
     with pytest.raises(ValidationError):
         Shelf.all_objects.filter(pk__in=[shelf.pk, other.pk]).restore()
-    assert not is_live(shelf)
+    assert not is_undeleted(shelf)
 
 
-def test_hard_delete_removes_for_good(shelf: Shelf, book: Book) -> None:
+def test_hard_delete_removes_the_row_and_its_cascade(shelf: Shelf, book: Book) -> None:
     Stamp.objects.create(book=book)
 
     shelf.hard_delete()
@@ -165,7 +165,7 @@ def test_hard_delete_removes_for_good(shelf: Shelf, book: Book) -> None:
     assert not Stamp.objects.exists()
 
 
-def test_a_queryset_hard_deletes_the_deleted(shelf: Shelf) -> None:
+def test_queryset_hard_deletes_deleted_rows(shelf: Shelf) -> None:
     keep = Shelf.objects.create(name="B")
     shelf.delete()
 
@@ -174,7 +174,7 @@ def test_a_queryset_hard_deletes_the_deleted(shelf: Shelf) -> None:
     assert list(Shelf.all_objects.all()) == [keep]
 
 
-def test_a_deleted_row_can_still_be_saved(shelf: Shelf) -> None:
+def test_deleted_row_can_still_be_saved(shelf: Shelf) -> None:
     shelf.delete()
     shelf.name = "Z"
     shelf.save()

@@ -7,7 +7,7 @@ from hypothesis import given, strategies as st
 from dovetail.models.uuid7 import uuid7
 
 
-def test_has_the_version_and_variant_of_the_standard() -> None:
+def test_has_version_7_and_the_rfc_variant() -> None:
     made = uuid7()
 
     assert made.version == 7
@@ -21,7 +21,7 @@ def test_starts_with_the_time_in_milliseconds() -> None:
     assert before <= stamp <= time.time_ns() // 1_000_000
 
 
-def test_example_of_the_standard(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_matches_the_example_in_the_rfc(monkeypatch: pytest.MonkeyPatch) -> None:
     """RFC 9562, appendix A.6: 22 February 2022, 19:22:22 in UTC."""
     moment = datetime(2022, 2, 22, 19, 22, 22, tzinfo=UTC)
     monkeypatch.setattr(time, "time_ns", lambda: int(moment.timestamp()) * 10**9)
@@ -40,5 +40,5 @@ def test_sorts_by_time_to_a_quarter_of_a_microsecond(nanoseconds: list[int]) -> 
     assert made == sorted(made)
 
 
-def test_never_repeats() -> None:
+def test_is_unique() -> None:
     assert len({uuid7() for _ in range(10_000)}) == 10_000

@@ -1,4 +1,4 @@
-"""`search_index`, outside of a transaction as an operator runs it."""
+"""`search_index`, outside a transaction, as an operator runs it."""
 
 from io import StringIO
 
@@ -28,39 +28,42 @@ def execute(statement: str, *parameters: str) -> None:
 
 
 def invalidate(index: str) -> None:
-    """Leave an index as an interrupted CREATE INDEX CONCURRENTLY does."""
+    """Put an index in the state that an interrupted CREATE INDEX CONCURRENTLY leaves."""
     execute("UPDATE pg_index SET indisvalid = false WHERE indexrelid = to_regclass(%s)", index)
 
 
-def test_the_status_of_what_is_there(search_engine: str, name: str) -> None:
+def test_status_names_the_engine_and_its_index(search_engine: str, name: str) -> None:
     label = {"paradedb": "ParadeDB", "postgres": "PostgreSQL"}[search_engine]
 
     assert run("--status").startswith(f"shelves.Page: {label}, {name} ready, ")
 
 
-def test_a_missing_index_is_reported_and_created(name: str) -> None:
+def test_missing_index_is_reported_and_created(name: str) -> None:
     Page.objects.create(title="A chisel")
     execute(f"DROP INDEX {name}")
 
-    with pytest.raises(CommandError, match="A search has no index to use"):
+    with pytest.raises(CommandError, match="A search index is missing or invalid"):
         run("--status")
     assert f"{name} ready" in run("--ensure")
     assert f"{name} ready" in run("--status")
     assert Page.objects.search("chisel").count() == 1
 
 
-def test_a_half_built_index_is_reported_and_built_anew(name: str) -> None:
+def test_invalid_index_is_reported_and_built_again(name: str) -> None:
     invalidate(name)
 
     output = StringIO()
     with pytest.raises(CommandError):
         call_command("search_index", "--status", stdout=output)
-    assert f"{name} is half-built and not used: run `search_index --ensure`" in output.getvalue()
+    assert (
+        f"{name} is invalid and not used: run `manage.py search_index --ensure`"
+        in output.getvalue()
+    )
 
     assert f"{name} ready" in run("--ensure")
 
 
-def test_an_index_is_rebuilt_and_what_an_earlier_try_left_is_dropped(name: str) -> None:
+def test_rebuild_drops_the_remains_of_an_interrupted_rebuild(name: str) -> None:
     Page.objects.create(title="A chisel")
     execute(f'CREATE INDEX "{name}_ccnew" ON shelves_page (title)')
     invalidate(f"{name}_ccnew")

@@ -5,13 +5,13 @@ import pytest
 from dovetail.search import SearchConfig
 
 
-def test_fields_are_labelled_from_the_largest_weight_on() -> None:
+def test_largest_weight_gets_the_first_label() -> None:
     config = SearchConfig({"body": 1, "title": 5, "summary": 2, "note": 2})
 
     assert config.labels() == {"title": "A", "summary": "B", "note": "B", "body": "C"}
 
 
-def test_what_an_index_depends_on_is_the_order_of_the_weights() -> None:
+def test_structure_keeps_only_the_order_of_the_weights() -> None:
     first, second = SearchConfig({"title": 5, "body": 1}), SearchConfig({"title": 9, "body": 2})
 
     assert first != second
@@ -23,13 +23,13 @@ def test_what_an_index_depends_on_is_the_order_of_the_weights() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"weights": {}}, "needs fields"),
-        ({"weights": {"title": 0}}, "above 0"),
+        ({"weights": {}}, "needs at least one field"),
+        ({"weights": {"title": 0}}, "weights above 0"),
         ({"weights": {"a": 1, "b": 2, "c": 3, "d": 4}}, "at most 3 different weights"),
-        ({"weights": {"a": 1}, "autocomplete": ["b"]}, "not b"),
-        ({"weights": {"a": 1}, "language": "english'; --"}, "is no language"),
+        ({"weights": {"a": 1}, "autocomplete": ["b"]}, "a weight for autocomplete field b"),
+        ({"weights": {"a": 1}, "language": "english'; --"}, "Invalid language"),
     ],
 )
-def test_what_is_out_of_bounds_is_refused(arguments: dict[str, Any], message: str) -> None:
+def test_invalid_arguments_are_rejected(arguments: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         SearchConfig(**arguments)

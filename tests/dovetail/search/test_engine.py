@@ -1,4 +1,4 @@
-"""Which engine searches, and what is said when it is not the one that should."""
+"""The choice of the engine, and the warnings about missing indexes."""
 
 import pytest
 from django.db import connection
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture(autouse=True)
 def _new_process(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engine, "_reported", set())
-    engine.forget()
+    engine.clear_cache()
 
 
 def found(text: str) -> list[str]:
@@ -24,13 +24,13 @@ def found(text: str) -> list[str]:
 
 @pytest.mark.usefixtures("on_paradedb")
 class TestWithExtension:
-    def test_its_index_is_used(self, settings: Settings) -> None:
+    def test_paradedb_index_is_used(self, settings: Settings) -> None:
         settings.SEARCH_ENGINE = "auto"
 
         assert engine_for(connection, Page) == engine_for(connection, Page)
         assert isinstance(engine_for(connection, Page), ParadeDB)
 
-    def test_it_can_be_done_without(self, settings: Settings) -> None:
+    def test_setting_selects_postgresql(self, settings: Settings) -> None:
         settings.SEARCH_ENGINE = "postgres"
         Page.objects.create(title="A chisel")
 
@@ -38,7 +38,7 @@ class TestWithExtension:
         assert found("chisels") == ["A chisel"]
 
     @pytest.mark.parametrize("wanted", ["auto", "paradedb"])
-    def test_a_missing_index_is_logged_once_and_done_without(
+    def test_missing_index_is_logged_once_and_searches_still_work(
         self, settings: Settings, caplog: pytest.LogCaptureFixture, wanted: str
     ) -> None:
         settings.SEARCH_ENGINE = wanted
@@ -49,16 +49,18 @@ class TestWithExtension:
         for _ in range(3):
             assert found("chisels") == ["A chisel"]
             assert found("chizels") == ["A chisel"]
-            engine.forget()
+            engine.clear_cache()
 
         first, second = (record.message for record in caplog.records)
         assert first == (
-            "shelves_page has no index of ParadeDB, so PostgreSQL searches it: "
-            "run `manage.py search_index --ensure`"
+            "Table shelves_page has no ParadeDB index; using PostgreSQL full-text search until "
+            "`manage.py search_index --ensure` creates it"
         )
-        assert second.startswith("shelves_page has no search index, so every search reads it")
+        assert second.startswith(
+            "Table shelves_page has no search index; every search reads the whole"
+        )
 
-    def test_a_half_built_index_is_not_used(
+    def test_invalid_index_is_not_used(
         self, settings: Settings, caplog: pytest.LogCaptureFixture
     ) -> None:
         settings.SEARCH_ENGINE = "auto"
@@ -69,18 +71,18 @@ class TestWithExtension:
         Page.objects.create(title="A chisel")
 
         assert found("chisels") == ["A chisel"]
-        assert "has no index of ParadeDB" in caplog.text
+        assert "has no ParadeDB index" in caplog.text
 
 
 @pytest.mark.usefixtures("on_postgres")
 class TestWithoutExtension:
-    def test_nothing_is_missing(self, settings: Settings, caplog: pytest.LogCaptureFixture) -> None:
+    def test_nothing_is_logged(self, settings: Settings, caplog: pytest.LogCaptureFixture) -> None:
         settings.SEARCH_ENGINE = "auto"
 
         assert engine_for(connection, Page) == Postgres(stored=True)
         assert not caplog.records
 
-    def test_without_the_column_the_texts_are_read(
+    def test_searches_work_without_the_stored_column(
         self, settings: Settings, caplog: pytest.LogCaptureFixture
     ) -> None:
         settings.SEARCH_ENGINE = "auto"
@@ -95,7 +97,7 @@ class TestWithoutExtension:
 
 
 @pytest.mark.usefixtures("on_paradedb")
-def test_an_index_that_comes_is_noticed(
+def test_new_index_is_noticed_once_the_cache_expires(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings.SEARCH_ENGINE = "auto"
@@ -109,7 +111,7 @@ def test_an_index_that_comes_is_noticed(
         assert isinstance(engine_for(connection, Page), Postgres)
         cursor.execute("UPDATE pg_index SET indisvalid = true WHERE indexrelid = 'other'::regclass")
 
-    now = engine.LIFETIME - 1
+    now = engine.CACHE_SECONDS - 1
     assert isinstance(engine_for(connection, Page), Postgres)
-    now = engine.LIFETIME + 1
+    now = engine.CACHE_SECONDS + 1
     assert isinstance(engine_for(connection, Page), ParadeDB)

@@ -1,4 +1,4 @@
-"""The two engines find the same rows and count the same figures, for thousands of made-up cases."""
+"""Both engines return the same rows and aggregates in thousands of generated cases."""
 
 import random
 from collections.abc import Callable
@@ -18,13 +18,13 @@ WORDS = """
     run running runner ran shoe shoes red reddish blue joint joints jointed café cafe naïve Ångström
     dovetail dovetails mortise tenon universe university general generally organ organization the of
     to be or not and X-ray don't carpenter's 木の継手 木 継手 Жук жук 2024 7 v2 STRONG stronger
-""".split()  # noqa: SIM905 - read as a text
+""".split()  # noqa: SIM905 - more readable as text
 OPERATORS = ["OR", '"{0} {1}"', "-{0}", '-"{0} {1}"', "({0})", "{0},", "{0}"]
 
 
 @pytest.fixture
 def on_each(use_engine: Use, django_db_blocker: DjangoDbBlocker) -> Callable[..., list[Any]]:
-    """Return what has a function run on the same rows of both engines."""
+    """Return a function that calls another one on each engine, with the same rows."""
 
     def run(function: Callable[[], Any], rows: list[dict[str, Any]]) -> list[Any]:
         results = []
@@ -68,7 +68,7 @@ def make_query(chance: random.Random) -> str:
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_the_same_rows_are_found(on_each: Callable[..., list[Any]], seed: int) -> None:
+def test_both_engines_find_the_same_rows(on_each: Callable[..., list[Any]], seed: int) -> None:
     chance = random.Random(seed)  # noqa: S311
     rows = make_rows(chance, 80)
     cases = [
@@ -93,11 +93,13 @@ def test_the_same_rows_are_found(on_each: Callable[..., list[Any]], seed: int) -
     ]
 
     assert not different
-    assert sum(map(bool, paradedb)) > 100  # and it is not that nothing is found
+    assert sum(map(bool, paradedb)) > 100  # guards against two engines that find nothing
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_the_same_figures_are_counted(on_each: Callable[..., list[Any]], seed: int) -> None:
+def test_both_engines_compute_the_same_aggregates(
+    on_each: Callable[..., list[Any]], seed: int
+) -> None:
     chance = random.Random(seed)  # noqa: S311
     rows = make_rows(chance, 200)
     zones = [UTC, timezone(timedelta(hours=-7))]
@@ -111,18 +113,20 @@ def test_the_same_figures_are_counted(on_each: Callable[..., list[Any]], seed: i
             Page.objects.filter(body__contains="shoe"),
             Page.objects.none(),
         ]
-        figures: list[Any] = []
+        aggregates: list[Any] = []
         for pages in found:
-            figures += [analytics.count_by(pages, name) for name in ("kind", "size", "is_public")]
-            figures += [
+            aggregates += [
+                analytics.count_by(pages, name) for name in ("kind", "size", "is_public")
+            ]
+            aggregates += [
                 analytics.count_per(pages, "read_at", period, zone=zone)
                 for period in ("day", "week", "month", "quarter", "year")
                 for zone in zones
             ]
-            figures += [analytics.histogram(pages, name, 25) for name in ("size", "price")]
-            figures += [analytics.percentiles(pages, name) for name in ("size", "price")]
-            figures += [analytics.distinct(pages, name) for name in ("kind", "size")]
-        return figures
+            aggregates += [analytics.histogram(pages, name, 25) for name in ("size", "price")]
+            aggregates += [analytics.percentiles(pages, name) for name in ("size", "price")]
+            aggregates += [analytics.distinct(pages, name) for name in ("kind", "size")]
+        return aggregates
 
     paradedb, postgres = on_each(count, rows)
 

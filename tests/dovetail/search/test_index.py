@@ -1,4 +1,4 @@
-"""The index in migrations, on a server with pg_search and on one without."""
+"""The index in migrations, on servers with and without pg_search."""
 
 from typing import Any
 
@@ -57,15 +57,15 @@ def note_model(**options: Any) -> ModelState:
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("with_the_table", [True, False])
-def test_it_is_created_used_and_removed(search_engine: str, with_the_table: bool) -> None:
+@pytest.mark.parametrize("with_table", [True, False])
+def test_index_is_created_used_and_removed(search_engine: str, with_table: bool) -> None:
     index = SearchIndex(CONFIG, columns=["kind", "read_at"], name="note_search")
     state = ProjectState()
-    state.add_model(note_model(indexes=[index] if with_the_table else []))
+    state.add_model(note_model(indexes=[index] if with_table else []))
     note: Any = state.apps.get_model("shelves", "Note")
     with connection.schema_editor(atomic=False) as editor:
         editor.create_model(note)
-        if not with_the_table:
+        if not with_table:
             editor.add_index(note, index)
             state.add_index("shelves", "note", index)
             note = state.apps.get_model("shelves", "Note")
@@ -86,13 +86,13 @@ def test_it_is_created_used_and_removed(search_engine: str, with_the_table: bool
         editor.remove_index(note, index)
     assert not {"note_search", "note_search_gin"} & indexes("note")
     assert "search_document" not in columns("note")
-    # It still works, from the texts themselves.
+    # Searches still work, by reading the table.
     assert [row.title for row in found.search("haus")] == ["Die Häuser"]
     with connection.schema_editor(atomic=False) as editor:
         editor.delete_model(note)
 
 
-def test_a_migration_holds_what_the_index_depends_on() -> None:
+def test_migration_serializes_the_structure_of_the_index() -> None:
     index = SearchIndex(CONFIG, columns=["kind"], name="note_search")
 
     text, imports = MigrationWriter.serialize(index)
@@ -100,11 +100,11 @@ def test_a_migration_holds_what_the_index_depends_on() -> None:
     assert imports == {"import dovetail.search"}
     assert "language='german'" in text
     scope: dict[str, Any] = {}
-    exec("\n".join(imports), scope)  # noqa: S102 - as a migration is read
+    exec("\n".join(imports), scope)  # noqa: S102 - like a migration
     assert eval(text, scope) == index  # noqa: S307
 
 
-def test_a_tuned_weight_needs_no_migration() -> None:
+def test_tuning_a_weight_needs_no_migration() -> None:
     first = SearchIndex(SearchConfig({"title": 3, "body": 1}), name="note_search")
     second = SearchIndex(SearchConfig({"title": 9, "body": 2}), name="note_search")
     third = SearchIndex(SearchConfig({"title": 1, "body": 3}), name="note_search")
@@ -114,14 +114,14 @@ def test_a_tuned_weight_needs_no_migration() -> None:
     assert second.clone().config.weights == {"title": 9, "body": 2}
 
 
-def test_a_model_without_it_says_so() -> None:
+def test_model_without_an_index_raises() -> None:
     with pytest.raises(TypeError, match="Book cannot be searched: it has no SearchIndex"):
         index_of(Book)
 
 
 @pytest.mark.django_db
 @pytest.mark.usefixtures("on_postgres")
-def test_paradedb_can_be_required(settings: Settings) -> None:
+def test_required_but_missing_paradedb_stops_the_migration(settings: Settings) -> None:
     settings.SEARCH_ENGINE = "paradedb"
     operation = AddIndex("note", SearchIndex(CONFIG, name="note_search"))
 
@@ -131,7 +131,7 @@ def test_paradedb_can_be_required(settings: Settings) -> None:
 
 @pytest.mark.django_db
 @pytest.mark.usefixtures("on_postgres", "pg_search")
-def test_a_server_that_refuses_the_extension_gets_postgresqls_own_search(
+def test_postgresql_searches_if_creating_the_extension_is_denied(
     settings: Settings, caplog: pytest.LogCaptureFixture
 ) -> None:
     settings.SEARCH_ENGINE = "auto"
@@ -143,7 +143,7 @@ def test_a_server_that_refuses_the_extension_gets_postgresqls_own_search(
     with connection.schema_editor() as editor:
         operation.database_forwards("shelves", editor, ProjectState(), ProjectState())
 
-    assert "PostgreSQL searches by itself: permission denied" in caplog.text
+    assert "Could not create the pg_search extension (permission denied" in caplog.text
     with connection.cursor() as cursor:
         cursor.execute("RESET ROLE")
         cursor.execute("SELECT 1 FROM pg_extension WHERE extname = 'pg_search'")
@@ -152,7 +152,7 @@ def test_a_server_that_refuses_the_extension_gets_postgresqls_own_search(
 
 @pytest.mark.django_db
 @pytest.mark.usefixtures("on_postgres", "pg_search")
-def test_the_extension_is_created_where_it_can_be(settings: Settings) -> None:
+def test_extension_is_created_if_possible(settings: Settings) -> None:
     settings.SEARCH_ENGINE = "auto"
 
     with connection.schema_editor() as editor:

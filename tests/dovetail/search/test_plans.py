@@ -1,4 +1,4 @@
-"""What ParadeDB's index answers by itself, read from EXPLAIN."""
+"""What ParadeDB computes from its index alone, according to EXPLAIN."""
 
 from typing import Any, Self
 
@@ -27,15 +27,15 @@ def plan(rows: "QuerySet[Any]") -> str:
     return rows.explain(costs=False)
 
 
-def test_a_ranked_page_is_a_top_k_scan_of_the_index() -> None:
+def test_ranked_page_is_a_top_k_scan() -> None:
     text = plan(Page.objects.search("chisel", snippet="body")[:12])
 
     assert "Custom Scan (ParadeDB" in text
-    assert "TopN" in text or "TopK" in text  # named so until pg_search 0.21, and since
+    assert "TopN" in text or "TopK" in text  # pg_search 0.21 / later versions
     assert "Sort" not in text
 
 
-def test_later_pages_are_so_too() -> None:
+def test_later_page_is_a_top_k_scan_too() -> None:
     text = plan(Page.objects.search("chisel")[24:36])
 
     assert "TopN" in text or "TopK" in text
@@ -51,7 +51,7 @@ def test_later_pages_are_so_too() -> None:
         ({"read_at__isnull": True}, '{"exists":{"field":"read_at"}}'),
     ],
 )
-def test_conditions_on_its_columns_are_answered_by_the_index(
+def test_conditions_on_indexed_columns_are_pushed_down(
     filters: dict[str, Any], pushed_down: str
 ) -> None:
     text = plan(Page.objects.search("chisel").filter(**filters)[:12])
@@ -62,7 +62,7 @@ def test_conditions_on_its_columns_are_answered_by_the_index(
     assert "TopN" in text or "TopK" in text
 
 
-def test_a_count_reads_the_index_alone() -> None:
+def test_count_reads_only_the_index() -> None:
     with connection.cursor() as cursor:
         sql, params = (
             Page.objects.search("chisel", rank=False).filter(kind="tool").query.sql_with_params()
@@ -75,7 +75,7 @@ def test_a_count_reads_the_index_alone() -> None:
 
 
 @pytest.mark.parametrize("approximate", [True, False])
-def test_figures_come_from_the_index(approximate: bool) -> None:
+def test_analytics_read_only_the_index(approximate: bool) -> None:
     with CapturedPlans() as plans:
         analytics.count_by(Page.objects.all(), "kind")
         analytics.count_per(Page.objects.all(), "read_at", "week")
@@ -91,7 +91,7 @@ def test_figures_come_from_the_index(approximate: bool) -> None:
 
 
 class CapturedPlans:
-    """Explains every query that asks the index for figures."""
+    """Explains every query that calls `pdb.agg`."""
 
     def __init__(self) -> None:
         self.found: list[str] = []

@@ -3,13 +3,13 @@ from typing import Any
 import pytest
 
 from dovetail.search import SearchConfig
+from dovetail.search.analyzer import MAX_TERMS
 from dovetail.search.query import Query, parse
-from dovetail.search.words import MAX_TERMS
 
 CONFIG = SearchConfig({"title": 1}, autocomplete=["title"])
 
 
-def read(text: str, **options: Any) -> tuple[list[list[str]], list[str]]:
+def parsed(text: str, **options: Any) -> tuple[list[list[str]], list[str]]:
     query = parse(text, CONFIG, **options)
     if query is None:
         return [], []
@@ -39,14 +39,14 @@ def read(text: str, **options: Any) -> tuple[list[list[str]], list[str]]:
         ("-red", [], []),
     ],
 )
-def test_what_people_type(text: str, groups: list[list[str]], excluded: list[str]) -> None:
-    assert read(text) == (groups, excluded)
+def test_query_syntax(text: str, groups: list[list[str]], excluded: list[str]) -> None:
+    assert parsed(text) == (groups, excluded)
 
 
-def test_any_word_and_the_whole_text() -> None:
-    assert read("red the shoes -hat", match="any") == ([["red", "the", "shoes"]], ["hat"])
-    assert read('red "OR" -shoes', match="phrase") == ([['red "or" -shoes']], [])
-    assert read("...", match="phrase") == ([], [])
+def test_match_any_and_match_phrase() -> None:
+    assert parsed("red the shoes -hat", match="any") == ([["red", "the", "shoes"]], ["hat"])
+    assert parsed('red "OR" -shoes', match="phrase") == ([['red "or" -shoes']], [])
+    assert parsed("...", match="phrase") == ([], [])
 
 
 def one_term(text: str, **options: Any) -> Any:
@@ -60,7 +60,7 @@ def one_term(text: str, **options: Any) -> Any:
     ("text", "fuzzy"),
     [("shoes", True), ("dog", False), ("v1234", False), ("жуки", False), ("x-rayed", False)],
 )
-def test_errors_are_forgiven_in_plain_words_only(text: str, fuzzy: bool) -> None:
+def test_only_long_ascii_words_are_fuzzy(text: str, fuzzy: bool) -> None:
     assert one_term(text, fuzzy=True).fuzzy is fuzzy
 
 
@@ -68,11 +68,11 @@ def test_errors_are_forgiven_in_plain_words_only(text: str, fuzzy: bool) -> None
     ("text", "prefix"),
     [("red sho", True), ("red sho ", False), ('red "sho"', False), ("sho", True)],
 )
-def test_the_last_word_may_be_unfinished(text: str, prefix: bool) -> None:
+def test_last_word_is_a_prefix_unless_it_was_completed(text: str, prefix: bool) -> None:
     assert one_term(text, prefix=True).prefix is prefix
 
 
-def test_there_is_a_limit() -> None:
-    groups, _ = read(" ".join(f"w{number}" for number in range(100)))
+def test_number_of_terms_is_limited() -> None:
+    groups, _ = parsed(" ".join(f"w{number}" for number in range(100)))
 
     assert len(groups) == MAX_TERMS

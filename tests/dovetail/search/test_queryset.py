@@ -1,4 +1,4 @@
-"""What a search finds: the same on ParadeDB and on PostgreSQL itself."""
+"""Search results, which are the same on ParadeDB and on plain PostgreSQL."""
 
 import asyncio
 from datetime import UTC, datetime
@@ -15,7 +15,7 @@ from tests.dovetail.shelves.models import Page, Shelf
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("search_engine")]
 
 
-# mypy does not know the annotations of a search as fields.
+# As keyword arguments, because mypy does not know that a search annotates `score`.
 HIT: dict[str, Any] = {"score__gt": 0}
 
 
@@ -32,7 +32,7 @@ def found(text: str, **options: object) -> set[str]:
 
 
 class TestWords:
-    def test_are_found_by_stem_in_every_field(self) -> None:
+    def test_match_by_stem_in_every_field(self) -> None:
         page("Running shoes")
         page("Feet", summary="They ran and were running.")
         page("Roads", body="Runs for miles.")
@@ -40,14 +40,14 @@ class TestWords:
 
         assert found("run") == {"Running shoes", "Feet", "Roads"}
 
-    def test_may_stand_in_different_fields(self) -> None:
+    def test_may_match_in_different_fields(self) -> None:
         page("Running", body="in shoes")
         page("Running", body="in boots")
 
         assert titles(Page.objects.search("shoes running")) == ["Running"]
 
     @pytest.mark.parametrize("text", ["CAFE", "café", "Café", "cafe\u0301"])
-    def test_are_found_whatever_their_case_and_accents(self, text: str) -> None:
+    def test_match_regardless_of_case_and_accents(self, text: str) -> None:
         page("The Café")
         page("A cafe")
         page("A cage")
@@ -55,7 +55,7 @@ class TestWords:
         assert found(text) == {"The Café", "A cafe"}
 
     @pytest.mark.parametrize("text", ["継手", "木の継手", "手"])
-    def test_of_a_language_without_spaces(self, text: str) -> None:
+    def test_match_by_character_in_languages_without_spaces(self, text: str) -> None:
         page("木の継手")
         page("木")
 
@@ -78,26 +78,26 @@ class TestWords:
             ("한국어 문서", "한국어"),
         ],
     )
-    def test_with_signs_and_of_other_scripts(self, title: str, text: str) -> None:
+    def test_match_with_punctuation_and_in_other_scripts(self, title: str, text: str) -> None:
         page(title)
         page("Something else")
 
         assert found(text) == {title}
 
-    def test_that_a_question_is_made_of_need_not_be_there(self) -> None:
+    def test_stop_words_are_optional(self) -> None:
         page("Dovetail joints")
 
         assert found("how to cut a dovetail") == set()
         assert found("what is a dovetail") == {"Dovetail joints"}
 
-    def test_that_are_all_common_are_looked_for_none_the_less(self) -> None:
+    def test_stop_words_count_if_there_are_no_others(self) -> None:
         page("To be or not to be")
         page("Nothing")
 
         assert found("to be") == {"To be or not to be"}
         assert found('"or not to be"') == {"To be or not to be"}
 
-    def test_are_indexed_in_a_text_of_any_length(self) -> None:
+    def test_are_indexed_in_very_long_texts(self) -> None:
         words = " ".join(f"word{number:x}" for number in range(150_000))
         page("Long", body=f"needle {words}")
 
@@ -106,14 +106,14 @@ class TestWords:
 
 
 class TestSyntax:
-    def test_all_words_by_default_any_on_demand(self) -> None:
+    def test_all_words_must_match_by_default(self) -> None:
         page("Red shoes")
         page("Blue shoes")
 
         assert found("red shoes") == {"Red shoes"}
         assert found("red shoes", match="any") == {"Red shoes", "Blue shoes"}
 
-    def test_a_phrase(self) -> None:
+    def test_phrase_matches_in_order(self) -> None:
         page("Red running shoes")
         page("Shoes for running")
 
@@ -121,7 +121,7 @@ class TestSyntax:
         assert found("running shoes", match="phrase") == {"Red running shoes"}
         assert found('"running shoes') == {"Red running shoes"}
 
-    def test_a_phrase_stands_in_one_field(self) -> None:
+    def test_phrase_does_not_span_fields(self) -> None:
         page("Good running", summary="shoes are rare")
 
         assert found('"running shoes"') == set()
@@ -143,7 +143,7 @@ class TestSyntax:
         assert found('shoes -"red shoes"') == {"Blue shoes", "Green shoes"}
 
     @pytest.mark.parametrize("text", ["", " ", "-red", '""', "...", "OR", "- -", "🪵", "\0"])
-    def test_nothing_to_look_for_finds_nothing(self, text: str) -> None:
+    def test_query_without_words_finds_nothing(self, text: str) -> None:
         page("Red shoes")
 
         rows = Page.objects.search(text, snippet="body")
@@ -153,28 +153,28 @@ class TestSyntax:
         assert list(rows.filter(**HIT).order_by(*["-score"]).values(*["snippet"])) == []
 
 
-class TestTolerance:
+class TestFuzzyAndPrefix:
     @pytest.mark.parametrize("text", ["dovetial", "dovtail", "doevtail", "dovetaiil", "dovatail"])
-    def test_a_typing_error_is_forgiven_on_demand(self, text: str) -> None:
+    def test_fuzzy_search_forgives_a_typo(self, text: str) -> None:
         page("A dovetail")
         page("A mortise")
 
         assert found(text) == set()
         assert found(text, fuzzy=True) == {"A dovetail"}
 
-    def test_not_in_short_words(self) -> None:
+    def test_fuzzy_search_is_exact_for_short_words(self) -> None:
         page("A dog")
 
         assert found("dig", fuzzy=True) == set()
 
-    def test_what_is_spelt_as_typed_comes_first(self) -> None:
+    def test_exact_match_ranks_before_fuzzy_matches(self) -> None:
         page("shore")
         page("shoes")
         page("shore")
 
         assert titles(Page.objects.search("shoes", fuzzy=True))[0] == "shoes"
 
-    def test_the_last_word_may_be_unfinished_on_demand(self) -> None:
+    def test_prefix_search_completes_the_last_word(self) -> None:
         page("Running shoes")
         page("A runner")
         page("Walking", body="running")
@@ -184,7 +184,7 @@ class TestTolerance:
         assert found("shoes runni", prefix=True) == {"Running shoes"}
         assert found("runni ", prefix=True) == set()
 
-    def test_autocompletion(self) -> None:
+    def test_autocomplete_returns_a_few_rows(self) -> None:
         for number in range(12):
             page(f"Running {number}")
 
@@ -193,14 +193,14 @@ class TestTolerance:
         assert titles(Page.objects.autocomplete("Running 1"))[0] == "Running 1"
 
     @pytest.mark.parametrize("text", ["ada@exam", "node.j", "É", "木の", "x-r"])
-    def test_the_beginning_of_a_word_with_signs(self, text: str) -> None:
+    def test_prefix_may_contain_punctuation(self, text: str) -> None:
         title = "École: ada@example.org, node.js, 木の継手, X-ray"
         page(title)
         page("Other")
 
         assert found(text, prefix=True) == {title}
 
-    def test_a_suggestion_for_a_search_without_results(self) -> None:
+    def test_suggestion_corrects_a_search_without_results(self) -> None:
         page("Dovetail joints")
         page("Mortise and tenon")
 
@@ -213,8 +213,8 @@ class TestTolerance:
 
 
 class TestRank:
-    def test_a_hit_in_the_title_counts_more(self) -> None:
-        # A word of no other test: rows that were rolled back count for BM25 until a VACUUM.
+    def test_match_in_the_title_ranks_higher(self) -> None:
+        # A word that no other test uses: rolled-back rows count for BM25 until a VACUUM.
         page("Trees", body="A quoin and more words.")
         page("A quoin", body="Trees and more words.")
 
@@ -222,17 +222,17 @@ class TestRank:
         scores = [row.score for row in Page.objects.search("quoin")]  # type: ignore[attr-defined]
         assert scores == sorted(scores, reverse=True)
 
-    def test_equal_scores_show_the_newest_first(self) -> None:
+    def test_ties_are_ordered_newest_first(self) -> None:
         first, second = page("A saw"), page("A saw")
 
         assert list(Page.objects.search("saw")) == [second, first]
 
-    def test_without_rank_the_order_is_free(self) -> None:
+    def test_unranked_search_can_be_ordered(self) -> None:
         first, second = page("A saw"), page("A saw and a saw")
 
         assert list(Page.objects.search("saw", rank=False).order_by("pk")) == [first, second]
 
-    def test_similar_rows(self) -> None:
+    def test_similar_rows_share_significant_terms(self) -> None:
         origin = page("Dovetail joints in oak", body="Cut the tails and then the pins.")
         near = page("Dovetail tails and pins", body="In oak or pine.")
         page("Sharpening stones", body="Water or oil.")
@@ -242,7 +242,7 @@ class TestRank:
             assert list(Page.objects.similar_to(Page(title=nothing))) == []
 
     @pytest.mark.django_db(transaction=True)
-    def test_similar_rows_among_many_that_are_gone(self) -> None:
+    def test_similar_rows_are_found_among_many_deleted_rows(self) -> None:
         near, origin, *gone = [page("A dovetail joint") for _ in range(20)]
         Page.all_objects.filter(pk__in=[row.pk for row in gone]).hard_delete()
         with connection.cursor() as cursor:
@@ -252,18 +252,18 @@ class TestRank:
 
 
 class TestSnippet:
-    def test_shows_the_hits(self) -> None:
-        page("Feet", body="Nobody & none was running <b>fast</b> & far.")
+    def test_marks_the_hits_and_escapes_the_rest(self) -> None:
+        page("Feet", body="Salt & pepper was running <b>fast</b> & far.")
 
         (row,) = Page.objects.search("run far", snippet="body")
 
         snippet = row.snippet  # type: ignore[attr-defined]
         assert isinstance(snippet, SafeString)
-        assert "Nobody &amp; none was <mark>running</mark>" in snippet
+        assert "Salt &amp; pepper was <mark>running</mark>" in snippet
         assert "<mark>far</mark>" in snippet
         assert "<b>" not in snippet
 
-    def test_without_a_hit_in_the_field_it_is_its_beginning(self) -> None:
+    def test_is_the_start_of_the_field_if_it_has_no_hit(self) -> None:
         page("Running", body="One & two.")
 
         (row,) = Page.objects.search("running", snippet="body")
@@ -279,7 +279,7 @@ class TestSnippet:
         assert "<mark>needle</mark>" in snippet
         assert len(snippet) < 400
 
-    def test_marks_that_were_typed_open_no_tag(self) -> None:
+    def test_stored_markers_open_no_tag(self) -> None:
         page("Marked", body="a \ue000b\ue001 needle \ue002<script>c</script> \ue001\ue000 \ue000d")
 
         (row,) = Page.objects.search("needle", snippet="body")
@@ -305,7 +305,7 @@ class TestQuerySet:
             )
         page("Stone", kind="tool")
 
-    def test_counts_slices_and_pages(self) -> None:
+    def test_can_be_counted_sliced_and_paginated(self) -> None:
         rows = Page.objects.search("chisel", snippet="body")
 
         assert rows.count() == 30
@@ -315,7 +315,7 @@ class TestQuerySet:
         assert [len(page) for page in pages] == [12, 12, 6]
         assert len({row.pk for page in pages for row in page}) == 30
 
-    def test_filters_excludes_and_annotates(self) -> None:
+    def test_can_be_filtered(self) -> None:
         rows = Page.objects.search("chisel")
 
         assert rows.filter(kind="tool").count() == 20
@@ -324,7 +324,7 @@ class TestQuerySet:
         assert rows.filter(**HIT).count() == 30
         assert rows.filter(shelf__name="Top").select_related("shelf")[0].shelf is not None
 
-    def test_only_values_and_subqueries(self) -> None:
+    def test_supports_only_values_and_subqueries(self) -> None:
         rows = Page.objects.search("chisel")
 
         assert rows.only("title")[0].title.startswith("Chisel")
@@ -334,22 +334,22 @@ class TestQuerySet:
         assert Shelf.objects.filter(page__in=rows).distinct().count() == 1
         assert Page.objects.exclude(pk__in=rows).count() == 1
 
-    def test_orders_by_something_else(self) -> None:
+    def test_can_be_ordered_by_a_field(self) -> None:
         rows = Page.objects.search("chisel").order_by("-size")
 
         assert [row.size for row in rows[:3]] == [29, 28, 27]
 
-    def test_two_searches_narrow_one_another(self) -> None:
+    def test_searches_can_be_chained(self) -> None:
         rows = Page.objects.search("chisel", rank=False).search("29")
 
         assert titles(rows) == ["Chisel 29"]
 
-    def test_updates_and_deletes(self) -> None:
+    def test_can_be_updated_and_deleted(self) -> None:
         assert Page.objects.search("chisel", rank=False).update(kind="edge") == 30
         assert Page.objects.search("stone").delete()[0] == 1
         assert found("stone") == set()
 
-    def test_facets(self) -> None:
+    def test_facets_count_the_matching_rows(self) -> None:
         rows = Page.objects.search("chisel")
 
         assert rows.facets("kind") == {"kind": [("tool", 20), ("book", 10)]}
@@ -360,7 +360,7 @@ class TestQuerySet:
 
 
 class TestWrites:
-    def test_are_found_in_their_transaction_and_gone_after_its_rollback(self) -> None:
+    def test_are_visible_in_their_transaction_until_its_rollback(self) -> None:
         page("Old chisel")
         with transaction.atomic():
             row = page("New chisel")
@@ -374,7 +374,7 @@ class TestWrites:
         assert found("plane") == set()
         assert found("chisel") == {"Old chisel"}
 
-    def test_deleted_rows_are_found_only_among_all(self) -> None:
+    def test_soft_deleted_rows_are_found_only_by_all_objects(self) -> None:
         row = page("A chisel")
         row.delete()
 

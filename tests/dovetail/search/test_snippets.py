@@ -3,8 +3,8 @@ import html
 import pytest
 from hypothesis import given, strategies as st
 
+from dovetail.search.analyzer import HIT_END, HIT_START, UNESCAPED
 from dovetail.search.snippets import render
-from dovetail.search.words import HIT_END, HIT_START, UNESCAPED
 
 RAW = UNESCAPED
 
@@ -27,7 +27,7 @@ def test_hits_are_marked_and_the_rest_is_escaped(text: str, expected: str) -> No
 
 
 @given(st.text(), st.booleans())
-def test_no_text_opens_another_tag(text: str, is_escaped: bool) -> None:
+def test_text_cannot_open_any_other_tag(text: str, is_escaped: bool) -> None:
     snippet = render(html.escape(text) if is_escaped else UNESCAPED + text)
 
     bare = snippet.replace("<mark>", "").replace("</mark>", "")

@@ -1,9 +1,10 @@
-"""Models that exist in tests alone: every shape of reference that a deletion can meet."""
+"""Test models with every kind of reference that affects a deletion."""
 
 from django.db import models
 
-from dovetail.models import BaseModel, SoftDeleteModel
+from dovetail.models import BaseManager, BaseModel, SoftDeleteModel
 from dovetail.search import SearchConfig, SearchIndex, SearchManager
+from dovetail.turbo.models import BroadcastsRefreshes
 
 
 class Shelf(SoftDeleteModel):
@@ -33,25 +34,25 @@ class Bookmark(SoftDeleteModel):
 
 
 class Loan(SoftDeleteModel):
-    """Keeps its book: a book that is lent cannot be deleted."""
+    """Protects its book from deletion."""
 
     book = models.ForeignKey(Book, on_delete=models.PROTECT)
 
 
 class Review(SoftDeleteModel):
-    """Outlives its book."""
+    """Survives the deletion of its book."""
 
     book = models.ForeignKey(Book, on_delete=models.SET_NULL, null=True)
 
 
 class Stamp(BaseModel):
-    """Cannot be soft-deleted, so a soft deletion leaves it."""
+    """Has no soft deletion, so soft-deleting its book doesn't affect it."""
 
     book = models.ForeignKey(Book, on_delete=models.CASCADE)
 
 
 class Page(SoftDeleteModel):
-    """Can be searched and counted in every way."""
+    """Has a search index with columns of every type."""
 
     title = models.CharField(max_length=200)
     summary = models.CharField(max_length=200, blank=True)
@@ -79,3 +80,19 @@ class Page(SoftDeleteModel):
 
     def __str__(self) -> str:
         return self.title
+
+
+class Poster(BroadcastsRefreshes, SoftDeleteModel):
+    """Can be followed by pages."""
+
+    refreshes = "posters"
+
+    title = models.CharField(max_length=20)
+
+
+class Badge(BroadcastsRefreshes, BaseModel):
+    """Can be followed, but not soft-deleted."""
+
+    title = models.CharField(max_length=20)
+
+    objects = BaseManager()

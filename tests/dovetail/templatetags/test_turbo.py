@@ -13,7 +13,7 @@ def render(source: str, **context: Any) -> str:
     return Template("{% load turbo %}" + source).render(Context(context))
 
 
-def test_a_frame() -> None:
+def test_frame_renders_attributes_and_escapes_content() -> None:
     html = render(
         '{% turbo_frame "comments" src=src loading="lazy" data_turbo_action="advance" '
         "disabled=True target=None %}<p>{{ text }}</p>{% endturbo_frame %}",
@@ -27,11 +27,11 @@ def test_a_frame() -> None:
     )
 
 
-def test_a_frame_of_a_model() -> None:
+def test_frame_of_a_model_has_its_dom_id() -> None:
     assert 'id="new_user"' in render("{% turbo_frame user %}{% endturbo_frame %}", user=User())
 
 
-def test_a_stream() -> None:
+def test_stream_wraps_its_content_in_a_template() -> None:
     html = render(
         '{% turbo_stream "replace" user method="morph" %}<b>{{ name }}</b>{% endturbo_stream %}',
         user=User(),
@@ -52,16 +52,16 @@ def test_a_stream() -> None:
         '{% turbo_stream "refresh" %}{% endturbo_stream %}',
     ],
 )
-def test_a_stream_without_content_has_no_template(source: str) -> None:
+def test_stream_without_content_has_no_template(source: str) -> None:
     assert "<template>" not in render(source)
 
 
-def test_a_frame_needs_an_id() -> None:
+def test_frame_needs_an_id() -> None:
     with pytest.raises(TemplateSyntaxError):
         render("{% turbo_frame %}{% endturbo_frame %}")
 
 
-def test_an_id() -> None:
+def test_dom_id_tag_accepts_a_prefix() -> None:
     assert render('{% dom_id user "form" %}', user=User()) == "form_new_user"
 
 
@@ -71,7 +71,7 @@ def subscription(html: str) -> tuple[str, str]:
     return match[1], match[2]
 
 
-def test_a_subscription_is_bound_to_who_looks() -> None:
+def test_subscription_is_bound_to_the_current_user() -> None:
     user = User(email="ada@example.org")
     channel, signed = subscription(render('{% turbo_stream_from "news" %}', user=user))
 
@@ -81,13 +81,13 @@ def test_a_subscription_is_bound_to_who_looks() -> None:
 
 
 @pytest.mark.parametrize("context", [{}, {"user": AnonymousUser()}])
-def test_a_subscription_of_nobody_is_everybodys(context: dict[str, Any]) -> None:
+def test_subscription_of_an_anonymous_visitor_is_public(context: dict[str, Any]) -> None:
     channel, signed = subscription(render('{% turbo_stream_from "news" %}', **context))
 
     assert verify(channel, signed, None) == "news"
 
 
-def test_a_subscription_on_a_channel_of_its_own() -> None:
+def test_subscription_can_name_a_channel() -> None:
     html = render('{% turbo_stream_from user "inbox" channel="Guarded" %}', user=User())
 
     assert subscription(html)[0] == "Guarded"

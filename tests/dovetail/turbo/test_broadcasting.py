@@ -1,4 +1,4 @@
-"""Broadcasts of rendered templates, as a follower receives them."""
+"""Broadcasts of rendered templates, as followers receive them."""
 
 from collections.abc import Callable
 from typing import Any
@@ -31,7 +31,7 @@ async def call(function: Callable[..., None], *args: Any, **kwargs: Any) -> None
 
 
 @pytest.mark.parametrize("action", ["append", "prepend", "replace", "update", "before", "after"])
-async def test_a_template_is_rendered_into_the_action(follower: Browser, action: str) -> None:
+async def test_template_is_rendered_into_the_action(follower: Browser, action: str) -> None:
     broadcast = getattr(broadcasting, f"broadcast_{action}_to")
 
     await call(broadcast, "news", target="list", template=TEMPLATE, title="<New>", icon="page")
@@ -42,7 +42,7 @@ async def test_a_template_is_rendered_into_the_action(follower: Browser, action:
 
 
 @pytest.mark.parametrize("action", ["replace", "update"])
-async def test_an_action_may_morph(follower: Browser, action: str) -> None:
+async def test_action_can_morph(follower: Browser, action: str) -> None:
     broadcast = getattr(broadcasting, f"broadcast_{action}_to")
 
     await call(broadcast, "news", target="list", template=TEMPLATE, method="morph", title="New")
@@ -51,14 +51,14 @@ async def test_an_action_may_morph(follower: Browser, action: str) -> None:
     assert html.startswith(f'<turbo-stream action="{action}" method="morph" target="list">')
 
 
-async def test_remove(follower: Browser) -> None:
+async def test_remove_has_no_template(follower: Browser) -> None:
     await call(broadcasting.broadcast_remove_to, "news", target="x")
 
     html = (await follower.receive())["message"]
     assert html == '<turbo-stream action="remove" target="x"></turbo-stream>'
 
 
-async def test_a_refresh_names_the_request_that_caused_it(follower: Browser) -> None:
+async def test_refresh_names_the_request_that_caused_it(follower: Browser) -> None:
     current_request_id.set("abc")
 
     await call(broadcasting.broadcast_refresh_to, "news")
@@ -67,7 +67,7 @@ async def test_a_refresh_names_the_request_that_caused_it(follower: Browser) -> 
     assert html == '<turbo-stream action="refresh" request-id="abc"></turbo-stream>'
 
 
-async def test_many_refreshes_become_one_for_everybody(follower: Browser) -> None:
+async def test_refreshes_in_quick_succession_are_merged(follower: Browser) -> None:
     for request_id in ("a", "b", "b"):
         current_request_id.set(request_id)
         await call(broadcasting.broadcast_refresh_to, "news")
@@ -76,7 +76,7 @@ async def test_many_refreshes_become_one_for_everybody(follower: Browser) -> Non
     assert await follower.receives_nothing()
 
 
-async def test_refreshes_apart_are_two(follower: Browser) -> None:
+async def test_refreshes_further_apart_are_not_merged(follower: Browser) -> None:
     await call(broadcasting.broadcast_refresh_to, "news")
     await follower.receive()
     await call(broadcasting.broadcast_refresh_to, "news")
@@ -84,7 +84,7 @@ async def test_refreshes_apart_are_two(follower: Browser) -> None:
     await follower.receive()
 
 
-async def test_a_template_that_raises_is_logged_with_its_stream(
+async def test_failing_template_is_logged_with_its_stream(
     follower: Browser, caplog: pytest.LogCaptureFixture
 ) -> None:
     def save() -> None:
@@ -97,12 +97,14 @@ async def test_a_template_that_raises_is_logged_with_its_stream(
 
     await call(save)
 
-    assert "the broadcast of no/such.html to news could not be rendered" in caplog.text
+    assert "Could not render no/such.html; nothing was broadcast to news" in caplog.text
     assert await User.objects.filter(email="saved@example.org").aexists()
     assert "after it" in (await follower.receive())["message"]
 
 
-async def test_later_renders_in_a_task_what_is_in_the_database_then(follower: Browser) -> None:
+async def test_broadcast_later_renders_the_row_as_stored_when_the_task_runs(
+    follower: Browser,
+) -> None:
     def save() -> None:
         user = make_user(display_name="Ada")
         with transaction.atomic():
@@ -119,7 +121,7 @@ async def test_later_renders_in_a_task_what_is_in_the_database_then(follower: Br
     assert ">Z</text>" in html
 
 
-async def test_a_row_that_is_gone_is_not_broadcast(follower: Browser) -> None:
+async def test_deleted_row_is_not_broadcast(follower: Browser) -> None:
     context = {"person": {"model": "users.user", "pk": "0190aaaa-0000-7000-8000-000000000000"}}
 
     await call(tasks.render_broadcast, "news", "append", "people", TEMPLATE, context)
@@ -127,6 +129,6 @@ async def test_a_row_that_is_gone_is_not_broadcast(follower: Browser) -> None:
     assert await follower.receives_nothing()
 
 
-def test_an_unsaved_row_cannot_be_sent_to_a_task() -> None:
+def test_unsaved_row_cannot_be_sent_to_a_task() -> None:
     with pytest.raises(ValueError, match="is not saved"):
         tasks.pack({"person": User(email="ada@example.org")})

@@ -21,31 +21,31 @@ def show(form: forms.Form | None) -> TemplateResponse:
     return TemplateResponse(RequestFactory().get("/"), "404.html", {"form": form})
 
 
-def answer(response: HttpResponse, method: str = "POST", **headers: str) -> int:
+def status(response: HttpResponse, method: str = "POST", **headers: str) -> int:
     request = RequestFactory().generic(method, "/", headers=headers)
     result = TurboMiddleware(lambda _request: response)(request)
     assert isinstance(result, HttpResponse)
     return result.status_code
 
 
-def test_a_form_with_errors_is_unprocessable() -> None:
-    assert answer(show(NameForm({}))) == 422
+def test_invalid_form_is_answered_with_422() -> None:
+    assert status(show(NameForm({}))) == 422
 
 
 @pytest.mark.parametrize("form", [NameForm({"name": "Ada"}), NameForm(), None])
-def test_other_pages_stay_as_they_are(form: forms.Form | None) -> None:
-    assert answer(show(form)) == 200
+def test_other_pages_keep_their_status(form: forms.Form | None) -> None:
+    assert status(show(form)) == 200
 
 
-def test_a_get_form_with_errors_is_no_failure() -> None:
-    assert answer(show(NameForm({})), method="GET") == 200
+def test_invalid_get_form_keeps_its_status() -> None:
+    assert status(show(NameForm({})), method="GET") == 200
 
 
 TURBO = {"X-Turbo-Request-Id": "1"}
 
 
-def test_a_page_that_turbo_would_throw_away_is_unprocessable() -> None:
-    assert answer(HttpResponse("<h1>"), **TURBO) == 422
+def test_page_that_turbo_would_discard_is_answered_with_422() -> None:
+    assert status(HttpResponse("<h1>"), **TURBO) == 422
 
 
 @pytest.mark.parametrize(
@@ -57,25 +57,25 @@ def test_a_page_that_turbo_would_throw_away_is_unprocessable() -> None:
         (HttpResponse("{}", content_type="application/json"), TURBO),
     ],
 )
-def test_what_is_shown_anyway_stays_as_it_is(
+def test_response_that_is_shown_anyway_keeps_its_status(
     response: HttpResponse, headers: dict[str, str]
 ) -> None:
-    assert answer(response, **headers) == 200
+    assert status(response, **headers) == 200
 
 
 @pytest.mark.parametrize("redirect", [HttpResponseRedirect, HttpResponsePermanentRedirect])
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
-def test_after_a_change_the_browser_is_sent_to_look(
+def test_redirect_after_a_change_becomes_303(
     method: str, redirect: type[HttpResponseRedirectBase]
 ) -> None:
-    assert answer(redirect("/"), method) == 303
+    assert status(redirect("/"), method) == 303
 
 
-def test_a_redirected_get_stays_as_it_is() -> None:
-    assert answer(HttpResponseRedirect("/"), "GET") == 302
+def test_redirect_of_a_get_keeps_its_status() -> None:
+    assert status(HttpResponseRedirect("/"), "GET") == 302
 
 
-async def test_the_same_for_async_servers() -> None:
+async def test_invalid_form_is_answered_with_422_under_asgi() -> None:
     async def view(_request: HttpRequest) -> HttpResponse:
         return show(NameForm({}))
 

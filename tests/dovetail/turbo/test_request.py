@@ -1,4 +1,4 @@
-"""`request.turbo`, `Vary`, and messages that no answer may swallow."""
+"""`request.turbo`, `Vary`, and messages that must not get lost."""
 
 from collections.abc import Callable
 from typing import Any
@@ -28,7 +28,7 @@ def empty(_request: HttpRequest) -> HttpResponse:
     return HttpResponse()
 
 
-def test_a_plain_request() -> None:
+def test_request_without_turbo_headers_is_falsy() -> None:
     request, response = get(empty)
     turbo = turbo_of(request)
 
@@ -40,7 +40,7 @@ def test_a_plain_request() -> None:
     assert "Vary" not in response.headers
 
 
-def test_what_turbo_sends() -> None:
+def test_turbo_headers_are_read() -> None:
     request, _ = get(
         empty,
         X_Turbo_Request_Id="abc",
@@ -60,12 +60,12 @@ def test_what_turbo_sends() -> None:
 
 
 @pytest.mark.parametrize(
-    ("question", "header"),
+    ("name", "header"),
     [("frame", "Turbo-Frame"), ("accepts_stream", "Accept"), ("is_native", "User-Agent")],
 )
-def test_an_answer_varies_by_what_was_asked(question: str, header: str) -> None:
+def test_response_varies_by_the_headers_read(name: str, header: str) -> None:
     def view(request: HttpRequest) -> HttpResponse:
-        getattr(turbo_of(request), question)
+        getattr(turbo_of(request), name)
         return HttpResponse()
 
     _, response = get(view)
@@ -73,7 +73,7 @@ def test_an_answer_varies_by_what_was_asked(question: str, header: str) -> None:
     assert response["Vary"] == header
 
 
-def test_a_cache_keeps_a_frame_and_its_page_apart() -> None:
+def test_frame_and_page_are_cached_separately() -> None:
     def view(request: HttpRequest) -> HttpResponse:
         return HttpResponse(turbo_of(request).frame or "page")
 
@@ -84,7 +84,7 @@ def test_a_cache_keeps_a_frame_and_its_page_apart() -> None:
     assert get_cache_key(request) != get_cache_key(framed)
 
 
-def test_broadcasts_know_the_request_in_whose_course_they_are_made() -> None:
+def test_current_request_id_is_set_for_each_request() -> None:
     seen: list[str | None] = []
 
     def view(_request: HttpRequest) -> HttpResponse:
@@ -101,8 +101,8 @@ def show_messages(request: HttpRequest) -> HttpResponse:
     return HttpResponse(" ".join(str(message) for message in messages.get_messages(request)))
 
 
-def shown_next(request: Any) -> list[str]:
-    """Return the messages that are left for the browser's next page."""
+def pending_messages(request: Any) -> list[str]:
+    """Return the messages left for the browser's next page."""
     response = HttpResponse()
     request._messages.update(response)  # noqa: SLF001
     following = RequestFactory().get("/")
@@ -111,7 +111,7 @@ def shown_next(request: Any) -> list[str]:
 
 
 @pytest.mark.parametrize("headers", [{"X_Sec_Purpose": "prefetch"}, {"Turbo_Frame": "comments"}])
-def test_a_page_that_is_not_shown_whole_leaves_the_messages_alone(headers: dict[str, str]) -> None:
+def test_prefetched_page_and_frame_leave_messages_pending(headers: dict[str, str]) -> None:
     def view(request: HttpRequest) -> HttpResponse:
         messages.success(request, "Saved.")
         assert not messages.get_messages(request)
@@ -120,10 +120,10 @@ def test_a_page_that_is_not_shown_whole_leaves_the_messages_alone(headers: dict[
     request, response = get(view, **headers)
     assert response.content == b""
 
-    assert shown_next(request) == ["Saved."]
+    assert pending_messages(request) == ["Saved."]
 
 
-def test_a_shown_page_shows_them() -> None:
+def test_full_page_shows_messages() -> None:
     def view(request: HttpRequest) -> HttpResponse:
         messages.success(request, "Saved.")
         return show_messages(request)
@@ -134,7 +134,7 @@ def test_a_shown_page_shows_them() -> None:
 
 
 @pytest.mark.parametrize("headers", [{}, {"Turbo_Frame": "comments"}])
-def test_a_stream_response_brings_them_along(headers: dict[str, str]) -> None:
+def test_stream_response_contains_messages_as_toasts(headers: dict[str, str]) -> None:
     def view(request: HttpRequest) -> HttpResponse:
         messages.success(request, "Saved <all>.")
         return TurboStreamResponse(streams.remove("x"))
@@ -145,4 +145,4 @@ def test_a_stream_response_brings_them_along(headers: dict[str, str]) -> None:
     assert text.startswith(streams.remove("x"))
     assert '<turbo-stream action="append" target="toasts">' in text
     assert "Saved &lt;all&gt;." in text
-    assert shown_next(request) == []
+    assert pending_messages(request) == []

@@ -8,7 +8,7 @@ from dovetail.turbo.streams import TurboStreamResponse, dom_id
 
 
 @pytest.mark.parametrize("action", ["append", "prepend", "replace", "update", "before", "after"])
-def test_actions_with_content(action: str) -> None:
+def test_action_with_content_has_a_template(action: str) -> None:
     expected = (
         f'<turbo-stream action="{action}" target="list"><template><b>x</b></template>'
         "</turbo-stream>"
@@ -18,7 +18,7 @@ def test_actions_with_content(action: str) -> None:
     assert getattr(streams, action)("list", mark_safe("<b>x</b>")) == expected
 
 
-def test_actions_without_content() -> None:
+def test_action_without_content_has_no_template() -> None:
     assert streams.remove("x") == '<turbo-stream action="remove" target="x"></turbo-stream>'
     assert streams.refresh() == '<turbo-stream action="refresh"></turbo-stream>'
     assert (
@@ -27,13 +27,13 @@ def test_actions_without_content() -> None:
     )
 
 
-def test_morphing_and_selectors() -> None:
+def test_method_and_targets_become_attributes() -> None:
     assert 'action="replace" method="morph"' in streams.replace("x", "", method="morph")
     assert 'method="morph"' in streams.update("x", "", method="morph")
     assert 'targets=".row"' in streams.stream("remove", targets=".row")
 
 
-def test_what_is_not_safe_is_escaped() -> None:
+def test_unsafe_content_is_escaped() -> None:
     html = streams.append('x" onclick="y', "<script>alert(1)</script>")
 
     assert "<script>" not in html
@@ -41,22 +41,22 @@ def test_what_is_not_safe_is_escaped() -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "sentence"),
+    ("arguments", "error"),
     [
         ({"action": "dance", "target": "x"}, "Turbo has no action 'dance'"),
-        ({"action": "append"}, "append needs a target"),
-        ({"action": "append", "target": "x", "targets": ".y"}, "append needs a target or targets"),
+        ({"action": "append"}, "append needs either a target or targets"),
+        ({"action": "append", "target": "x", "targets": ".y"}, "append needs either a target"),
         ({"action": "refresh", "target": "x"}, "refresh is for the whole page"),
         ({"action": "append", "target": "x", "method": "morph"}, "append has no method"),
         ({"action": "replace", "target": "x", "method": "melt"}, "replace has no method"),
     ],
 )
-def test_a_wrong_stream_is_refused(arguments: dict[str, str], sentence: str) -> None:
-    with pytest.raises(ValueError, match=sentence):
+def test_invalid_stream_raises(arguments: dict[str, str], error: str) -> None:
+    with pytest.raises(ValueError, match=error):
         streams.stream(**arguments)
 
 
-def test_ids_of_models() -> None:
+def test_dom_id_of_saved_and_unsaved_models() -> None:
     article = Article()
     assert dom_id(article) == "new_article"
     assert dom_id(article, "form") == "form_new_article"
@@ -69,7 +69,7 @@ def test_ids_of_models() -> None:
     assert dom_id(User()) == "new_user"
 
 
-def test_a_response_carries_several() -> None:
+def test_response_contains_all_streams() -> None:
     response = TurboStreamResponse(streams.remove("a"), streams.refresh())
 
     assert response["Content-Type"] == "text/vnd.turbo-stream.html; charset=utf-8"

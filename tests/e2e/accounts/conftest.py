@@ -1,4 +1,4 @@
-"""A stack of its own: staff needs a second factor, and a provider vouches for people."""
+"""Starts a separate stack in which staff need a second factor, with an identity provider."""
 
 import json
 import subprocess

@@ -1,10 +1,10 @@
-"""A real OpenID provider in a process of its own: allauth's, on a database in memory.
+"""Runs allauth's OpenID provider in a separate process, with an in-memory database.
 
-    python tests/e2e/accounts/identity_provider.py PORT ADDRESS_OF_THE_SITE
+    python tests/e2e/accounts/identity_provider.py PORT SITE_URL
 
-It knows `known@example.org` and `linked@example.org`, whose addresses it has verified, and
-`unverified@example.org`, all with the password `password`; and the client `dovetail`, whose secret
-is `secret`.
+Its users are `known@example.org` and `linked@example.org`, whose addresses are verified, and
+`unverified@example.org`. Their password is `password`. Its client is `site`, with the secret
+`secret`.
 """
 
 import sys
@@ -19,7 +19,7 @@ from django.core.wsgi import get_wsgi_application
 from django.http import HttpResponse
 from django.urls import URLPattern, URLResolver, include, path
 
-CLIENT_ID, CLIENT_SECRET = "dovetail", "secret"
+CLIENT_ID, CLIENT_SECRET = "site", "secret"
 PASSWORD = "password"
 
 urlpatterns: list[URLPattern | URLResolver] = []
@@ -49,7 +49,7 @@ def configure() -> None:
             "allauth.account.middleware.AccountMiddleware",
         ],
         AUTHENTICATION_BACKENDS=["allauth.account.auth_backends.AuthenticationBackend"],
-        # One thread serves, so the memory is that of one connection.
+        # The server has one thread, so one connection and one in-memory database.
         DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}},
         DEFAULT_AUTO_FIELD="django.db.models.BigAutoField",
         TEMPLATES=[
@@ -64,7 +64,7 @@ def configure() -> None:
                 },
             }
         ],
-        # Two servers on one host share its cookies, whatever their ports are.
+        # Servers on one host share cookies regardless of their ports.
         SESSION_COOKIE_NAME="provider",
         CSRF_COOKIE_NAME="provider-csrf",
         ACCOUNT_EMAIL_VERIFICATION="none",
@@ -85,7 +85,7 @@ def configure() -> None:
 
 
 def fill(site: str) -> None:
-    from allauth.account.models import EmailAddress  # noqa: PLC0415 - they need the settings
+    from allauth.account.models import EmailAddress  # noqa: PLC0415 - needs the settings
     from allauth.idp.oidc.models import Client  # noqa: PLC0415
     from django.contrib.auth.models import User  # noqa: PLC0415
 
@@ -93,7 +93,7 @@ def fill(site: str) -> None:
         email = f"{name}@example.org"
         user = User.objects.create_user(name, email, PASSWORD, first_name=name.title())
         EmailAddress.objects.create(user=user, email=email, verified=verified, primary=True)
-    client = Client(id=CLIENT_ID, name="Dovetail", skip_consent=True)
+    client = Client(id=CLIENT_ID, name="Site", skip_consent=True)
     client.set_secret(CLIENT_SECRET)
     client.set_scopes(["openid", "email", "profile"])
     client.set_redirect_uris([f"{site}/accounts/oidc/realm/login/callback/"])
@@ -113,7 +113,7 @@ def main() -> None:
     server: WSGIServer = make_server(
         "127.0.0.1", port, get_wsgi_application(), handler_class=Handler
     )
-    print("ready", flush=True)  # noqa: T201 - who starts it waits for this
+    print("ready", flush=True)  # noqa: T201 - the parent process waits for this
     server.serve_forever()
 
 

@@ -1,4 +1,4 @@
-"""A person's second factors, sessions and account, as they meet them in the browser."""
+"""Second factors, sessions, data export and account deletion in a browser."""
 
 import re
 from collections.abc import Iterator
@@ -10,7 +10,15 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.apps.users.conftest import totp_code
 from tests.e2e.conftest import Watch
-from tests.e2e.people import DEMO_PASSWORD, HOME, open_mail, prove, sign_in, sign_out, sign_up
+from tests.e2e.people import (
+    DEMO_PASSWORD,
+    HOME,
+    open_mail,
+    reauthenticate,
+    sign_in,
+    sign_out,
+    sign_up,
+)
 from tests.e2e.test_pages import look_at
 
 ADMIN = "admin@example.com"
@@ -24,7 +32,7 @@ def add_app(page: Page) -> tuple[str, list[str]]:
     """Add an authenticator app and return its secret and the recovery codes."""
     page.goto("/accounts/2fa/")
     page.get_by_role("link", name="Add an app").click()
-    prove(page)
+    reauthenticate(page)
     return _add_app(page)
 
 
@@ -32,7 +40,7 @@ def _add_app(page: Page) -> tuple[str, list[str]]:
     expect(page.get_by_alt_text("QR code for your authenticator app")).to_be_visible()
     secret = page.get_by_label("Or enter this secret by hand").input_value()
     page.get_by_label("Code").fill(code_of(secret))
-    page.get_by_role("button", name="Add the app").click()
+    page.get_by_role("button", name="Add app").click()
     page.wait_for_url("**/accounts/2fa/recovery-codes/")
     codes = page.get_by_role("list", name="Recovery codes").get_by_role("listitem")
     return secret, codes.all_inner_texts()
@@ -46,7 +54,9 @@ def enter(page: Page, code: str) -> None:
 
 def finish(page: Page, *, trust: bool = False) -> None:
     page.wait_for_url("**/accounts/2fa/trust/")
-    page.get_by_role("button", name="Remember it" if trust else "Ask me every time").click()
+    page.get_by_role(
+        "button", name="Remember this browser" if trust else "Ask me every time"
+    ).click()
     page.wait_for_url(HOME)
 
 
@@ -57,7 +67,7 @@ def is_signed_in(page: Page) -> bool:
 
 @pytest.fixture
 def authenticator(page: Page) -> Iterator[str]:
-    """Give the page a key that holds passkeys and knows its owner, and return the key's id."""
+    """Attach a virtual authenticator that holds passkeys and verifies its user; yield its id."""
     session = page.context.new_cdp_session(page)
     session.send("WebAuthn.enable")
     options = {
@@ -73,18 +83,18 @@ def authenticator(page: Page) -> Iterator[str]:
     session.send("WebAuthn.disable")
 
 
-def test_an_authenticator_app(page: Page, watch: Watch, tmp_path: Path) -> None:
+def test_authenticator_app(page: Page, watch: Watch, tmp_path: Path) -> None:
     watch.expected.add(422)
     email = sign_up(page)
     secret, codes = add_app(page)
     assert len(codes) == 10
-    # The file has what the page shows, which it does once.
+    # The download has the same codes as the page, which shows them only once.
     with page.expect_download() as download:
         page.get_by_role("link", name="Download").click()
     download.value.save_as(tmp_path / "codes.txt")
     assert (tmp_path / "codes.txt").read_text().split() == codes
     page.goto("/accounts/2fa/recovery-codes/")
-    expect(page.get_by_text("cannot be shown again")).to_be_visible()
+    expect(page.get_by_text("They were shown once")).to_be_visible()
     open_mail(page, "Authenticator app added")
 
     sign_out(page)
@@ -102,7 +112,7 @@ def test_an_authenticator_app(page: Page, watch: Watch, tmp_path: Path) -> None:
     assert is_signed_in(page)  # the browser is trusted
 
 
-def test_a_recovery_code(page: Page, watch: Watch) -> None:
+def test_recovery_code(page: Page, watch: Watch) -> None:
     watch.expected.add(422)
     email = sign_up(page)
     _, codes = add_app(page)
@@ -119,26 +129,26 @@ def test_a_recovery_code(page: Page, watch: Watch) -> None:
 
 
 @pytest.mark.usefixtures("authenticator")
-def test_a_passkey_signs_in_and_is_a_second_factor(page: Page) -> None:
+def test_passkey_signs_in_and_is_a_second_factor(page: Page) -> None:
     email = sign_up(page)
     page.goto("/accounts/2fa/")
     page.get_by_role("main").get_by_role("link", name="Add a key").click()
-    prove(page)
+    reauthenticate(page)
     page.get_by_label("Name").fill("My laptop")
     page.get_by_label("Passwordless").check()
-    page.get_by_role("main").get_by_role("button", name="Add the key").click()
+    page.get_by_role("main").get_by_role("button", name="Add key").click()
     page.wait_for_url("**/accounts/2fa/recovery-codes/")
     page.goto("/accounts/2fa/webauthn/")
     expect(page.get_by_text("My laptop").first).to_be_visible()
 
-    # Alone, in place of address, password and code.
+    # The passkey replaces email address, password and code.
     sign_out(page)
     page.goto("/accounts/login/")
     page.get_by_role("button", name="Use a passkey").click()
     page.wait_for_url(HOME)
     assert is_signed_in(page)
 
-    # After a password.
+    # As second factor after a password.
     sign_out(page)
     sign_in(page, email)
     page.get_by_role("button", name="Use a passkey or security key").click()
@@ -146,7 +156,7 @@ def test_a_passkey_signs_in_and_is_a_second_factor(page: Page) -> None:
     assert is_signed_in(page)
 
 
-def test_sessions_are_seen_and_ended(page: Page, browser: Browser, site: str) -> None:
+def test_sessions_are_listed_and_ended(page: Page, browser: Browser, site: str) -> None:
     email = sign_up(page)
     context = browser.new_context(
         base_url=site, user_agent="Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Firefox/140.0"
@@ -157,40 +167,40 @@ def test_sessions_are_seen_and_ended(page: Page, browser: Browser, site: str) ->
 
     page.goto("/accounts/sessions/")
     expect(page.get_by_text("Firefox on Linux").first).to_be_visible()
-    page.get_by_role("button", name="End Firefox on Linux").click()
-    prove(page)
+    page.get_by_role("button", name="Sign out of Firefox on Linux").click()
+    reauthenticate(page)
 
-    # The proof resumes what it interrupted.
+    # After reauthentication, the interrupted request is repeated.
     page.wait_for_url("**/accounts/sessions/")
-    expect(page.get_by_text("The session is ended.")).to_be_visible()
+    expect(page.get_by_text("Signed out of that device.")).to_be_visible()
     assert not is_signed_in(other)
     assert is_signed_in(page)
     context.close()
 
 
-def test_staff_must_have_a_second_factor(page: Page) -> None:
+def test_staff_need_a_second_factor(page: Page) -> None:
     sign_in(page, ADMIN, DEMO_PASSWORD)
     page.goto("/admin/")
     page.wait_for_url("**/accounts/2fa/")
     expect(page.get_by_text("Set up two-factor authentication").first).to_be_visible()
 
     page.get_by_role("link", name="Add an app").click()
-    prove(page, DEMO_PASSWORD)
+    reauthenticate(page, DEMO_PASSWORD)
     _add_app(page)
 
     page.goto("/admin/")
     expect(page.get_by_role("heading", name=re.compile("administration"))).to_be_visible()
 
 
-def test_the_account_is_deleted_and_restored(page: Page) -> None:
+def test_account_is_deleted_and_restored(page: Page) -> None:
     email = sign_up(page)
     page.goto("/people/me/data/")
     page.get_by_role("link", name="Delete my account").click()
-    prove(page)
+    reauthenticate(page)
     page.get_by_role("button", name="Delete my account").click()
-    expect(page.get_by_text("Your account is deleted.", exact=False).first).to_be_visible()
+    expect(page.get_by_text("Your account has been deleted.", exact=False).first).to_be_visible()
     assert not is_signed_in(page)
-    open_mail(page, "Your account is deleted")
+    open_mail(page, "Your account has been deleted")
 
     sign_in(page, email)
 
@@ -198,12 +208,12 @@ def test_the_account_is_deleted_and_restored(page: Page) -> None:
     assert is_signed_in(page)
 
 
-def test_the_data_comes_by_a_mailed_link(page: Page) -> None:
+def test_data_export_is_emailed(page: Page) -> None:
     email = sign_up(page)
     page.goto("/people/me/data/")
-    page.get_by_role("button", name="Ask for my data").click()
-    prove(page)
-    expect(page.get_by_text("We collect your data", exact=False).first).to_be_visible()
+    page.get_by_role("button", name="Request my data").click()
+    reauthenticate(page)
+    expect(page.get_by_text("Your data is being collected", exact=False).first).to_be_visible()
     open_mail(page, "Your data is ready")
     page.goto("/people/me/data/")
 
@@ -213,7 +223,7 @@ def test_the_data_comes_by_a_mailed_link(page: Page) -> None:
     assert email in Path(download.value.path()).read_text()
 
 
-def test_the_pages_hold_in_both_themes_and_on_a_phone(page: Page) -> None:
+def test_pages_work_in_both_themes_and_on_a_phone(page: Page) -> None:
     sign_up(page)
     add_app(page)
     for path in (

@@ -1,4 +1,4 @@
-"""Single sign-on with a real OpenID provider, which runs beside the stack."""
+"""Single sign-on with a real OpenID provider that runs beside the stack."""
 
 import re
 
@@ -9,8 +9,8 @@ from tests.e2e.conftest import Watch
 from tests.e2e.people import HOME, open_mail, sign_in, sign_out, sign_up
 
 
-def by_realm(page: Page, name: str) -> None:
-    """Sign in by the provider, as one of the people that it knows."""
+def sign_in_with_provider(page: Page, name: str) -> None:
+    """Sign in with the provider, as one of its users."""
     page.goto("/accounts/login/")
     page.get_by_role("button", name="Example Realm").click()
     page.wait_for_url(re.compile(r"/accounts/login/\?next=/identity"))
@@ -26,11 +26,11 @@ def address(page: Page) -> str:
 
 def test_sign_up_login_and_logout(page: Page, watch: Watch) -> None:
     watch.expected.add(404)  # the provider has no icon
-    by_realm(page, "known")
+    sign_in_with_provider(page, "known")
     page.wait_for_url(HOME)
     assert "known@example.org" in address(page)
 
-    # The session over there ends with the one here.
+    # Signing out here also ends the session at the provider.
     sign_out(page)
     page.wait_for_url(re.compile("/identity/o/logout"))
     page.get_by_role(
@@ -39,42 +39,42 @@ def test_sign_up_login_and_logout(page: Page, watch: Watch) -> None:
     page.wait_for_url(HOME)
     page.goto("/accounts/login/")
     page.get_by_role("button", name="Example Realm").click()
-    page.wait_for_url(re.compile(r"/accounts/login/\?next=/identity"))  # it asks again
+    page.wait_for_url(re.compile(r"/accounts/login/\?next=/identity"))  # it asks to log in again
 
-    by_realm(page, "known")
+    sign_in_with_provider(page, "known")
     page.wait_for_url(HOME)
     assert "known@example.org" in address(page)
 
 
-def test_an_account_is_linked_by_its_verified_address(page: Page, watch: Watch) -> None:
+def test_verified_address_links_the_account(page: Page, watch: Watch) -> None:
     watch.expected.add(404)
     email = sign_up(page, "linked@example.org")
     sign_out(page)
 
-    by_realm(page, "linked")
+    sign_in_with_provider(page, "linked")
 
     page.wait_for_url(HOME)
     page.goto("/accounts/3rdparty/")
     expect(page.get_by_role("main").get_by_text("Example Realm").first).to_be_visible()
-    open_mail(page, "Sign-in by Example Realm added")
-    # The account has two ways in now.
+    open_mail(page, "Sign-in with Example Realm added")
+    # The password still works.
     page.goto("/accounts/logout/")
     page.context.clear_cookies()
     sign_in(page, email)
     assert email in address(page)
 
 
-def test_a_refused_link(page: Page, site: str, watch: Watch) -> None:
+def test_unverified_address_does_not_link(page: Page, site: str, watch: Watch) -> None:
     watch.expected.add(404)
     email = sign_up(page, "unverified@example.org")
     sign_out(page)
 
-    by_realm(page, "unverified")
+    sign_in_with_provider(page, "unverified")
 
-    # As for everybody who signs up with an address that is taken.
+    # The same page as for anyone who signs up with an address that is taken.
     page.wait_for_url(f"{site}/accounts/confirm-email/")
     page.goto("/people/me/edit/")
     page.wait_for_url("**/accounts/login/**")
     sign_in(page, email)
     page.goto("/accounts/3rdparty/")
-    expect(page.get_by_text("You have none.", exact=False)).to_be_visible()
+    expect(page.get_by_text("Connect one to sign in", exact=False)).to_be_visible()

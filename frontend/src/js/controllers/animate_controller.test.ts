@@ -34,7 +34,7 @@ test("animates its items", async () => {
   await vi.waitUntil(animated, { timeout: 10_000 })
 })
 
-test("leaves no trace in a page that Turbo keeps", async () => {
+test("leaves no styles in a page that Turbo caches", async () => {
   await mount(page, { animate: AnimateController })
   await vi.waitUntil(animated, { timeout: 10_000 })
 
@@ -43,7 +43,7 @@ test("leaves no trace in a page that Turbo keeps", async () => {
   expect(find("p").getAttribute("style") ?? "").toBe("")
 })
 
-test("is still for people who want no motion", async () => {
+test("does not animate under reduced motion", async () => {
   motion = false
   await mount(page, { animate: AnimateController })
   await new Promise((resolve) => setTimeout(resolve, 50))
@@ -51,7 +51,7 @@ test("is still for people who want no motion", async () => {
   expect(animated()).toBe(false)
 })
 
-test("is still in a preview", async () => {
+test("does not animate in a preview", async () => {
   document.documentElement.dataset.turboPreview = ""
   await mount(page, { animate: AnimateController })
   await new Promise((resolve) => setTimeout(resolve, 50))

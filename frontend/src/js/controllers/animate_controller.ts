@@ -2,7 +2,7 @@ import { Controller } from "@hotwired/stimulus"
 
 const MOTION = "(prefers-reduced-motion: no-preference)"
 
-/** Lets its items come up one after the other. GSAP is loaded by pages that have one of these. */
+/** Animates its items in, one after another. Only pages that use it load GSAP. */
 export default class extends Controller<HTMLElement> {
   static targets = ["item"]
 
@@ -12,7 +12,7 @@ export default class extends Controller<HTMLElement> {
 
   async connect(): Promise<void> {
     this.#connected = true
-    // A cached page has been seen before.
+    // The user has already seen a cached page.
     if (!matchMedia(MOTION).matches || document.documentElement.hasAttribute("data-turbo-preview"))
       return
     const { gsap } = await import("gsap")
@@ -24,7 +24,7 @@ export default class extends Controller<HTMLElement> {
     this.#stop = () => media.revert()
   }
 
-  /** Also an action for turbo:before-cache: the page is kept as it is without the animation. */
+  /** Also an action for turbo:before-cache, so that the page is cached without the animation. */
   disconnect(): void {
     this.#connected = false
     this.#stop?.()

@@ -24,7 +24,7 @@ afterEach(() => {
   vi.useRealTimers()
 })
 
-test("a choice submits the form at once", () => {
+test("a choice submits the form immediately", () => {
   find("select").dispatchEvent(new Event("change", { bubbles: true }))
 
   expect(submissions).toBe(1)
@@ -49,7 +49,7 @@ test("a choice right after typing submits the form only once", () => {
   expect(submissions).toBe(1)
 })
 
-test("a form sent by its button right after typing is not sent again", () => {
+test("a form submitted by its button right after typing is not submitted again", () => {
   find("input").dispatchEvent(new Event("input", { bubbles: true }))
   find<HTMLFormElement>("form").requestSubmit()
 

@@ -1,6 +1,6 @@
 import { Controller } from "@hotwired/stimulus"
 
-/** Submits its form when a choice changes, and soon after the last key while someone types. */
+/** Submits its form when a choice changes, or shortly after the user stops typing. */
 export default class extends Controller<HTMLFormElement> {
   static values = { delay: { type: Number, default: 300 } } // milliseconds
 
@@ -8,7 +8,7 @@ export default class extends Controller<HTMLFormElement> {
   #timer = 0
 
   connect(): void {
-    // Whoever presses Enter does not want a second submission to take the page away after that.
+    // After Enter or a click on the button, a delayed second submission would replace the page.
     this.element.addEventListener("submit", this.#cancel)
   }
 

@@ -12,11 +12,11 @@ beforeEach(async () => {
   )
 })
 
-test("says at once how much room there is", () => {
+test("shows the remaining characters on connect", () => {
   expect(find("p").textContent).toBe("3 characters left")
 })
 
-test("counts along while someone types", () => {
+test("updates the count on input", () => {
   const area = find<HTMLTextAreaElement>("textarea")
   area.value = "nine....."
   area.dispatchEvent(new Event("input", { bubbles: true }))

@@ -1,6 +1,6 @@
 import { Controller } from "@hotwired/stimulus"
 
-/** Says how many characters the text area in it still takes. */
+/** Shows how many characters its text area has left. */
 export default class extends Controller<HTMLElement> {
   static targets = ["output"]
 

@@ -23,19 +23,19 @@ async function copy(attributes = ""): Promise<void> {
   await vi.advanceTimersByTimeAsync(0)
 }
 
-test("copies the address of the page", async () => {
+test("copies the page's address by default", async () => {
   await copy()
 
   expect(navigator.clipboard.writeText).toHaveBeenCalledWith(location.href)
 })
 
 test("copies a given text", async () => {
-  await copy('data-clipboard-text-value="dovetail"')
+  await copy('data-clipboard-text-value="mortise"')
 
-  expect(navigator.clipboard.writeText).toHaveBeenCalledWith("dovetail")
+  expect(navigator.clipboard.writeText).toHaveBeenCalledWith("mortise")
 })
 
-test("says so for a moment", async () => {
+test("briefly changes the label", async () => {
   await copy()
   expect(find("span").textContent).toBe("Copied")
 

@@ -1,6 +1,6 @@
 import { Controller } from "@hotwired/stimulus"
 
-/** Copies a text, by default the address of the page, and says so for a moment. */
+/** Copies a text, by default the page's address, and briefly confirms it in the label. */
 export default class extends Controller<HTMLElement> {
   static targets = ["label"]
   static values = {

@@ -21,7 +21,7 @@ afterEach(() => {
   vi.useRealTimers()
 })
 
-test("a short wait is not worth a word", () => {
+test("a short interruption is not shown", () => {
   vi.advanceTimersByTime(3000)
   source().toggleAttribute("connected", true)
   change()
@@ -30,7 +30,7 @@ test("a short wait is not worth a word", () => {
   expect(find("p").textContent).toBe("")
 })
 
-test("a longer one is shown, until the connection is back", () => {
+test("a longer interruption is shown until the connection is back", () => {
   vi.advanceTimersByTime(4000)
   expect(find("p").textContent).toBe("Paused.")
 
@@ -39,7 +39,7 @@ test("a longer one is shown, until the connection is back", () => {
   expect(find("p").textContent).toBe("")
 })
 
-test("a page that follows nothing says nothing, and neither does one that was refused", () => {
+test("nothing is shown without subscriptions or if they were rejected", () => {
   source().toggleAttribute("rejected", true)
   vi.advanceTimersByTime(9000)
 

@@ -4,8 +4,8 @@ const WAITING =
   "html:not([data-turbo-preview]) turbo-cable-stream-source:not([connected], [rejected])"
 
 /**
- * Says in its element that live updates do not arrive, once that has lasted for a moment.
- * Screen readers tell of a text that changes, and not of one that is shown.
+ * Shows a text while live updates are interrupted, after a short delay. It changes the text rather
+ * than its visibility, because screen readers announce only changed text.
  */
 export default class extends Controller<HTMLElement> {
   static values = { text: String, delay: { type: Number, default: 4000 } } // milliseconds

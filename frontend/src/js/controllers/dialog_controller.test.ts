@@ -27,7 +27,7 @@ test("closes", () => {
   expect(dialog().open).toBe(false)
 })
 
-test("closes on a click beside it, not on one in it", () => {
+test("closes on a click on the backdrop, not on its content", () => {
   find("p").click()
   expect(dialog().open).toBe(true)
 

@@ -1,6 +1,6 @@
 import { Controller } from "@hotwired/stimulus"
 
-/** Opens the <dialog> in it, and closes it on a click beside it or before Turbo keeps the page. */
+/** Opens its <dialog>, and closes it on a click on the backdrop or before Turbo caches the page. */
 export default class extends Controller<HTMLElement> {
   static targets = ["dialog"]
 
@@ -15,7 +15,7 @@ export default class extends Controller<HTMLElement> {
   }
 
   closeOnBackdrop(event: Event): void {
-    // What is beside the box belongs to the dialog element itself.
+    // A click on the backdrop has the dialog element itself as its target.
     if (event.target === this.dialogTarget) this.close()
   }
 }

@@ -11,13 +11,13 @@ beforeEach(async () => {
   )
 })
 
-test("a click takes the element away", () => {
+test("a click removes the element", () => {
   find("button").click()
 
   expect(document.querySelector("p")).toBeNull()
 })
 
-test("the end of its animation takes the element away", () => {
+test("the end of its animation removes the element", () => {
   find("p").dispatchEvent(new Event("animationend"))
 
   expect(document.querySelector("p")).toBeNull()

@@ -1,6 +1,6 @@
 import { Controller } from "@hotwired/stimulus"
 
-/** Takes its element out of the page, on a click or when its animation has ended. */
+/** Removes its element, on a click or when its animation ends. */
 export default class extends Controller<HTMLElement> {
   remove(): void {
     this.element.remove()

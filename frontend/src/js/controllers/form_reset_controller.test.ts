@@ -18,13 +18,13 @@ beforeEach(async () => {
   area().value = "A comment"
 })
 
-test("what was taken leaves an empty form", () => {
+test("a successful submission resets the form", () => {
   end(true)
 
   expect(area().value).toBe("")
 })
 
-test("what was refused stays to be mended", () => {
+test("a failed submission keeps the input", () => {
   end(false)
 
   expect(area().value).toBe("A comment")

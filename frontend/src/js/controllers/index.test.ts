@@ -1,7 +1,7 @@
 import { expect, test } from "vitest"
 import { find } from "../testing"
 
-test("every controller answers to the name of its file", async () => {
+test("every controller is registered under the name of its file", async () => {
   document.body.innerHTML = `
     <p data-controller="element-removal"><button data-action="element-removal#remove"></button></p>`
 

@@ -11,7 +11,7 @@ for (const [path, controller] of Object.entries(controllers)) {
   application.register(identifier(path), controller)
 }
 
-/** The name in data-controller: "./auto_submit_controller.ts" is "auto-submit". */
+/** Returns the name for data-controller: "auto-submit" for "./auto_submit_controller.ts". */
 function identifier(path: string): string {
   return path.replace(/^\.\/|_controller\.ts$/g, "").replaceAll("_", "-")
 }

@@ -16,26 +16,26 @@ beforeEach(async () => {
   )
 })
 
-test("a click elsewhere closes the menu", () => {
+test("a click outside closes the menu", () => {
   find("button").click()
 
   expect(menu().open).toBe(false)
 })
 
-test("a click inside leaves the menu open", () => {
+test("a click inside keeps the menu open", () => {
   find("a").click()
 
   expect(menu().open).toBe(true)
 })
 
-test("Escape closes the menu and gives the focus back to its button", () => {
+test("Escape closes the menu and returns focus to its button", () => {
   find("a").dispatchEvent(new KeyboardEvent("keydown", { key: "Escape", bubbles: true }))
 
   expect(menu().open).toBe(false)
   expect(document.activeElement).toBe(find("summary"))
 })
 
-test("the menu closes when the focus goes on to what follows it", () => {
+test("the menu closes when focus moves outside", () => {
   find("a").dispatchEvent(
     new FocusEvent("focusout", { relatedTarget: find("button"), bubbles: true }),
   )
@@ -43,7 +43,7 @@ test("the menu closes when the focus goes on to what follows it", () => {
   expect(menu().open).toBe(false)
 })
 
-test("the menu stays open while the focus moves in it, or when the window loses it", () => {
+test("the menu stays open when focus moves inside, or when the window loses focus", () => {
   find("a").dispatchEvent(
     new FocusEvent("focusout", { relatedTarget: find("summary"), bubbles: true }),
   )

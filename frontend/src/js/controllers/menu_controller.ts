@@ -1,6 +1,6 @@
 import { Controller } from "@hotwired/stimulus"
 
-/** A <details> menu that closes as menus do: on Escape, on a click elsewhere, when focus leaves. */
+/** Closes a <details> menu on Escape, on a click outside, and when focus leaves it. */
 export default class extends Controller<HTMLDetailsElement> {
   close(): void {
     this.element.open = false
@@ -13,8 +13,8 @@ export default class extends Controller<HTMLDetailsElement> {
   }
 
   closeOnLeave(event: Event): void {
-    const elsewhere = event instanceof FocusEvent ? event.relatedTarget : event.target
-    // Without a place that focus goes to, the window lost it: the menu waits.
-    if (elsewhere instanceof Node && !this.element.contains(elsewhere)) this.close()
+    const target = event instanceof FocusEvent ? event.relatedTarget : event.target
+    // Without a related target, the window itself lost focus, and the menu stays open.
+    if (target instanceof Node && !this.element.contains(target)) this.close()
   }
 }

@@ -19,20 +19,20 @@ beforeEach(() => {
   document.cookie = "theme=; Path=/; Max-Age=0"
 })
 
-test("shows the system's colours as chosen when the server rendered no theme", async () => {
+test("marks the system theme as chosen if the server rendered none", async () => {
   await mount(page, { theme: ThemeController })
 
   expect(pressed()).toEqual(["false", "false", "true"])
 })
 
-test("shows the theme that the server rendered", async () => {
+test("marks the theme that the server rendered as chosen", async () => {
   document.documentElement.dataset.theme = "dark"
   await mount(page, { theme: ThemeController })
 
   expect(pressed()).toEqual(["false", "true", "false"])
 })
 
-test("a choice changes the page at once and is remembered for the next one", async () => {
+test("a choice changes the page immediately and is stored in a cookie", async () => {
   await mount(page, { theme: ThemeController })
 
   choice("dark").click()
@@ -42,7 +42,7 @@ test("a choice changes the page at once and is remembered for the next one", asy
   expect(pressed()).toEqual(["false", "true", "false"])
 })
 
-test("going back to the system's colours forgets the choice", async () => {
+test("choosing the system theme removes the cookie", async () => {
   await mount(page, { theme: ThemeController })
   choice("dark").click()
 

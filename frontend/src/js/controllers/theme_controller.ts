@@ -3,8 +3,8 @@ import { Controller } from "@hotwired/stimulus"
 const YEAR = 365 * 24 * 60 * 60 // seconds
 
 /**
- * Chooses the colours: "light", "dark", or "" for those of the system.
- * The server reads the cookie and renders <html data-theme>, so no page flashes in the wrong colours.
+ * Sets the theme: "light", "dark", or "" for the system's.
+ * The server reads the cookie and renders <html data-theme>, so pages never flash in wrong colors.
  */
 export default class extends Controller<HTMLElement> {
   static targets = ["choice"]

@@ -12,7 +12,7 @@ beforeEach(async () => {
   )
 })
 
-test("a click shows the content, the next one hides it", () => {
+test("clicks show and hide the content", () => {
   find("button").click()
   expect(find("p").hidden).toBe(false)
   expect(find("button").getAttribute("aria-expanded")).toBe("true")

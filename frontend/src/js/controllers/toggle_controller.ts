@@ -1,6 +1,6 @@
 import { Controller } from "@hotwired/stimulus"
 
-/** Shows and hides its content; the button says which by aria-expanded. */
+/** Shows and hides its content, with the state in the button's aria-expanded. */
 export default class extends Controller<HTMLElement> {
   static targets = ["button", "content"]
 

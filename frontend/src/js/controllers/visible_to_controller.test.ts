@@ -16,7 +16,7 @@ afterEach(() => {
   document.head.innerHTML = ""
 })
 
-test("a person sees what is theirs", async () => {
+test("shows the element to its user", async () => {
   expect(await shownTo("7", "7")).toBe(true)
 })
 
@@ -24,14 +24,14 @@ test.each([
   ["8", "7"],
   ["", "7"],
   ["", ""],
-])("somebody else (%j) does not", async (current, user) => {
+])("hides the element from other users (%j)", async (current, user) => {
   expect(await shownTo(current, user)).toBe(false)
 })
 
-test("a refresh by morph does not take it away", async () => {
+test("the element stays visible after a refresh by morph", async () => {
   await shownTo("7", "7")
 
-  find("p").hidden = true // as the server renders it
+  find("p").hidden = true // as rendered by the server
   find("p").dispatchEvent(new CustomEvent("turbo:morph-element", { bubbles: true }))
 
   expect(find("p").hidden).toBe(false)

@@ -1,9 +1,9 @@
 import { Controller } from "@hotwired/stimulus"
 
 /**
- * Shows its element to one person: a broadcast is the same for all, so the page decides.
+ * Shows its element to one user only. A broadcast is the same for all users, so the page decides.
  *
- * Only for what is of no use to others. Whether somebody may do a thing, the server decides.
+ * This hides controls that are of no use to others; the server still enforces permissions.
  */
 export default class extends Controller<HTMLElement> {
   static values = { user: String }
@@ -14,7 +14,7 @@ export default class extends Controller<HTMLElement> {
     this.update()
   }
 
-  /** Also an action for turbo:morph-element: the server renders it hidden. */
+  /** Also an action for turbo:morph-element, because the server renders the element hidden. */
   update(): void {
     const current = document.querySelector<HTMLMetaElement>('meta[name="current-user-id"]')
     this.element.hidden = !this.userValue || current?.content !== this.userValue

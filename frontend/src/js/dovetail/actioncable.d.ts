@@ -1,6 +1,6 @@
 import "@rails/actioncable"
 
-// What the client has and its types lack.
+// Members that the client's types lack.
 declare module "@rails/actioncable" {
   interface Consumer {
     readonly connection: { reopen(): void }

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, expect, test, vi } from "vitest"
 import { find } from "../testing"
 import { announcePage } from "./announcer"
 
-const said = () => find("#announcer").textContent?.trim()
+const announced = () => find("#announcer").textContent?.trim()
 
 function render(renderMethod = "replace"): void {
   announcePage(new CustomEvent("turbo:render", { detail: { renderMethod } }))
@@ -20,38 +20,38 @@ afterEach(() => {
   vi.useRealTimers()
 })
 
-test("a new page is announced by its title", () => {
+test("announces the title of a new page", () => {
   render()
 
-  expect(said()).toBe("Joints · Dovetail")
+  expect(announced()).toBe("Joints · Dovetail")
 })
 
-test("so are the messages that came with it", () => {
+test("announces the messages of a new page", () => {
   find("#toasts").innerHTML = "<div><p>Published.</p></div>"
   render()
 
-  expect(said()).toBe("Joints · Dovetail Published.")
+  expect(announced()).toBe("Joints · Dovetail Published.")
 })
 
-test("the same page twice is said twice", () => {
+test("clears the announcer first, so that the same title is announced again", () => {
   render()
   announcePage(new CustomEvent("turbo:render", { detail: { renderMethod: "replace" } }))
 
-  expect(said()).toBe("")
+  expect(announced()).toBe("")
 })
 
-test("a refresh is no new page, and a preview will be one", () => {
+test("does not announce morph refreshes and previews", () => {
   render("morph")
   document.documentElement.dataset.turboPreview = ""
   render()
 
-  expect(said()).toBe("")
+  expect(announced()).toBe("")
 })
 
-test("who is in a field hears of the field, and the messages", () => {
+test("leaves out the title while a field has focus", () => {
   find("#toasts").innerHTML = "<div><p>Published.</p></div>"
   find("input").focus()
   render()
 
-  expect(said()).toBe("Published.")
+  expect(announced()).toBe("Published.")
 })

@@ -1,28 +1,28 @@
 type RenderEvent = CustomEvent<{ renderMethod: string }>
 
-const SETTLED = 100 // milliseconds; until then the page is still being put together
+const SETTLE_DELAY = 100 // milliseconds until the new page is complete
 const FIELD = "input, select, textarea, [contenteditable]"
 
 /**
- * Says what a browser says of its own accord when it loads a page: the title; and the messages,
- * which came with the page and so are no change that a live region would tell of.
+ * Announces what screen readers would read on a full page load: the title, and the messages, which
+ * live regions do not announce because they came with the page.
  *
- * A refresh by morph is the same page, whose live regions are still there. Who is in a field hears
- * of that instead of the title.
+ * Does nothing after a refresh by morph, where live regions still work. If a field has focus, screen
+ * readers read that field, so the title is left out.
  */
 export function announcePage(event: Event): void {
   const { renderMethod } = (event as RenderEvent).detail
   if (renderMethod === "morph" || document.documentElement.hasAttribute("data-turbo-preview"))
     return
-  say("")
+  announce("")
   setTimeout(() => {
     const title = document.activeElement?.matches(FIELD) ? "" : document.title
     const messages = Array.from(document.querySelectorAll("#toasts p"), (p) => p.textContent)
-    say([title, ...messages].join(" "))
-  }, SETTLED)
+    announce([title, ...messages].join(" "))
+  }, SETTLE_DELAY)
 }
 
-function say(text: string): void {
+function announce(text: string): void {
   const announcer = document.querySelector("#announcer")
   if (announcer) announcer.textContent = text
 }

@@ -20,7 +20,7 @@ afterEach(() => {
   vi.useRealTimers()
 })
 
-test("a client that could not be loaded is loaded by the next who follows something", async () => {
+test("loads the client again after loading it has failed", async () => {
   vi.useFakeTimers()
   const params = { channel: "TurboStreamsChannel" }
   await expect(subscribe(params, callbacks)).rejects.toThrow("Failed to fetch")
@@ -30,6 +30,6 @@ test("a client that could not be loaded is loaded by the next who follows someth
   unsubscribe(subscription)
   await vi.advanceTimersByTimeAsync(5000)
 
-  // The one that failed is not counted: nothing is followed any more.
+  // The failed subscription is not counted, so none is left.
   expect(disconnect).toHaveBeenCalledOnce()
 })

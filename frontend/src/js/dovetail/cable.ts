@@ -1,12 +1,12 @@
 import type { BaseMixin, ChannelNameWithParams, Consumer, Subscription } from "@rails/actioncable"
 
-const LINGER = 5000 // milliseconds that the socket stays open when nothing is followed any more
+const IDLE_TIMEOUT = 5000 // milliseconds until a socket without subscriptions is closed
 
 let consumer: Promise<Consumer> | undefined
 let subscriptions = 0
 let closing = 0
 
-/** Subscribes over the page's one socket; the client for it is loaded by the first to do so. */
+/** Subscribes over the page's one socket. The first call loads the client. */
 export async function subscribe(
   params: ChannelNameWithParams,
   callbacks: BaseMixin,
@@ -17,7 +17,7 @@ export async function subscribe(
     consumer ??= load()
     return (await consumer).subscriptions.create(params, callbacks)
   } catch (error) {
-    // Nothing follows, and whoever comes next loads the client again.
+    // Let the next call load the client again.
     subscriptions -= 1
     consumer = undefined
     throw error
@@ -27,7 +27,7 @@ export async function subscribe(
 async function load(): Promise<Consumer> {
   const { createConsumer } = await import("@rails/actioncable")
   const consumer = createConsumer("/cable")
-  // It gives a socket that has fallen silent up without a word to those who listen.
+  // The client gives up on an unresponsive socket without notifying its subscriptions.
   const { connection, subscriptions } = consumer
   const reopen = connection.reopen
   connection.reopen = () => {
@@ -37,12 +37,12 @@ async function load(): Promise<Consumer> {
   return consumer
 }
 
-/** Ends a subscription; without any the socket closes soon, so that idle pages hold none. */
+/** Ends a subscription. After the last one, the socket closes soon, so that idle pages hold none. */
 export function unsubscribe(subscription: Subscription): void {
   subscription.unsubscribe()
   subscriptions -= 1
   clearTimeout(closing)
-  closing = window.setTimeout(close, LINGER)
+  closing = window.setTimeout(close, IDLE_TIMEOUT)
 }
 
 async function close(): Promise<void> {

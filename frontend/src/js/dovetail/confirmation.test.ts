@@ -1,6 +1,6 @@
 import { beforeEach, expect, test, vi } from "vitest"
 import { find } from "../testing"
-import { confirmInDialog, dismissQuestion } from "./confirmation"
+import { confirmInDialog, dismissConfirmation } from "./confirmation"
 
 const dialog = () => find<HTMLDialogElement>("dialog")
 
@@ -8,7 +8,7 @@ beforeEach(() => {
   document.body.innerHTML = '<dialog id="confirmation"><p data-message></p></dialog>'
 })
 
-test("asks the question", () => {
+test("shows the message in the dialog", () => {
   confirmInDialog("Delete it?")
 
   expect(dialog().open).toBe(true)
@@ -19,7 +19,7 @@ test.each([
   ["yes", true],
   ["no", false],
   ["", false],
-])("an answer of %j is %s", async (value, answer) => {
+])("closing with %j returns %s", async (value, answer) => {
   const asked = confirmInDialog("Delete it?")
 
   dialog().close(value)
@@ -27,7 +27,7 @@ test.each([
   expect(await asked).toBe(answer)
 })
 
-test("yes once is not yes for ever", async () => {
+test("a confirmation does not carry over to the next one", async () => {
   const first = confirmInDialog("Delete it?")
   dialog().close("yes")
   await first
@@ -37,16 +37,16 @@ test("yes once is not yes for ever", async () => {
   expect(await second).toBe(false)
 })
 
-test("a page that is left takes its question along", async () => {
+test("leaving the page cancels the confirmation", async () => {
   const asked = confirmInDialog("Delete it?")
 
-  dismissQuestion()
+  dismissConfirmation()
 
   expect(dialog().open).toBe(false)
   expect(await asked).toBe(false)
 })
 
-test("a dialog that stands open is no obstacle", async () => {
+test("a second confirmation cancels the first", async () => {
   const first = confirmInDialog("Delete it?")
   const second = confirmInDialog("Delete that?")
   expect(await first).toBe(false)
@@ -57,13 +57,13 @@ test("a dialog that stands open is no obstacle", async () => {
   expect(await second).toBe(true)
 })
 
-test("where nothing was asked nothing happens", async () => {
-  await dismissQuestion()
+test("dismissing without an open confirmation does nothing", async () => {
+  await dismissConfirmation()
   document.body.innerHTML = ""
-  await dismissQuestion()
+  await dismissConfirmation()
 })
 
-test("a page without the dialog is a mistake that shows", async () => {
+test("throws if the page lacks the dialog", async () => {
   document.body.innerHTML = ""
 
   await expect(confirmInDialog("?")).rejects.toThrow("components/confirmation.html")

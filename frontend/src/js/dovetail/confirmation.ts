@@ -1,9 +1,9 @@
-/** Asks in the page's own dialog (components/confirmation.html) instead of the browser's. */
+/** Asks for confirmation in the page's own dialog (components/confirmation.html). */
 export async function confirmInDialog(message: string): Promise<boolean> {
   const dialog = find()
   const text = dialog?.querySelector("[data-message]")
-  if (!dialog || !text) throw new Error("The page includes no components/confirmation.html")
-  if (dialog.open) await dismissQuestion()
+  if (!dialog || !text) throw new Error("Include components/confirmation.html in the page")
+  if (dialog.open) await dismissConfirmation()
   text.textContent = message
   dialog.returnValue = ""
   dialog.showModal()
@@ -12,10 +12,10 @@ export async function confirmInDialog(message: string): Promise<boolean> {
 }
 
 /**
- * Answers the open question, if there is one, with no: whoever leaves the page does not mean yes.
- * On the next page the dialog would stand open, but no longer above it and out of reach.
+ * Cancels an open confirmation when the user leaves the page. Otherwise the dialog would be open on
+ * the next page, but no longer modal.
  */
-export async function dismissQuestion(): Promise<void> {
+export async function dismissConfirmation(): Promise<void> {
   const dialog = find()
   if (!dialog?.open) return
   const done = closed(dialog)

@@ -17,7 +17,7 @@ beforeEach(() => {
   find("button").focus()
 })
 
-test("what the server marked gets the focus once the errors are on the page", () => {
+test("focuses the element with autofocus when the errors are rendered", () => {
   submitted(false)
   expect(document.activeElement).toBe(find("button"))
 
@@ -25,7 +25,7 @@ test("what the server marked gets the focus once the errors are on the page", ()
   expect(document.activeElement).toBe(find("[name=wrong]"))
 })
 
-test("a page that changes for another reason keeps the focus where it is", () => {
+test("does not move focus on other renders", () => {
   submitted(true)
   rendered()
   expect(document.activeElement).toBe(find("button"))
@@ -37,13 +37,13 @@ test("a page that changes for another reason keeps the focus where it is", () =>
   expect(document.activeElement).toBe(find("button"))
 })
 
-test("a form in a frame is Turbo's own matter, and the next page is another", () => {
+test("ignores forms in frames, which Turbo handles", () => {
   submitted(false, "#framed")
   rendered()
   expect(document.activeElement).toBe(find("button"))
 })
 
-test("without an answer there is nothing to wait for", () => {
+test("ignores submissions without a response", () => {
   const detail = { success: false, error: new TypeError("Failed to fetch") }
   find("#page").dispatchEvent(new CustomEvent("turbo:submit-end", { bubbles: true, detail }))
   rendered()

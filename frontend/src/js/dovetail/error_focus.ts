@@ -1,9 +1,9 @@
 type SubmitEnd = CustomEvent<{ success: boolean; fetchResponse?: object }>
 
 /**
- * After a form came back with errors, gives the focus to what the server marked with autofocus.
- * The browser does so when it loads a page, and Turbo when it renders a frame, but not when it
- * morphs a page. Where nothing came back no page will be rendered, and a later one is not meant.
+ * Focuses the element with autofocus after a form came back with errors. Browsers do so on page
+ * load, and Turbo when it renders a frame, but not when it morphs a page. Without a response no page
+ * is rendered, so a later page must not be affected.
  */
 export function focusErrors(event: Event): void {
   const { target, detail } = event as SubmitEnd

@@ -1,9 +1,9 @@
 import { beforeEach, expect, test } from "vitest"
 import { find } from "../testing"
-import { focusFrame, noteFocusedFrame, noteSubmittedFrame } from "./frame_focus"
+import { focusFrame, rememberFocusedFrame, rememberSubmittedFrame } from "./frame_focus"
 
-addEventListener("turbo:submit-end", noteSubmittedFrame)
-addEventListener("turbo:before-frame-render", noteFocusedFrame)
+addEventListener("turbo:submit-end", rememberSubmittedFrame)
+addEventListener("turbo:before-frame-render", rememberFocusedFrame)
 addEventListener("turbo:frame-render", focusFrame)
 
 const FORM = '<form><input type="hidden"><textarea></textarea><button></button></form>'
@@ -14,29 +14,30 @@ beforeEach(() => {
     <turbo-frame id="two" tabindex="-1"><a href="#">Edit</a></turbo-frame>`
 })
 
-const say = (target: Element, type: string, detail = {}) =>
+const dispatch = (target: Element, type: string, detail = {}) =>
   target.dispatchEvent(new CustomEvent(type, { bubbles: true, detail }))
 
 function render(html: string, frame = find("#one")): void {
-  say(frame, "turbo:before-frame-render")
+  dispatch(frame, "turbo:before-frame-render")
   frame.innerHTML = html
-  say(frame, "turbo:frame-render")
+  dispatch(frame, "turbo:frame-render")
 }
 
 function submit(isHTML: boolean): void {
   const formElement = find<HTMLFormElement>("form")
   const detail = { success: true, fetchResponse: { isHTML }, formSubmission: { formElement } }
-  say(document.documentElement, "turbo:submit-end", detail) // as when the form has gone
+  // Turbo dispatches it here if the form has left the page.
+  dispatch(document.documentElement, "turbo:submit-end", detail)
 }
 
-test("a form that was opened by a link is there to be written in", () => {
+test("focuses the first field of a form opened by a link", () => {
   find("#one a").focus()
   render(FORM)
 
   expect(document.activeElement).toBe(find("textarea"))
 })
 
-test("after a form, or a link out of it, the frame has the focus", () => {
+test("focuses the frame after a form or a link is replaced", () => {
   find("#one").innerHTML = FORM
   submit(true)
   render("<p>Saved</p>")
@@ -46,16 +47,16 @@ test("after a form, or a link out of it, the frame has the focus", () => {
   expect(document.activeElement).toBe(find("#one"))
 })
 
-test("a frame that took the place of the form's own has it too", () => {
+test("focuses a frame that has replaced the form's frame", () => {
   find("#one").innerHTML = FORM
   submit(true)
   find("#one").outerHTML = '<turbo-frame id="one" tabindex="-1"><p>Saved</p></turbo-frame>'
-  say(document.documentElement, "turbo:frame-render")
+  dispatch(document.documentElement, "turbo:frame-render")
 
   expect(document.activeElement).toBe(find("#one"))
 })
 
-test("a frame that loads, or answers with a stream, takes no focus", () => {
+test("does not move focus when a frame loads or a stream is returned", () => {
   render(FORM, find("#two"))
   expect(document.activeElement).toBe(document.body)
 
@@ -64,11 +65,11 @@ test("a frame that loads, or answers with a stream, takes no focus", () => {
   expect(document.activeElement).toBe(document.body)
 })
 
-test("what has the focus keeps it", () => {
+test("does not take focus from another element", () => {
   find("#one a").focus()
-  say(find("#one"), "turbo:before-frame-render")
+  dispatch(find("#one"), "turbo:before-frame-render")
   find("#two a").focus()
-  say(find("#one"), "turbo:frame-render")
+  dispatch(find("#one"), "turbo:frame-render")
 
   expect(document.activeElement).toBe(find("#two a"))
 })

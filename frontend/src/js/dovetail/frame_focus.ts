@@ -1,6 +1,6 @@
 /*
- * Where the focus goes when a frame replaces the link or button that had it: to the first field, or
- * to the frame itself, which needs tabindex="-1" for that. What is marked with autofocus comes first.
+ * Moves focus when a frame replaces the link or button that had it: to the first field, or to the
+ * frame itself if it has tabindex="-1". An element with autofocus takes precedence.
  */
 
 type SubmitEnd = CustomEvent<{
@@ -11,17 +11,20 @@ type SubmitEnd = CustomEvent<{
 
 const FIELD = "input:not([type=hidden]), select, textarea"
 
-let frameId: string | undefined // of the frame that takes the focus with what it shows next
+let frameId: string | undefined // the frame to focus when it renders next
 
-/** A form's button may have lost the focus, and a broadcast may have replaced the form's frame. */
-export function noteSubmittedFrame(event: Event): void {
+/**
+ * Remembers the frame of a submitted form by its id: the form's button may lose focus before the
+ * frame renders, and a broadcast may replace the frame.
+ */
+export function rememberSubmittedFrame(event: Event): void {
   const { success, fetchResponse, formSubmission } = (event as SubmitEnd).detail
-  // A stream is shown by no frame; after a failure Turbo looks for autofocus.
+  // A stream response renders no frame, and after a failure Turbo itself handles autofocus.
   if (success && fetchResponse?.isHTML)
     frameId = formSubmission.formElement.closest("turbo-frame")?.id
 }
 
-export function noteFocusedFrame({ target }: Event): void {
+export function rememberFocusedFrame({ target }: Event): void {
   if (!(target instanceof Element) || target.localName !== "turbo-frame") return
   if (target.contains(document.activeElement)) frameId = target.id
 }
@@ -30,6 +33,6 @@ export function focusFrame(): void {
   const frame = document.getElementById(frameId ?? "")
   frameId = undefined
   if (!frame || document.activeElement !== document.body) return
-  const place = frame.querySelector<HTMLElement>(FIELD) ?? frame
-  place.focus()
+  const element = frame.querySelector<HTMLElement>(FIELD) ?? frame
+  element.focus()
 }

@@ -2,7 +2,7 @@ import { expect, test } from "vitest"
 import { find } from "../testing"
 import { morphFrame } from "./frame_morphing"
 
-test("a frame that says so is changed in place, and what has the focus keeps it", () => {
+test("morphs frames with data-morph, which keeps focus", () => {
   document.body.innerHTML = `
     <turbo-frame data-morph><a id="one" href="#">One</a></turbo-frame>
     <turbo-frame id="other"></turbo-frame>`

@@ -1,8 +1,8 @@
 import { beforeEach, expect, test, vi } from "vitest"
 import { find } from "../testing"
-import { handleMissingFrame, noteSubmission } from "./missing_frame"
+import { handleMissingFrame, rememberSubmission } from "./missing_frame"
 
-addEventListener("turbo:before-fetch-response", noteSubmission)
+addEventListener("turbo:before-fetch-response", rememberSubmission)
 addEventListener("turbo:frame-missing", handleMissingFrame)
 
 const visit = vi.fn()
@@ -16,8 +16,8 @@ beforeEach(() => {
     </turbo-frame>`
 })
 
-/** Answers a request of an element in the frame with a page that lacks it. */
-function answer(selector: string): CustomEvent {
+/** Responds to an element in the frame with a page that lacks the frame. */
+function respond(selector: string): CustomEvent {
   const response = new Response("<h1>Not found</h1>", { status: 404 })
   const options = { bubbles: true, cancelable: true }
   find(selector).dispatchEvent(
@@ -34,16 +34,16 @@ function answer(selector: string): CustomEvent {
   return missing
 }
 
-test("a form that failed stays, and a toast says so", () => {
-  const missing = answer("#change")
+test("keeps a submitted form and shows a toast", () => {
+  const missing = respond("#change")
 
   expect(missing.defaultPrevented).toBe(true)
   expect(visit).not.toHaveBeenCalled()
   expect(find("#toasts [role=alert]").textContent).toBe("Not saved.")
 })
 
-test.each(["turbo-frame", "#search"])("what %s asked for is shown whole", (selector) => {
-  const missing = answer(selector)
+test.each(["turbo-frame", "#search"])("shows the response to %s as a full page", (selector) => {
+  const missing = respond(selector)
 
   expect(missing.defaultPrevented).toBe(true)
   expect(visit).toHaveBeenCalledWith(missing.detail.response)

@@ -1,6 +1,6 @@
 /*
- * Answers that lack the frame which waits for them: errors, mostly. Turbo would put "Content
- * missing" in its place, and with it goes what somebody has written there.
+ * Handles responses that lack the requested frame, which are mostly errors. Turbo would replace the
+ * frame's content, including unsaved input, with "Content missing".
  */
 
 type ResponseEvent = CustomEvent<{ fetchResponse: { response: Response } }>
@@ -8,16 +8,16 @@ type MissingEvent = CustomEvent<{ response: Response; visit(response: Response):
 
 const submissions = new WeakSet<Response>()
 
-/** Remembers which answers are those of a form that changes something. */
-export function noteSubmission(event: Event): void {
+/** Remembers which responses are to forms that change something. */
+export function rememberSubmission(event: Event): void {
   const { target, detail } = event as ResponseEvent
   if (!(target instanceof HTMLFormElement)) return
-  // Not the property: it knows no DELETE, which Turbo sends for a link that says so.
+  // Not the property, which does not support DELETE; Turbo sends it for links with data-turbo-method.
   const method = target.getAttribute("method") ?? "get"
   if (method.toLowerCase() !== "get") submissions.add(detail.fetchResponse.response)
 }
 
-/** A page that was asked for is shown whole; a form that was sent stays as it is, and says so. */
+/** Shows the response as a full page, or after a form submission keeps the form and shows a toast. */
 export function handleMissingFrame(event: Event): void {
   const { response, visit } = (event as MissingEvent).detail
   event.preventDefault()

@@ -36,25 +36,25 @@ beforeEach(() => {
     <turbo-frame id="opened" src="/edit"><input></turbo-frame>`
 })
 
-test("state that the server never rendered stays", () => {
+test("keeps state that the server does not render", () => {
   expect(keepsAttribute("turbo-cable-stream-source", "connected")).toBe(true)
   expect(keepsAttribute("details", "open")).toBe(true)
   expect(keepsAttribute("dialog", "open")).toBe(true)
 })
 
-test("other attributes change", () => {
+test("changes other attributes", () => {
   expect(keepsAttribute("details", "class")).toBe(false)
   expect(keepsAttribute("turbo-cable-stream-source", "signed-stream-name")).toBe(false)
 })
 
-test("fields as the page gave them change with it", () => {
+test("changes fields without unsaved input", () => {
   for (const id of ["#text", "textarea", "#check", "#secret", "#plain", "#chosen"]) {
     expect(isUnsaved(find(id)), id).toBe(false)
   }
   expect(keeps("#text", replacement('<input value="new">'))).toBe(false)
 })
 
-test("what somebody has typed or chosen stays", () => {
+test("keeps unsaved input", () => {
   find<HTMLInputElement>("#text").value = "typed"
   find<HTMLTextAreaElement>("textarea").value = "typed"
   find<HTMLInputElement>("#check").checked = true
@@ -66,20 +66,20 @@ test("what somebody has typed or chosen stays", () => {
   }
 })
 
-test("a token that changed is no input", () => {
+test("a changed hidden field is not unsaved input", () => {
   find<HTMLInputElement>("#secret").value = "another"
 
   expect(isUnsaved(find("#secret"))).toBe(false)
 })
 
-test("a form is not removed under somebody's hands", () => {
+test("keeps a removed form that contains unsaved input", () => {
   expect(keeps("form")).toBe(false)
 
   find<HTMLTextAreaElement>("textarea").value = "typed"
   expect(keeps("form")).toBe(true)
 })
 
-test("a form that was opened in a frame stays open", () => {
+test("keeps a form that was opened in a frame", () => {
   expect(keeps("#opened", replacement('<turbo-frame id="opened"></turbo-frame>'))).toBe(true)
   expect(keeps("#closed", replacement('<turbo-frame id="closed"></turbo-frame>'))).toBe(false)
 })

@@ -1,6 +1,6 @@
 /**
- * What a refresh by morph must leave alone: state that the server never rendered, and what somebody
- * is writing. Turbo itself would overwrite even the field that has the focus.
+ * Keeps what a refresh by morph must not change: state that the server does not render, and unsaved
+ * input. Turbo itself would overwrite even the focused field.
  */
 
 const KEPT_ATTRIBUTES: Record<string, string[]> = {
@@ -25,11 +25,11 @@ export function keepUnsaved(event: Event): void {
   const { target, detail } = event as ElementEvent
   if (!(target instanceof Element)) return
   if (isUnsaved(target) || isOpenedFrame(target, detail.newElement)) event.preventDefault()
-  // Removed, it would take along what is being written in it.
+  // Don't remove an element that contains unsaved input.
   else if (!detail.newElement && fieldsIn(target).some(isUnsaved)) event.preventDefault()
 }
 
-/** Tells whether a field holds what its page did not give it. */
+/** Returns whether a field's value differs from the one that the page was rendered with. */
 export function isUnsaved(field: Element): boolean {
   if (field instanceof HTMLTextAreaElement) return field.value !== field.defaultValue
   if (field instanceof HTMLSelectElement) return isChanged(field)
@@ -41,13 +41,13 @@ export function isUnsaved(field: Element): boolean {
 
 function isChanged(select: HTMLSelectElement): boolean {
   const options = Array.from(select.options)
-  // Without a choice in the page a list shows its first option.
+  // Without a selected attribute, the first option is selected.
   if (!select.multiple && !options.some((option) => option.hasAttribute("selected")))
     return select.selectedIndex > 0
   return options.some((option) => option.selected !== option.hasAttribute("selected"))
 }
 
-/** Somebody opened a form in this frame; the new page would close it. */
+/** Returns whether the user has opened a form in this frame, which the new page would close. */
 function isOpenedFrame(element: Element, newElement?: Element): boolean {
   return (
     element.localName === "turbo-frame" &&

@@ -1,8 +1,8 @@
 import * as Turbo from "@hotwired/turbo"
 import { afterEach, beforeEach, expect, test, vi } from "vitest"
-import { forgetProgressBar } from "./progress_bar"
+import { cancelProgressBar } from "./progress_bar"
 
-addEventListener("turbo:visit", forgetProgressBar)
+addEventListener("turbo:visit", cancelProgressBar)
 
 const isShown = () => document.querySelector(".turbo-progress-bar") !== null
 
@@ -16,7 +16,7 @@ afterEach(() => {
   vi.unstubAllGlobals()
 })
 
-test("a visit that another took the place of shows no progress any more", async () => {
+test("a replaced visit shows no progress bar", async () => {
   vi.stubGlobal("fetch", () => new Promise(() => {}))
   Turbo.visit("/one")
   await vi.advanceTimersByTimeAsync(50)

@@ -1,9 +1,9 @@
 import { session } from "@hotwired/turbo"
 
 /**
- * Forgets the progress bar that a visit was about to show when another, or a form, takes its place.
- * Turbo forgets the timer instead (8.0.23): the bar comes when all is done, and stays.
+ * Cancels a visit's pending progress bar when another visit or a form replaces the visit. Turbo
+ * 8.0.23 loses the timer, so the bar would appear after everything is done, and stay.
  */
-export function forgetProgressBar(): void {
+export function cancelProgressBar(): void {
   clearTimeout(session.adapter.visitProgressBarTimeout)
 }

@@ -18,13 +18,13 @@ afterEach(() => {
   vi.useRealTimers()
 })
 
-/** Carries out a refresh as a broadcast brings it. */
+/** Performs a refresh as a broadcast would. */
 function stream(attributes = ""): void {
   document.body.innerHTML = `<turbo-stream action="refresh" ${attributes}></turbo-stream>`
   refreshFromStream.call(find("turbo-stream"))
 }
 
-test("many at once are one", () => {
+test("merges refreshes in quick succession", () => {
   refresh()
   refresh()
   expect(visit).not.toHaveBeenCalled()
@@ -37,7 +37,7 @@ test("many at once are one", () => {
   })
 })
 
-test("a steady stream of them does not put the first one off", () => {
+test("a steady stream of refreshes does not delay the first one", () => {
   for (let i = 0; i < 10; i++) {
     refresh()
     vi.advanceTimersByTime(100)
@@ -45,7 +45,7 @@ test("a steady stream of them does not put the first one off", () => {
   expect(visit.mock.calls.length).toBeGreaterThan(3)
 })
 
-test("one that comes during a visit follows it", () => {
+test("waits for a visit in progress", () => {
   Turbo.navigator.currentVisit = {}
   refresh()
   vi.advanceTimersByTime(5000)
@@ -56,9 +56,9 @@ test("one that comes during a visit follows it", () => {
 })
 
 test.each([
-  ["is being sent", '<form aria-busy="true"></form>'],
-  ["waits for an answer", '<dialog id="confirmation" open></dialog>'],
-])("a form that %s is not aborted", (_, page) => {
+  ["a form submission", '<form aria-busy="true"></form>'],
+  ["an open confirmation", '<dialog id="confirmation" open></dialog>'],
+])("waits for %s", (_, page) => {
   document.body.innerHTML = page
   refresh()
   vi.advanceTimersByTime(5000)
@@ -68,7 +68,7 @@ test.each([
   expect(visit).toHaveBeenCalledOnce()
 })
 
-test("a page that is gone is not fetched again", () => {
+test("does not fetch a page that the user has left", () => {
   const here = location.href
   refresh()
   history.replaceState(null, "", "/elsewhere")
@@ -81,7 +81,7 @@ test("a page that is gone is not fetched again", () => {
   history.replaceState(null, "", here)
 })
 
-test("the page that made a change has shown it, others have not", () => {
+test("ignores a refresh caused by the page's own request", () => {
   const has = vi.spyOn(Turbo.session.recentRequests, "has")
   has.mockImplementation((id) => id === "own")
   stream('request-id="own"')
@@ -94,7 +94,7 @@ test("the page that made a change has shown it, others have not", () => {
   expect(visit).toHaveBeenCalledOnce()
 })
 
-test("a broadcast may say how", () => {
+test("a broadcast can set the method and scroll behavior", () => {
   stream('method="morph" scroll="preserve"')
   soon()
   expect(visit.mock.calls[0]?.[1]).toMatchObject({

@@ -1,27 +1,27 @@
 import * as Turbo from "@hotwired/turbo"
 
 /*
- * Refreshes of which none is lost. Turbo's own are forgotten while a visit is under way, whose answer
- * may be older than the change, or when one of the page's own requests follows at once; and they
- * abort a form that is being sent.
+ * Page refreshes that never get lost. Turbo drops a refresh during a visit, although its response may
+ * be older than the change, and when one of the page's own requests follows immediately. It also
+ * aborts form submissions in progress.
  */
 
-const DELAY = 150 // milliseconds in which several become one, as in Turbo
+const DELAY = 150 // milliseconds in which refreshes are merged, as in Turbo
 
-interface Wanted {
+interface Pending {
   url: string
   refresh: Turbo.RefreshOptions
 }
 
-let wanted: Wanted | undefined
+let pending: Pending | undefined
 
-/** Fetches the page anew, and morphs it where its metas say so, as soon as nothing else goes on. */
+/** Fetches the page again as soon as it is idle, and morphs it if its meta tags say so. */
 export function refresh(options: Turbo.RefreshOptions = {}): void {
-  if (!wanted) setTimeout(begin, DELAY)
-  wanted = { url: document.baseURI, refresh: options }
+  if (!pending) setTimeout(begin, DELAY)
+  pending = { url: document.baseURI, refresh: options }
 }
 
-/** The stream action: refreshes unless the change was this page's own, which has shown it. */
+/** The stream action: refreshes, unless this page made the change itself and already shows it. */
 export function refreshFromStream(this: Element): void {
   const requestId = this.getAttribute("request-id")
   if (requestId && Turbo.session.recentRequests.has(requestId)) return
@@ -29,18 +29,19 @@ export function refreshFromStream(this: Element): void {
 }
 
 function begin(): void {
-  if (!wanted) return
-  const { url, refresh } = wanted
-  const isHere = url === document.baseURI // else the page that wanted it is gone
-  if (isHere && isBusy()) {
+  if (!pending) return
+  const { url, refresh } = pending
+  const isCurrent = url === document.baseURI // otherwise the user has left the page
+  if (isCurrent && isBusy()) {
     setTimeout(begin, DELAY)
     return
   }
-  wanted = undefined
-  if (isHere) Turbo.session.visit(url, { action: "replace", shouldCacheSnapshot: false, refresh })
+  pending = undefined
+  if (isCurrent)
+    Turbo.session.visit(url, { action: "replace", shouldCacheSnapshot: false, refresh })
 }
 
 function isBusy(): boolean {
-  const underWay = 'form[aria-busy="true"], #confirmation[open]'
-  return Boolean(Turbo.navigator.currentVisit || document.querySelector(underWay))
+  const busy = 'form[aria-busy="true"], #confirmation[open]'
+  return Boolean(Turbo.navigator.currentVisit || document.querySelector(busy))
 }

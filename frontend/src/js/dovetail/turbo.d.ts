@@ -1,25 +1,25 @@
 import "@hotwired/turbo"
 
-// What Turbo has and its types lack.
+// Members that Turbo's types lack.
 declare module "@hotwired/turbo" {
   interface Navigator {
-    /** The visit under way. */
+    /** The visit in progress. */
     currentVisit?: object
     stop(): void
   }
   interface Adapter {
-    /** Timer of the browser's adapter: when it fires, the progress bar is shown. */
+    /** The browser adapter's timer, which shows the progress bar when it fires. */
     visitProgressBarTimeout?: number
   }
   interface TurboSession {
-    /** The X-Turbo-Request-Id of what this window has requested of late. */
+    /** The X-Turbo-Request-Ids of this window's recent requests. */
     recentRequests: { has(id: string): boolean }
     visit(location: string, options?: VisitOptions): void
   }
   interface RefreshOptions {
-    /** Instead of what the metas of the page say: "morph" or "replace". */
+    /** "morph" or "replace", overriding the page's meta tags. */
     method?: string | null
-    /** Instead of what the metas of the page say: "preserve" or "reset". */
+    /** "preserve" or "reset", overriding the page's meta tags. */
     scroll?: string | null
   }
   interface VisitOptions {

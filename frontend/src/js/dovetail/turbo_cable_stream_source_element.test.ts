@@ -3,7 +3,7 @@ import { afterEach, beforeEach, expect, onTestFinished, test, vi } from "vitest"
 import { find } from "../testing"
 import "./turbo_cable_stream_source_element"
 
-/** The server's side of the socket, for the real client. */
+/** A fake WebSocket for the real client. */
 class Socket {
   static readonly CONNECTING = 0
   static readonly OPEN = 1
@@ -24,17 +24,17 @@ class Socket {
     queueMicrotask(() => {
       this.readyState = Socket.OPEN
       this.onopen?.()
-      this.say({ type: "welcome" })
+      this.deliver({ type: "welcome" })
     })
-    // The client would give up on a socket from which it hears nothing.
-    this.#heartbeat = setInterval(() => this.say({ type: "ping" }), 3000)
+    // Without pings, the client would give up on the socket.
+    this.#heartbeat = setInterval(() => this.deliver({ type: "ping" }), 3000)
   }
 
   send(text: string): void {
     this.sent.push(JSON.parse(text))
   }
 
-  say(frame: object): void {
+  deliver(frame: object): void {
     this.onmessage?.({ data: JSON.stringify(frame) })
   }
 
@@ -44,8 +44,8 @@ class Socket {
     this.onclose?.({})
   }
 
-  /** As when the network is gone: nothing comes, and nobody answers a farewell. */
-  fallSilent(): void {
+  /** Simulates a lost network: nothing arrives, and closing is never completed. */
+  loseNetwork(): void {
     clearInterval(this.#heartbeat)
     this.close = () => {
       this.readyState = Socket.CLOSING
@@ -55,7 +55,7 @@ class Socket {
 
 const source = () => find("turbo-cable-stream-source")
 const socket = () => Socket.opened.at(-1) as Socket
-/** What was sent, without what the client repeats until it is answered. */
+/** The commands sent, without those that the client repeats until it gets an answer. */
 const commands = () =>
   socket()
     .sent.map(
@@ -88,23 +88,23 @@ beforeEach(() => {
 afterEach(async () => {
   document.body.innerHTML = ""
   delete document.documentElement.dataset.turboPreview
-  await vi.advanceTimersByTimeAsync(6000) // the socket lingers
+  await vi.advanceTimersByTimeAsync(6000) // until the idle socket is closed
   vi.useRealTimers()
   vi.unstubAllGlobals()
   Socket.opened = []
 })
 
-test("subscribes with the identifier of turbo-rails", async () => {
+test("subscribes with the same identifier as turbo-rails", async () => {
   const identifier = await follow()
 
   expect(socket().sent).toEqual([{ command: "subscribe", identifier }])
 })
 
-test("says while it is connected that it is", async () => {
+test("has the connected attribute while connected", async () => {
   const identifier = await follow()
   expect(source().hasAttribute("connected")).toBe(false)
 
-  socket().say({ type: "confirm_subscription", identifier })
+  socket().deliver({ type: "confirm_subscription", identifier })
   expect(source().hasAttribute("connected")).toBe(true)
 
   socket().close()
@@ -112,44 +112,44 @@ test("says while it is connected that it is", async () => {
 })
 
 test.each([
-  ["a prompt answer", 1500, 0],
-  ["a late first answer, as when the server had to wait", 2500, 1],
-])("%s after %d ms asks for the page %d times", async (_, wait, times) => {
+  ["a prompt confirmation", 1500, 0],
+  ["a late first confirmation", 2500, 1],
+])("%s after %d ms refreshes the page %d times", async (_, wait, times) => {
   const missed = listen("cable:reconnected")
   const identifier = await follow()
 
   await vi.advanceTimersByTimeAsync(wait)
-  socket().say({ type: "confirm_subscription", identifier })
+  socket().deliver({ type: "confirm_subscription", identifier })
 
   expect(missed).toHaveBeenCalledTimes(times)
 })
 
-test("a second answer to what was asked twice is no gap", async () => {
+test("a repeated confirmation does not refresh the page", async () => {
   const missed = listen("cable:reconnected")
   const identifier = await follow()
 
-  socket().say({ type: "confirm_subscription", identifier })
-  socket().say({ type: "confirm_subscription", identifier })
+  socket().deliver({ type: "confirm_subscription", identifier })
+  socket().deliver({ type: "confirm_subscription", identifier })
 
   expect(missed).not.toHaveBeenCalled()
 })
 
-test("a return to the tab after the socket was lost asks for the page", async () => {
+test("returning to the tab after a disconnect refreshes the page", async () => {
   const identifier = await follow()
-  socket().say({ type: "confirm_subscription", identifier })
+  socket().deliver({ type: "confirm_subscription", identifier })
   const missed = listen("cable:reconnected")
 
   socket().close()
   document.dispatchEvent(new Event("visibilitychange", { bubbles: true }))
   await vi.advanceTimersByTimeAsync(300) // the client opens another without counting an attempt
   expect(Socket.opened).toHaveLength(2)
-  socket().say({ type: "confirm_subscription", identifier })
+  socket().deliver({ type: "confirm_subscription", identifier })
 
   expect(source().hasAttribute("connected")).toBe(true)
   expect(missed).toHaveBeenCalledOnce()
 })
 
-test("every subscription says that it may have missed something", async () => {
+test("every subscription dispatches cable:reconnected", async () => {
   const first = await follow("one")
   const other = document.createElement("turbo-cable-stream-source")
   other.setAttribute("channel", "TurboStreamsChannel")
@@ -159,7 +159,7 @@ test("every subscription says that it may have missed something", async () => {
   const second = first.replace("one", "two")
   const confirm = () => {
     for (const identifier of [first, second])
-      socket().say({ type: "confirm_subscription", identifier })
+      socket().deliver({ type: "confirm_subscription", identifier })
   }
   confirm()
   const missed = listen("cable:reconnected")
@@ -172,54 +172,54 @@ test("every subscription says that it may have missed something", async () => {
   expect(missed).toHaveBeenCalledTimes(2)
 })
 
-test("says of a socket that has fallen silent that it is not connected", async () => {
+test("an unresponsive socket counts as disconnected", async () => {
   const identifier = await follow()
-  socket().say({ type: "confirm_subscription", identifier })
-  socket().fallSilent()
+  socket().deliver({ type: "confirm_subscription", identifier })
+  socket().loseNetwork()
 
   for (let i = 0; i < 300 && source().hasAttribute("connected"); i++)
     await vi.advanceTimersByTimeAsync(100)
 
   expect(source().hasAttribute("connected")).toBe(false)
-  expect(Socket.opened).toHaveLength(1) // before there is another
+  expect(Socket.opened).toHaveLength(1) // even before the client opens another
 })
 
-test("gives what it receives to Turbo", async () => {
+test("passes messages to Turbo", async () => {
   const identifier = await follow()
-  socket().say({ type: "confirm_subscription", identifier })
+  socket().deliver({ type: "confirm_subscription", identifier })
   const received = new Promise<MessageEvent>((resolve) => {
     source().addEventListener("message", (event) => resolve(event as MessageEvent))
   })
 
-  socket().say({ identifier, message: "<turbo-stream></turbo-stream>" })
+  socket().deliver({ identifier, message: "<turbo-stream></turbo-stream>" })
 
   expect((await received).data).toBe("<turbo-stream></turbo-stream>")
 })
 
-test("a refusal is no loss to a page that had nothing", async () => {
+test("a rejected first subscription does not dispatch cable:lost", async () => {
   const lost = vi.fn()
   document.addEventListener("cable:lost", lost, { once: true })
   const identifier = await follow()
 
-  socket().say({ type: "reject_subscription", identifier })
+  socket().deliver({ type: "reject_subscription", identifier })
 
   expect(source().hasAttribute("rejected")).toBe(true)
   expect(lost).not.toHaveBeenCalled()
 })
 
-test("a right that is taken away is said", async () => {
+test("revoked access dispatches cable:lost", async () => {
   const lost = vi.fn()
   document.addEventListener("cable:lost", lost, { once: true })
   const identifier = await follow()
-  socket().say({ type: "confirm_subscription", identifier })
+  socket().deliver({ type: "confirm_subscription", identifier })
 
-  socket().say({ type: "reject_subscription", identifier })
+  socket().deliver({ type: "reject_subscription", identifier })
 
   expect(source().hasAttribute("connected")).toBe(false)
   expect(lost).toHaveBeenCalledOnce()
 })
 
-test("a new name is subscribed to instead of the old one", async () => {
+test("a changed name replaces the subscription", async () => {
   await follow("one")
 
   source().setAttribute("signed-stream-name", "two")
@@ -228,7 +228,7 @@ test("a new name is subscribed to instead of the old one", async () => {
   expect(commands()).toEqual(["subscribe one", "unsubscribe one", "subscribe two"])
 })
 
-test("leaving the page ends the subscription, and soon the socket", async () => {
+test("removing the element ends the subscription, and soon the socket", async () => {
   await follow()
 
   source().remove()
@@ -240,7 +240,7 @@ test("leaving the page ends the subscription, and soon the socket", async () => 
   expect(socket().readyState).toBe(Socket.CLOSED)
 })
 
-test("the next page takes the open socket over", async () => {
+test("the next page reuses the open socket", async () => {
   await follow("one")
   source().remove()
   await vi.advanceTimersByTimeAsync(3000)
@@ -252,7 +252,7 @@ test("the next page takes the open socket over", async () => {
   expect(commands()).toEqual(["subscribe one", "unsubscribe one", "subscribe two"])
 })
 
-test("an element that left while the client was loading follows nothing", async () => {
+test("an element removed while the client is loading unsubscribes", async () => {
   await follow("one")
   const late = document.createElement("turbo-cable-stream-source")
   late.setAttribute("channel", "TurboStreamsChannel")
@@ -265,7 +265,7 @@ test("an element that left while the client was loading follows nothing", async 
   expect(commands()).toEqual(["subscribe one", "subscribe two", "unsubscribe two"])
 })
 
-test("a preview follows nothing", async () => {
+test("does not subscribe in a preview", async () => {
   document.documentElement.dataset.turboPreview = ""
   document.body.innerHTML = "<turbo-cable-stream-source connected></turbo-cable-stream-source>"
   await settle()

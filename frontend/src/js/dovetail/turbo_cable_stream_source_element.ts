@@ -2,26 +2,27 @@ import { connectStreamSource, disconnectStreamSource } from "@hotwired/turbo"
 import type { Subscription } from "@rails/actioncable"
 import { subscribe, unsubscribe } from "./cable"
 
-const PROMPT = 2000 // milliseconds: a page that is younger has missed nothing worth a request
+const GRACE_PERIOD = 2000 // milliseconds in which a page can't have missed much
 
 /**
- * Follows the stream that the server named and signed, and gives what comes to Turbo.
+ * Follows the stream named in its signed attribute, and passes messages to Turbo.
  *
- * The same tag and attributes as the element of turbo-rails. `connected` is there while broadcasts
- * arrive, `rejected` once the server has refused. Says with `cable:change` when either changes,
- * `cable:reconnected` when messages may have been missed, `cable:lost` when a right was taken away.
+ * It has the tag and attributes of turbo-rails' element. `connected` is set while broadcasts arrive,
+ * `rejected` after the server has rejected the subscription. It dispatches `cable:change` when either
+ * changes, `cable:reconnected` when messages may have been missed, and `cable:lost` when access was
+ * revoked.
  */
 export class TurboCableStreamSourceElement extends HTMLElement {
   static observedAttributes = ["channel", "signed-stream-name"]
 
   #wasConnected = false
-  #upToDate = 0 // when the page showed all that had been said; 0 once it may lack something
-  #current: object | undefined // stands for the latest subscription: what older ones say is void
+  #upToDateAt = 0 // when the page was last known to be complete; 0 if it may have missed something
+  #current: object | undefined // identifies the latest subscription; older ones are ignored
   #subscription: Subscription | undefined
 
   connectedCallback(): void {
-    this.#change({ connected: false, rejected: false }) // a copy that Turbo kept says otherwise
-    // A preview is an old copy that is about to be replaced.
+    this.#setStates({ connected: false, rejected: false }) // a page cached by Turbo has old states
+    // A preview is about to be replaced.
     if (document.documentElement.hasAttribute("data-turbo-preview")) return
     connectStreamSource(this)
     this.#subscribe()
@@ -41,8 +42,8 @@ export class TurboCableStreamSourceElement extends HTMLElement {
   async #subscribe(): Promise<void> {
     const current = {}
     this.#current = current
-    this.#upToDate = Date.now()
-    const only = (act: () => void) => () => {
+    this.#upToDateAt = Date.now()
+    const ifCurrent = (act: () => void) => () => {
       if (this.#current === current) act()
     }
     const subscription = await subscribe(
@@ -51,14 +52,14 @@ export class TurboCableStreamSourceElement extends HTMLElement {
         signed_stream_name: this.getAttribute("signed-stream-name"),
       },
       {
-        connected: only(() => this.#connected()),
-        disconnected: only(() => this.#disconnected()),
-        rejected: only(() => this.#rejected()),
+        connected: ifCurrent(() => this.#connected()),
+        disconnected: ifCurrent(() => this.#disconnected()),
+        rejected: ifCurrent(() => this.#rejected()),
         received: (data: string) =>
-          only(() => this.dispatchEvent(new MessageEvent("message", { data })))(),
+          ifCurrent(() => this.dispatchEvent(new MessageEvent("message", { data })))(),
       },
     )
-    // The element may have left the page while the client was loading.
+    // The element may have been removed while the client was loading.
     if (this.#current === current) this.#subscription = subscription
     else unsubscribe(subscription)
   }
@@ -67,35 +68,36 @@ export class TurboCableStreamSourceElement extends HTMLElement {
     if (this.#subscription) unsubscribe(this.#subscription)
     this.#subscription = undefined
     this.#current = undefined
-    this.#change({ connected: false, rejected: false })
+    this.#setStates({ connected: false, rejected: false })
   }
 
   /**
-   * Also after a gap that nobody announced, as of a socket that died in its sleep. The client's own
-   * `reconnected` is of no use: it is said to one subscription, and not when a tab was returned to.
+   * Dispatches `cable:reconnected` after any gap, even one without a disconnect, as when the computer
+   * was asleep. The client's own `reconnected` is not enough: it is passed to only one subscription,
+   * and not at all when the user returns to a tab.
    */
   #connected(): void {
-    this.#change({ connected: true, rejected: false })
-    if (Date.now() - this.#upToDate > PROMPT) this.#tell("cable:reconnected")
+    this.#setStates({ connected: true, rejected: false })
+    if (Date.now() - this.#upToDateAt > GRACE_PERIOD) this.#dispatch("cable:reconnected")
   }
 
   #disconnected(): void {
-    this.#upToDate = 0
-    this.#change({ connected: false })
+    this.#upToDateAt = 0
+    this.#setStates({ connected: false })
   }
 
   #rejected(): void {
-    this.#change({ connected: false, rejected: true })
-    if (this.#wasConnected) this.#tell("cable:lost")
+    this.#setStates({ connected: false, rejected: true })
+    if (this.#wasConnected) this.#dispatch("cable:lost")
   }
 
-  #change(states: Record<string, boolean>): void {
+  #setStates(states: Record<string, boolean>): void {
     for (const [name, state] of Object.entries(states)) this.toggleAttribute(name, state)
     this.#wasConnected ||= this.hasAttribute("connected")
-    this.#tell("cable:change")
+    this.#dispatch("cable:change")
   }
 
-  #tell(event: string): void {
+  #dispatch(event: string): void {
     document.dispatchEvent(new CustomEvent(event, { bubbles: true }))
   }
 }

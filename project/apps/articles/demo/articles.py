@@ -1,6 +1,6 @@
-"""Articles for the demo, put together from the sentences of `material.toml`.
+"""Articles for the demo, composed from the sentences in `material.toml`.
 
-The same seed gives the same articles, so that running the demo again finds its own.
+The seed is fixed, so a second run composes the same articles and adds only those that are missing.
 """
 
 import random
@@ -14,15 +14,15 @@ from typing import Any
 from apps.articles.models import Category
 
 SEED = 1789
-A_CATEGORY = 40  # articles of each
+PER_CATEGORY = 40
 SPAN = timedelta(days=365)
-DRAFT_EVERY = 14  # every so many articles one is a draft
+DRAFT_EVERY = 14  # one article in so many is a draft
 MATERIAL = Path(__file__).with_name("material.toml")
 
 
 @dataclass(frozen=True)
 class Text:
-    """An article before it has an author."""
+    """The text of an article, without an author."""
 
     category: Category
     title: str
@@ -32,13 +32,13 @@ class Text:
 
 
 def write(now: datetime) -> Iterator[Text]:
-    """Write all articles, newest first, spread over the year before a time.
+    """Yield all articles, newest first, with publication times spread over a year.
 
     Args:
-        now: the latest possible time of publication.
+        now: the end of that year.
     """
     material = tomllib.loads(MATERIAL.read_text(encoding="utf-8"))
-    chance = random.Random(SEED)  # noqa: S311 - nothing depends on it being hard to guess
+    chance = random.Random(SEED)  # noqa: S311 - not used for security
     subjects = list(_subjects(material, chance))
     chance.shuffle(subjects)
     step = SPAN / len(subjects)
@@ -59,14 +59,14 @@ def write(now: datetime) -> Iterator[Text]:
 def _subjects(
     material: dict[str, Any], chance: random.Random
 ) -> Iterator[tuple[Category, str, str]]:
-    """Pair topics with patterns of titles, no pair twice."""
+    """Pair topics with title patterns, each pair at most once."""
     for category in Category:
         pairs = [
             (category, topic, pattern)
             for topic in material[category.value]
             for pattern in material["titles"]
         ]
-        yield from chance.sample(pairs, A_CATEGORY)
+        yield from chance.sample(pairs, PER_CATEGORY)
 
 
 def _body(
@@ -81,7 +81,7 @@ def _body(
         [chance.choice(material["results"]), known[4], turns[2]],
         [chance.choice(material["closings"])],
     ]
-    if chance.random() < 0.4:  # noqa: PLR2004 - some articles are shorter
+    if chance.random() < 0.4:  # noqa: PLR2004 - so some articles are shorter
         del paragraphs[3]
     return "\n\n".join(
         " ".join(_sentence(sentence, slots) for sentence in paragraph) for paragraph in paragraphs

@@ -1,8 +1,10 @@
-"""Who the demo's people are."""
+"""The demo's people."""
 
 from dataclasses import dataclass
 
-PASSWORD = "dovetail-demo"  # noqa: S105 - shown at every start; the demo runs with DEBUG only
+from django.conf import settings
+
+PASSWORD = f"{settings.PROJECT_NAME}-demo"  # public on purpose; the demo runs only with DEBUG
 
 
 @dataclass(frozen=True)
@@ -12,7 +14,7 @@ class Person:
     biography: str
     is_staff: bool = False
     is_superuser: bool = False
-    edits: bool = False  # may change everybody's articles
+    is_editor: bool = False  # may edit all articles
 
 
 ACCOUNTS = (
@@ -28,7 +30,7 @@ ACCOUNTS = (
         "Edith Marlow",
         "Cuts every second adjective and keeps the calendar of what appears when.",
         is_staff=True,
-        edits=True,
+        is_editor=True,
     ),
     Person("reader@example.com", "Remy Dahl", "Reads on the train and writes now and then."),
 )

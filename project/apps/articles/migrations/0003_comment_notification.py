@@ -3,8 +3,8 @@
 import django.db.models.deletion
 from django.db import migrations, models
 
-# The rows keep their identifiers. One whose comment is deleted is deleted at the same time, so that
-# restoring the comment restores it.
+# Rows keep their ids. The notification of a deleted comment gets the comment's `deleted_at`, so that
+# restoring the comment restores it too.
 COPY = """
 INSERT INTO users_notification
     (id, created_at, updated_at, deleted_at, kind, read_at, recipient_id)

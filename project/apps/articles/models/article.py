@@ -12,10 +12,9 @@ from apps.core.models import SearchManager, SearchQuerySet, SoftDeleteModel
 from apps.users.models import User
 from dovetail.cable.streams import Streamable
 from dovetail.search import SearchConfig, SearchIndex
-from dovetail.turbo.broadcasting import broadcast_refresh_to
 from dovetail.turbo.models import BroadcastsRefreshes
 
-# First segments of the other paths in apps.articles.urls.
+# The first path segments of the other URLs in apps.articles.urls.
 RESERVED_SLUGS = {"dashboard", "mine", "new", "trash"}
 
 
@@ -37,7 +36,7 @@ class ArticleQuerySet(SearchQuerySet["Article"]):
         return self.filter(status=Status.PUBLISHED)
 
     def visible_to(self, user: User | AnonymousUser) -> Self:
-        """Limit to published articles and the drafts that this person may edit."""
+        """Limit to published articles and the drafts that this user may edit."""
         if user.has_perm("articles.change_article"):
             return self
         mine = Q(author=user) if user.is_authenticated else Q(pk__in=[])
@@ -49,7 +48,7 @@ class ArticleQuerySet(SearchQuerySet["Article"]):
         return self.filter(author=user) if user.is_authenticated else self.none()
 
     def for_cards(self) -> Self:
-        """Load what a card shows, without the body."""
+        """Load only what a card shows: the author, but not the body."""
         return self.select_related("author").defer("body")
 
     def newest_first(self) -> Self:
@@ -57,6 +56,8 @@ class ArticleQuerySet(SearchQuerySet["Article"]):
 
 
 class Article(BroadcastsRefreshes, SoftDeleteModel):
+    """An article, which starts as a draft. Only its author and editors see a draft."""
+
     refreshes = "articles"  # the stream of the public list
 
     author = models.ForeignKey(
@@ -129,23 +130,22 @@ class Article(BroadcastsRefreshes, SoftDeleteModel):
         return self.is_deleted or not self.is_published
 
     def refreshed_streams(self) -> list[Streamable]:
-        # A draft is on no list but its author's.
-        return [self, self.refreshes] if self.is_published else [self]
+        # An article that was never published has not been on the public list.
+        return [self, self.refreshes] if self.published_at else [self]
 
     def publish(self) -> None:
-        """Show the article to everyone. The time of its first publication stays."""
+        """Make the article public. Publishing it again keeps its first publication time."""
         self.status = Status.PUBLISHED
         self.published_at = self.published_at or timezone.now()
         self.save(update_fields=["status", "published_at", "updated_at"])
 
     def unpublish(self) -> None:
-        """Make the article a draft again, which only its author and editors see."""
+        """Turn the article back into a draft."""
         self.status = Status.DRAFT
         self.save(update_fields=["status", "updated_at"])
-        broadcast_refresh_to(self.refreshes)  # the article has left the list
 
     def restore(self) -> int:
-        """Restore the article, under a free address if another article took its own."""
+        """Restore the article, with a new slug if another article has taken its own."""
         slug = self._free_slug(self.slug)
         if self.is_deleted and slug != self.slug:
             self.slug = slug
@@ -153,6 +153,7 @@ class Article(BroadcastsRefreshes, SoftDeleteModel):
         return super().restore()
 
     def _free_slug(self, wanted: str = "") -> str:
+        """Return the wanted slug, or one made from the title; numbered if it is taken."""
         base = wanted or slugify(self.title, allow_unicode=True)[:140].strip("-") or "article"
         rivals = Article.objects.exclude(pk=self.pk).filter(slug__startswith=base)
         taken = RESERVED_SLUGS | set(rivals.values_list("slug", flat=True))

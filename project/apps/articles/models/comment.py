@@ -18,7 +18,7 @@ from dovetail.turbo.broadcasting import (
 from dovetail.turbo.streams import dom_id
 
 TEMPLATE = "articles/_comment.html"
-MAX_PER_MINUTE = 10  # by one person; each comment is broadcast to every reader
+MAX_PER_MINUTE = 10  # per author, because each comment is broadcast to every reader
 
 
 class Comment(SoftDeleteModel):
@@ -43,9 +43,9 @@ class Comment(SoftDeleteModel):
 
     @classmethod
     def is_limit_reached(cls, author: User) -> bool:
-        """Return whether someone wrote as many comments in the last minute as they may.
+        """Return whether this author has used up the comments of the last minute.
 
-        Deleted comments count too.
+        Deleted comments count, too.
         """
         recent = timezone.now() - timedelta(minutes=1)
         written = cls.all_objects.filter(author=author, created_at__gt=recent)
@@ -63,8 +63,8 @@ class Comment(SoftDeleteModel):
             )
 
 
-def broadcast_changed(sender: type[Comment], *, pks: list[Any], using: str, **_: Any) -> None:
-    """Remove deleted comments from open pages, and put restored ones back in their place."""
+def broadcast_bulk_change(sender: type[Comment], *, pks: list[Any], using: str, **_: Any) -> None:
+    """Remove deleted comments from open pages, and refresh the pages that show the others."""
     del sender
     comments = Comment.all_objects.using(using).filter(pk__in=pks, article__deleted_at=None)
     for comment in comments.select_related("article"):
@@ -74,4 +74,4 @@ def broadcast_changed(sender: type[Comment], *, pks: list[Any], using: str, **_:
             broadcast_refresh_to(comment.article)
 
 
-rows_changed.connect(broadcast_changed, sender=Comment)
+rows_changed.connect(broadcast_bulk_change, sender=Comment)

@@ -8,7 +8,10 @@ from apps.users.models import Notification
 
 
 class CommentNotification(Notification):
-    """Tells an author about a comment on their article. It goes and returns with the comment."""
+    """Tells an author about a comment on their article.
+
+    It is deleted and restored with the comment.
+    """
 
     comment = models.OneToOneField(Comment, on_delete=models.CASCADE, related_name="notification")
 
@@ -19,7 +22,7 @@ class CommentNotification(Notification):
 
 
 def notify_author(instance: Comment, *, created: bool, raw: bool, **_: Any) -> None:
-    """Notify the author of an article, unless the comment is their own."""
+    """Notify the author of the article about a new comment, unless they wrote it."""
     author = instance.article.author
     if created and not raw and instance.author_id != author.pk:
         CommentNotification(recipient=author, comment=instance).save()

@@ -1,4 +1,4 @@
-"""Articles for pages of other apps: `{% load articles %}`."""
+"""Articles on pages of other apps: `{% load articles %}`."""
 
 from dataclasses import dataclass
 
@@ -26,7 +26,7 @@ class Overview:
 
 @register.simple_tag
 def articles_overview() -> Overview:
-    """Return the latest published articles, and how many there are by how many authors."""
+    """Return the latest published articles, and the number of all articles and their authors."""
     published = Article.objects.published()
     return Overview(
         articles=published.for_cards().newest_first()[:LATEST],
@@ -37,10 +37,10 @@ def articles_overview() -> Overview:
 
 @register.simple_tag(takes_context=True)
 def articles_by(context: Context, author: User) -> "Page[Article]":
-    """Return the page of an author's published articles that `?page=` asks for.
+    """Return the page of an author's published articles that `?page=` selects.
 
     Raises:
-        Http404: there is no such page.
+        Http404: `?page=` names no page.
     """
     rows = Article.objects.published().filter(author=author).for_cards().newest_first()
     try:

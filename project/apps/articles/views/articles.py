@@ -69,7 +69,7 @@ class ArticleCreateView(
 ):
     form_class = ArticleForm
     template_name = "articles/article_form.html"
-    success_message = "The draft is saved. Only you can see it until you publish it."
+    success_message = "Draft saved. Only you can see it until you publish it."
 
     def form_valid(self, form: ArticleForm) -> HttpResponse:
         form.instance.author = cast("User", self.request.user)
@@ -94,7 +94,7 @@ class ArticleUpdateView(
 ):
     form_class = ArticleForm
     template_name = "articles/article_form.html"
-    success_message = "Your changes are saved."
+    success_message = "Changes saved."
 
 
 class PublicationView(EditableArticleMixin, View):
@@ -102,7 +102,7 @@ class PublicationView(EditableArticleMixin, View):
         del slug
         article = self.get_article()
         article.publish()
-        messages.success(request, "Published. Everybody can read it now.")
+        messages.success(request, "Published. Anyone can read it now.")
         return redirect(article)
 
 
@@ -121,7 +121,7 @@ class DeletionView(EditableArticleMixin, DetailView[Article]):
     def post(self, request: HttpRequest, slug: str) -> HttpResponse:
         del slug
         self.get_article().delete()
-        messages.success(request, "Deleted. You can restore it from the trash.")
+        messages.success(request, "Article deleted. You can restore it from your trash.")
         return redirect("articles:trash")
 
 
@@ -130,5 +130,5 @@ class RestorationView(LoginRequiredMixin, View):
         deleted = Article.all_objects.deleted().filter(author=request.user.pk)
         article = get_object_or_404(deleted, pk=pk)
         article.restore()
-        messages.success(request, "Restored.")
+        messages.success(request, "Article restored.")
         return redirect(article)

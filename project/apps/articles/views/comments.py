@@ -26,9 +26,9 @@ def visible_article(request: HttpRequest, slug: str) -> Article:
 
 
 class CommentsView(TemplateView):
-    """Lists the comments of an article, in a frame of its page, and takes new ones.
+    """Lists an article's comments in a frame of its page, and accepts new ones.
 
-    Shows the latest comments, or with `?before=` the ones before that comment.
+    Shows the latest comments, or with `?before=<id>` those that precede that comment.
     """
 
     template_name = "articles/comments.html"
@@ -104,7 +104,7 @@ class CommentDeletionView(OwnCommentMixin, View):
     def post(self, request: HttpRequest, slug: str, pk: str) -> HttpResponse:
         comment = get_object_or_404(self.get_queryset(), pk=pk)
         comment.delete()
-        messages.success(request, "Your comment is deleted.")
+        messages.success(request, "Comment deleted.")
         if turbo_of(request).accepts_stream:
             return TurboStreamResponse(streams.remove(comment))
         return redirect("articles:detail", slug)

@@ -68,13 +68,13 @@ class Migration(migrations.Migration):
                 (
                     "email",
                     apps.users.fields.LowercaseEmailField(
-                        max_length=254, unique=True, verbose_name="e-mail address"
+                        max_length=254, unique=True, verbose_name="email address"
                     ),
                 ),
                 (
                     "display_name",
                     models.CharField(
-                        blank=True, help_text="Shown beside what you write.", max_length=80
+                        blank=True, help_text="Shown next to what you write.", max_length=80
                     ),
                 ),
                 (

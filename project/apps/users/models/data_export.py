@@ -11,7 +11,7 @@ class DataExport(BaseModel):
     """What this site stores about a person, collected by a task. Only they can download it."""
 
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="exports")
-    content = models.JSONField(null=True, editable=False)  # until the task is done
+    content = models.JSONField(null=True, editable=False)  # until the task has run
 
     class Meta:
         ordering = ["-created_at"]

@@ -29,7 +29,7 @@ class NotificationQuerySet(SoftDeleteQuerySet["Notification"]):
 
 
 class Notification(SoftDeleteModel):
-    """Tells a person that something happened.
+    """Informs a person of an event.
 
     Each kind of notification is a model of the app that it belongs to:
 
@@ -108,7 +108,8 @@ def with_details(notifications: Iterable[Notification]) -> list[Notification]:
         except LookupError:
             continue
         pks = [row.pk for row in rows if row.kind == kind]
-        details |= model._default_manager.select_related(*model.details).in_bulk(pks)
+        # With no names at all, `select_related` would follow every foreign key.
+        details |= model._default_manager.select_related(*(model.details or (None,))).in_bulk(pks)
     return [details[row.pk] for row in rows if row.pk in details]
 
 

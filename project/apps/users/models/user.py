@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from apps.core.models import BaseModel
 from apps.users.fields import LowercaseEmailField
-from dovetail.models.soft_delete import delete_dependants, dependants_deleted
+from dovetail.models.soft_delete import delete_dependents, dependents_deleted
 from dovetail.search import SearchConfig, SearchIndex
 
 
@@ -21,7 +21,7 @@ class UserManager(DjangoUserManager["User"]):
     def create_user(  # type: ignore[override]
         self, email: str, password: str | None = None, **fields: Any
     ) -> "User":
-        """Create a person who logs in with an address and a password."""
+        """Create a user who logs in with an email address and a password."""
         fields.setdefault("is_staff", False)
         fields.setdefault("is_superuser", False)
         return self._create(email, password, **fields)
@@ -33,7 +33,7 @@ class UserManager(DjangoUserManager["User"]):
 
     def _create(self, email: str, password: str | None, **fields: Any) -> "User":
         if not email:
-            raise ValueError("A user needs an e-mail address.")
+            raise ValueError("A user needs an email address.")
         user = self.model(email=email, **fields)
         user.set_password(password)
         user.save(using=self._db)
@@ -44,9 +44,9 @@ class User(AbstractUser, BaseModel):
     username = None  # type: ignore[assignment]
     first_name = None  # type: ignore[assignment]
     last_name = None  # type: ignore[assignment]
-    email = LowercaseEmailField("e-mail address", unique=True)
+    email = LowercaseEmailField("email address", unique=True)
     display_name = models.CharField(
-        max_length=80, blank=True, help_text="Shown beside what you write."
+        max_length=80, blank=True, help_text="Shown next to what you write."
     )
     biography = models.TextField(max_length=600, blank=True, help_text="A few sentences about you.")
     avatar = models.ImageField(upload_to="avatars/", blank=True)
@@ -80,7 +80,7 @@ class User(AbstractUser, BaseModel):
         return self.get_full_name()
 
     def get_full_name(self) -> str:
-        """The name to show: never the whole address, which is private."""
+        """Return the name to show; never the full email address, which is private."""
         return self.display_name or self.email.partition("@")[0]
 
     def get_absolute_url(self) -> str:
@@ -91,36 +91,36 @@ class User(AbstractUser, BaseModel):
 
     @property
     def is_mfa_enabled(self) -> bool:
-        """Whether a login takes a second factor, or a passkey."""
+        """Whether the account has a second factor or a passkey, not counting recovery codes."""
         factors = self.authenticator_set  # type: ignore[attr-defined]
         return bool(factors.exclude(type="recovery_codes").exists())
 
     @property
     def removed_on(self) -> datetime | None:
-        """When the account goes for good, unless its owner logs in before."""
+        """When the account will be deleted for good, unless its owner logs in before."""
         return self.deleted_at and self.deleted_at + settings.ACCOUNT_DELETION_GRACE
 
     def request_deletion(self) -> None:
-        """Close the account: nobody sees it or what belongs to it, and only a login restores it."""
+        """Close the account and hide what belongs to it, until a login restores both."""
         with transaction.atomic():
             self.deleted_at = timezone.now()
             self.is_active = False
             self.save(update_fields=["deleted_at", "is_active", "updated_at"])
-            delete_dependants(self, self.deleted_at)
+            delete_dependents(self, self.deleted_at)
 
     request_deletion.alters_data = True  # type: ignore[attr-defined]
 
     def restore(self) -> None:
         """Undo `request_deletion`.
 
-        What cannot come back, because something took its place meanwhile, stays in the trash.
+        Rows that cannot be restored, such as one whose unique value has been taken, stay deleted.
         """
         if self.deleted_at is None:
             return
         with transaction.atomic():
             at, self.deleted_at, self.is_active = self.deleted_at, None, True
             self.save(update_fields=["deleted_at", "is_active", "updated_at"])
-            for row in dependants_deleted(self, at):
+            for row in dependents_deleted(self, at):
                 try:
                     row.restore()
                 except ValidationError:

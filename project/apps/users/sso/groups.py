@@ -1,4 +1,4 @@
-"""What the groups that a provider names mean here."""
+"""Maps the groups in a provider's claims to the site's groups and staff status."""
 
 from typing import Any
 
@@ -8,16 +8,16 @@ from django.db import transaction
 from apps.users.models import User
 
 
-def apply_groups(user: User, claimed: Any, *, groups: dict[str, str], staff: list[str]) -> None:
-    """Give a person the groups that their provider's ones stand for, and take the others.
+def sync_groups(user: User, claimed: Any, *, groups: dict[str, str], staff: list[str]) -> None:
+    """Make the user a member of exactly those mapped groups that their claim names.
 
-    Only groups that the mapping names are touched, and staff status only when it names any group
-    for it. An unmapped or malformed claim gives nothing.
+    Groups outside the mapping are left alone, and so is staff status if `staff` is empty. A missing
+    or malformed claim counts as an empty list.
 
     Args:
-        user: the person, saved.
-        claimed: the claim, a list of texts.
-        groups: a provider's group to the name of ours, made when missing.
+        user: the user, already saved.
+        claimed: the provider's groups, a list of strings if the claim is well-formed.
+        groups: maps each of the provider's groups to one of the site's, created if missing.
         staff: the provider's groups whose members are staff.
     """
     listed = claimed if isinstance(claimed, list) else []

@@ -1,8 +1,8 @@
-"""Single sign-on by OpenID Connect: allauth's flow, with every check of the standard.
+"""Single sign-on with OpenID Connect: allauth's flow, with every check that the standard requires.
 
-allauth's own provider does not check the signature of a token that it fetched itself, knows no
-nonce, believes the issuer that a discovery document names, and ends in a server error when the
-provider is down. What an account gets from its claims is in `apps.users.adapters`.
+Own code because allauth's provider does not verify the signature of an ID token that it fetched
+itself, sends no nonce, accepts any issuer in a discovery document, and responds with a server error
+when the provider is down. `apps.users.adapters` applies the claims to an account.
 """
 
 import secrets
@@ -19,17 +19,17 @@ from allauth.socialaccount.providers.openid_connect.views import OpenIDConnectOA
 from django.http import HttpRequest, HttpResponse
 
 from apps.users.sso import tokens
-from apps.users.sso.leave import LeavingMixin
+from apps.users.sso.redirects import RedirectPageMixin
 
-SESSION_KEY = "sso"  # how this session came about: the provider and its ID token
+SESSION_KEY = "sso"  # holds the provider that this session came from, and its ID token
 ENDPOINTS = ("authorization_endpoint", "token_endpoint", "jwks_uri")
 
 
 class SingleSignOnAdapter(OpenIDConnectOAuth2Adapter):  # type: ignore[misc]
-    """Talks to one provider for one request.
+    """Talks to one provider during one request.
 
     Attributes:
-        state: what the login kept before it left for the provider.
+        state: what allauth stored before it redirected to the provider.
     """
 
     state: dict[str, Any]
@@ -39,12 +39,12 @@ class SingleSignOnAdapter(OpenIDConnectOAuth2Adapter):  # type: ignore[misc]
         """The discovery document.
 
         Raises:
-            OAuth2Error: the provider does not answer, or not with a document of its own.
+            OAuth2Error: the provider is unavailable, or the document is invalid.
         """
         provider = self.get_provider()
         config = self._fetch(provider.server_url)
         if str(config.get("issuer")).rstrip("/") != provider.issuer.rstrip("/"):
-            raise OAuth2Error(f"{provider.server_url} is of another issuer than {provider.issuer}")
+            raise OAuth2Error(f"{provider.server_url} names another issuer than {provider.issuer}")
         if missing := [name for name in ENDPOINTS if not isinstance(config.get(name), str)]:
             raise OAuth2Error(f"{provider.server_url} has no {missing[0]}")
         return config
@@ -52,10 +52,10 @@ class SingleSignOnAdapter(OpenIDConnectOAuth2Adapter):  # type: ignore[misc]
     def complete_login(
         self, request: HttpRequest, app: SocialApp, token: SocialToken, **kwargs: Any
     ) -> SocialLogin:
-        """Return who the provider says it is.
+        """Return allauth's login for the user that the provider has authenticated.
 
         Raises:
-            OAuth2Error: its answer does not stand the checks.
+            OAuth2Error: the provider is unavailable, or its response is invalid.
         """
         id_token = kwargs["response"].get("id_token")
         claims = tokens.verify(
@@ -69,7 +69,7 @@ class SingleSignOnAdapter(OpenIDConnectOAuth2Adapter):  # type: ignore[misc]
         if endpoint := self.openid_config.get("userinfo_endpoint"):
             data["userinfo"] = self._fetch(endpoint, Authorization=f"Bearer {token.token}")
             if data["userinfo"].get("sub") != claims["sub"]:
-                raise OAuth2Error("the user info is about somebody else than the ID token")
+                raise OAuth2Error("the user info and the ID token have different subjects")
         if self.state.get("process") == "login":
             request.session[SESSION_KEY] = {"provider": self.provider_id, "id_token": id_token}
         return self.get_provider().sociallogin_from_response(request, data)
@@ -80,14 +80,14 @@ class SingleSignOnAdapter(OpenIDConnectOAuth2Adapter):  # type: ignore[misc]
                 response = session.get(url, headers=headers)
                 response.raise_for_status()
                 document = response.json()
-        except (OSError, ValueError) as error:  # those of requests are of these kinds
-            raise OAuth2Error(f"{url} does not answer: {error}") from error
+        except (OSError, ValueError) as error:  # requests' exceptions are subclasses of these
+            raise OAuth2Error(f"Could not fetch {url}: {error}") from error
         if not isinstance(document, dict):
-            raise OAuth2Error(f"{url} answers no JSON object")
+            raise OAuth2Error(f"{url} did not return a JSON object")
         return document
 
 
-class SingleSignOnProvider(LeavingMixin, OpenIDConnectProvider):  # type: ignore[misc]
+class SingleSignOnProvider(RedirectPageMixin, OpenIDConnectProvider):  # type: ignore[misc]
     oauth2_adapter_class = SingleSignOnAdapter
 
     @property
@@ -104,14 +104,14 @@ class SingleSignOnProvider(LeavingMixin, OpenIDConnectProvider):  # type: ignore
         try:
             return super().redirect(request, *args, nonce=nonce, **kwargs)
         except OAuth2Error as error:
-            return _refuse(request, self, error)
+            return _error_page(request, self, error)
 
     def claim(self, data: dict[str, Any], name: str) -> Any:
-        """Return a claim by our name for it, None where the provider has not sent it.
+        """Return the value of a claim, or None if the provider has not sent it.
 
         Args:
-            data: what an account has in `extra_data`.
-            name: a key of `config.oidc.CLAIMS`.
+            data: the account's `extra_data`.
+            name: a key of `config.oidc.CLAIMS`, which the settings map to the provider's name.
         """
         claims = {**data.get("id_token", {}), **data.get("userinfo", {})}
         return claims.get(self.app.settings["claims"][name])
@@ -119,7 +119,7 @@ class SingleSignOnProvider(LeavingMixin, OpenIDConnectProvider):  # type: ignore
     def extract_uid(self, data: dict[str, Any]) -> str:
         subject = data["id_token"].get(self.app.settings["claims"]["subject"])
         if not isinstance(subject, str | int) or not str(subject):
-            raise OAuth2Error("the ID token names no subject")
+            raise OAuth2Error("the ID token has no subject")
         return str(subject)
 
     def extract_common_fields(self, data: dict[str, Any]) -> dict[str, Any]:
@@ -132,25 +132,26 @@ class SingleSignOnProvider(LeavingMixin, OpenIDConnectProvider):  # type: ignore
 
     def extract_email_addresses(self, data: dict[str, Any]) -> list[Any]:
         del data
-        return []  # the one among the common fields
+        return []  # extract_common_fields returns the only one
 
     def _vouches_for_email(self, data: dict[str, Any]) -> bool:
-        """Only a trusted provider's word makes an address a verified one, of new accounts too.
+        """Return whether a trusted provider has verified the address.
 
-        Otherwise somebody could wait in an account with the address of another for its owner.
+        Required for new accounts too: otherwise an attacker could create an account with someone
+        else's address and wait for its owner to use it.
         """
         trusted = bool(self.app.settings["email_authentication"])
         return trusted and self.claim(data, "email_verified") in (True, "true")
 
 
 class CallbackView(OAuth2CallbackView):  # type: ignore[misc]
-    """Where the provider sends people back to."""
+    """Handles the redirect back from the provider."""
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         try:
             response: HttpResponse = super().dispatch(request, *args, **kwargs)
-        except OAuth2Error as error:  # before allauth looks out for one
-            return _refuse(request, self.adapter.get_provider(), error)
+        except OAuth2Error as error:  # raised before allauth handles such errors
+            return _error_page(request, self.adapter.get_provider(), error)
         return response
 
     def _get_state(self, request: HttpRequest, provider: Any) -> tuple[Any, Any]:
@@ -159,6 +160,6 @@ class CallbackView(OAuth2CallbackView):  # type: ignore[misc]
         return state, response
 
 
-def _refuse(request: HttpRequest, provider: Any, error: Exception) -> HttpResponse:
+def _error_page(request: HttpRequest, provider: Any, error: Exception) -> HttpResponse:
     response: HttpResponse = render_authentication_error(request, provider, exception=error)
     return response

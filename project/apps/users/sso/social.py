@@ -1,14 +1,14 @@
-"""GitHub and Google; installed when their client ids are set (parts/sso.py)."""
+"""Sign-in with GitHub and Google, installed if their client IDs are set (parts/sso.py)."""
 
 from allauth.socialaccount.providers.github.provider import GitHubProvider as AllauthGitHub
 from allauth.socialaccount.providers.google.provider import GoogleProvider as AllauthGoogle
 
-from apps.users.sso.leave import LeavingMixin
+from apps.users.sso.redirects import RedirectPageMixin
 
 
-class GitHubProvider(LeavingMixin, AllauthGitHub):  # type: ignore[misc]
+class GitHubProvider(RedirectPageMixin, AllauthGitHub):  # type: ignore[misc]
     package = "allauth.socialaccount.providers.github"
 
 
-class GoogleProvider(LeavingMixin, AllauthGoogle):  # type: ignore[misc]
+class GoogleProvider(RedirectPageMixin, AllauthGoogle):  # type: ignore[misc]
     package = "allauth.socialaccount.providers.google"

@@ -1,4 +1,4 @@
-"""Included by allauth under /accounts/; the names are allauth's."""
+"""Included by allauth under /accounts/, with allauth's URL names."""
 
 from django.urls import include, path
 

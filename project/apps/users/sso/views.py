@@ -6,10 +6,10 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils.http import urlencode
 
-from apps.users.sso.leave import leave
 from apps.users.sso.provider import CallbackView, SingleSignOnAdapter
+from apps.users.sso.redirects import redirect_page
 
-LOGOUT_KEY = "sso_logout"  # what the session that just ended had under provider.SESSION_KEY
+LOGOUT_KEY = "sso_logout"  # the ended session's value of provider.SESSION_KEY
 
 
 def login(request: HttpRequest, provider_id: str) -> HttpResponse:
@@ -21,10 +21,10 @@ def callback(request: HttpRequest, provider_id: str) -> HttpResponse:
 
 
 def logout(request: HttpRequest, provider_id: str) -> HttpResponse:
-    """End the session at the provider too, after the one here ended.
+    """Redirect to the provider's logout, after the session on this site has ended.
 
-    Follows OpenID Connect RP-Initiated Logout 1.0. A provider that is away, or that has no such
-    endpoint, keeps nobody logged in here.
+    Follows OpenID Connect RP-Initiated Logout 1.0. If the provider is unavailable or has no logout
+    endpoint, redirect to the home page.
     """
     ended = request.session.pop(LOGOUT_KEY, None)
     if not ended or ended["provider"] != provider_id:
@@ -44,7 +44,7 @@ def logout(request: HttpRequest, provider_id: str) -> HttpResponse:
             "post_logout_redirect_uri": request.build_absolute_uri("/"),
         }
     )
-    return leave(request, f"{endpoint}{'&' if '?' in endpoint else '?'}{query}", provider)
+    return redirect_page(request, f"{endpoint}{'&' if '?' in endpoint else '?'}{query}", provider)
 
 
 def _answer(view: type, request: HttpRequest, provider_id: str) -> HttpResponse:

@@ -5,7 +5,8 @@ from config.settings.parts.http import TRUSTED_PROXY_COUNT
 from config.settings.parts.names import SITE_NAME
 
 AUTH_USER_MODEL = "users.User"
-# It is a ModelBackend too, so it also answers for permissions; two would hash each password twice.
+# A subclass of ModelBackend, so it checks permissions too. With both, each failed login would hash
+# the password twice.
 AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
@@ -15,7 +16,7 @@ AUTH_PASSWORD_VALIDATORS = [
     },
     {"NAME": "apps.users.validators.GuessablePasswordValidator"},
 ]
-# Besides the site's name and host: what an outsider would try here, in lower case.
+# Lowercase words that passwords must not consist of, besides the site's name and host.
 PASSWORD_WORDS: list[str] = []
 PASSWORD_RESET_TIMEOUT = 3600  # seconds
 LOGIN_URL = "account_login"
@@ -55,16 +56,16 @@ MFA_TRUST_ENABLED = True  # "remember this browser"
 MFA_TRUST_COOKIE_AGE = timedelta(days=14)
 MFA_REQUIRED_FOR_STAFF = env.bool("MFA_REQUIRED_FOR_STAFF", default=not env.bool("DEBUG"))
 
-# A session ends two weeks after its last use, and a month after its login. See docs/accounts.md.
+# A session ends two weeks after its last use and 30 days after its login. See docs/accounts.md.
 SESSION_COOKIE_AGE = 14 * 24 * 3600  # seconds
 SESSION_LIFETIME = timedelta(days=30)
 USERSESSIONS_ADAPTER = "apps.users.adapters.UserSessionsAdapter"
-USERSESSIONS_TRACK_ACTIVITY = True  # apps.users.middleware does it
+USERSESSIONS_TRACK_ACTIVITY = True  # by apps.users.middleware
 
-# A browser accepts these names only over HTTPS, from this very host and for all of it.
+# Browsers accept this prefix only over HTTPS, for exactly this host and for all paths.
 _prefix = "" if env.bool("DEBUG") else "__Host-"
 MFA_TRUST_COOKIE_NAME = f"{_prefix}mfa_trusted"
 DEVICE_COOKIE_NAME = f"{_prefix}device"
 
-ACCOUNT_DELETION_GRACE = timedelta(days=14)  # an account can be restored, then it is removed
+ACCOUNT_DELETION_GRACE = timedelta(days=14)  # how long a deleted account can be restored
 DATA_EXPORT_LIFETIME = timedelta(days=7)

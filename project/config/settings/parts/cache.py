@@ -7,13 +7,13 @@ VALKEY_URL = env.url("VALKEY_URL", "redis", "rediss", "valkey", "valkeys")
 CACHES = {
     "default": {
         "BACKEND": "dovetail.cache.valkey.ValkeyCache",
-        "LOCATION": VALKEY_URL.replace("valkey", "redis", 1),  # redis-py knows only its own scheme
+        "LOCATION": VALKEY_URL.replace("valkey", "redis", 1),  # redis-py rejects valkey://
         "KEY_PREFIX": PROJECT_NAME,
-        # Seconds. A cache that hangs must not hang the page.
+        # In seconds, so that a hanging cache does not hang the page.
         "OPTIONS": {"socket_connect_timeout": 1, "socket_timeout": 1},
     },
 }
-# For computed values: memcached where there is one, which answers several times faster.
+# For computed values: memcached if it is set, because it is several times faster.
 _memcached = env.url("MEMCACHED_URL", "memcached", default="")
 CACHES["computed"] = CACHES["default"]
 if _memcached:
@@ -21,7 +21,7 @@ if _memcached:
         "BACKEND": "django.core.cache.backends.memcached.PyMemcacheCache",
         "LOCATION": urlsplit(_memcached).netloc,
         "KEY_PREFIX": PROJECT_NAME,
-        # As with Valkey: seconds, and one that is down misses. It is asked again after five.
+        # In seconds. As with Valkey, reads miss while it is unavailable; it is retried after five.
         "OPTIONS": {
             "connect_timeout": 1,
             "timeout": 1,

@@ -4,20 +4,20 @@ from config import env
 
 CELERY_BROKER_URL = env.url("CELERY_BROKER_URL", "amqp", "amqps", "redis", "rediss")
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
-# A task that no broker takes fails within seconds instead of holding the request.
+# Without a broker, queueing fails within seconds instead of blocking the request.
 CELERY_BROKER_CONNECTION_TIMEOUT = 2
 CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 2, "interval_start": 0, "interval_step": 0.2}
 if CELERY_BROKER_URL.startswith("amqp"):
     CELERY_BROKER_TRANSPORT_OPTIONS = {"confirm_publish": True}
 
-# Quorum queues and a topic exchange from day one: a queue's type cannot be changed later.
+# Quorum queues and a topic exchange from the start: the type of a queue cannot be changed later.
 CELERY_TASK_DEFAULT_QUEUE = "tasks"
 CELERY_TASK_DEFAULT_QUEUE_TYPE = "quorum"
 CELERY_TASK_DEFAULT_EXCHANGE = "tasks"
 CELERY_TASK_DEFAULT_EXCHANGE_TYPE = "topic"
 CELERY_TASK_DEFAULT_ROUTING_KEY = "tasks"
 
-# A task is acknowledged when it is done, so a lost worker's task runs again: tasks are idempotent.
+# Tasks are acknowledged when done. If a worker dies, its task runs again, so tasks are idempotent.
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
@@ -27,8 +27,12 @@ CELERY_TASK_SOFT_TIME_LIMIT = 240  # seconds
 
 CELERY_BEAT_SCHEDULE = {
     "clear-expired-sessions": {
-        "task": "apps.users.tasks.clear_expired_sessions",
+        "task": "apps.core.tasks.clear_expired_sessions",
         "schedule": crontab(hour="3", minute="0"),
+    },
+    "delete-ended-user-sessions": {
+        "task": "apps.users.tasks.delete_ended_user_sessions",
+        "schedule": crontab(hour="3", minute="5"),
     },
     "remove-deleted-accounts": {
         "task": "apps.users.tasks.remove_deleted_accounts",

@@ -1,8 +1,8 @@
-"""What carries broadcasts from process to process."""
+"""The channel layer, which carries broadcasts between processes."""
 
 from typing import Any
 
-from redis.exceptions import ConnectionError as ServerIsGone
+from redis.exceptions import ConnectionError as ValkeyConnectionError
 
 from config.settings.parts.cache import CACHES
 from config.settings.parts.names import PROJECT_NAME
@@ -15,11 +15,11 @@ CHANNEL_LAYERS: dict[str, dict[str, Any]] = {
             "hosts": [
                 {
                     "address": CACHES["default"]["LOCATION"],
-                    # Seconds. A server that hangs must not hang what broadcasts.
+                    # In seconds, so that a hanging server does not hang the sender.
                     "socket_connect_timeout": 1,
                     "socket_timeout": 2,
-                    # Once more, when a connection turns out to be stale.
-                    "retry_on_error": [ServerIsGone],
+                    # Retries once, in case the connection was stale.
+                    "retry_on_error": [ValkeyConnectionError],
                     "health_check_interval": 15,
                 }
             ],

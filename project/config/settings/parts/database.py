@@ -1,13 +1,14 @@
 from config import env
 
-DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"  # for third-party tables; ours have a UUIDv7
+# For third-party models: BaseModel uses UUIDv7.
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-# Connections a process may hold ready. Under ASGI, where requests share no thread to keep one in,
-# config/asgi.py asks for a pool; commands and workers open one connection each.
+# The size of the connection pool of a process. config/asgi.py sets it, because under ASGI requests
+# share no thread to keep a connection in. Commands and Celery workers use no pool.
 _pool_size = env.int("DATABASE_POOL_SIZE", 0)
 _database = env.database("DATABASE_URL")
-_database["CONN_MAX_AGE"] = 0  # seconds; Django refuses more together with a pool
-_database["CONN_HEALTH_CHECKS"] = True  # a restarted server costs no error
+_database["CONN_MAX_AGE"] = 0  # seconds; Django requires 0 with a pool
+_database["CONN_HEALTH_CHECKS"] = True  # so that a server restart causes no errors
 if _pool_size:
     _database.setdefault("OPTIONS", {})["pool"] = {
         "min_size": min(2, _pool_size),

@@ -1,4 +1,4 @@
-"""Static files: built by Vite, served by Whitenoise."""
+"""Static files: built by Vite, served by WhiteNoise."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from config.settings.parts.paths import BASE_DIR
 STATIC_URL = "/static/"
 STATIC_ROOT: Path | None = BASE_DIR / "staticfiles"
 FRONTEND_DIST = BASE_DIR / "frontend" / "dist"
-# A missing folder is only a warning until the front end is built; the manifest check names it.
+# Left out until the front end is built: django-vite's check reports the missing manifest.
 STATICFILES_DIRS = [FRONTEND_DIST] if FRONTEND_DIST.is_dir() else []
 
 VITE_DEV_SERVER = env.bool("VITE_DEV_SERVER", default=False)
@@ -23,5 +23,5 @@ DJANGO_VITE = {
     },
 }
 
-# What Vite (under assets/) and the manifest storage have named by content never changes.
+# Vite (under assets/) and the manifest storage name files by a hash of their content.
 WHITENOISE_IMMUTABLE_FILE_TEST = r"^/static/assets/|\.[0-9a-f]{12}\."

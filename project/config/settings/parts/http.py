@@ -4,7 +4,7 @@ ROOT_URLCONF = "config.urls"
 ASGI_APPLICATION = "config.asgi.application"
 
 SITE_URL = env.url("SITE_URL", "https", "http").rstrip("/")
-# Proxies in front of the application whose X-Forwarded-* headers are trusted.
+# The number of proxies in front of the application whose X-Forwarded-* headers are trusted.
 TRUSTED_PROXY_COUNT = env.int("TRUSTED_PROXY_COUNT", 0)
 
 MIDDLEWARE = [

@@ -3,7 +3,7 @@ from config.settings.parts.names import SITE_NAME
 
 EMAIL_BACKEND = "dovetail.mail.backend.QueueBackend"
 if env.bool("DEBUG") and env.str("EMAIL_URL") == "mailbox":
-    # Mail is caught and shown at /dev/mailbox/, never sent.
+    # Mail is not sent, but shown at /dev/mailbox/.
     MAIL_TRANSPORT = "dovetail.devtools.mailbox.backend.EmailBackend"
 else:
     _smtp = env.email("EMAIL_URL")

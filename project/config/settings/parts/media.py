@@ -6,8 +6,8 @@ STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "dovetail.http.static.StaticFilesStorage"},
 }
-# What a person may upload as a picture; dovetail.media.images checks it by content.
+# Limits for uploaded images; dovetail.media.images enforces them.
 IMAGE_MAX_BYTES = 5 * 1024 * 1024
 IMAGE_MAX_PIXELS = 24_000_000
-IMAGE_MAX_SIDE = 2000  # pixels; larger pictures are scaled down
-DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024  # bytes, without files
+IMAGE_MAX_SIDE = 2000  # pixels; larger images are scaled down
+DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024  # bytes, not counting files

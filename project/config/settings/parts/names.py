@@ -1,4 +1,4 @@
-"""The project's names: one for people, one for machines."""
+"""The names of the project: one for people, one for machines."""
 
 SITE_NAME = "Dovetail"
-PROJECT_NAME = "dovetail"  # the development database, and the prefix of cache keys and channels
+PROJECT_NAME = "dovetail"  # of the development database; also the prefix of cache keys and channels

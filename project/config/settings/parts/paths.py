@@ -4,5 +4,5 @@ from config import env
 
 BASE_DIR = env.BASE_DIR
 PROJECT_DIR = BASE_DIR / "project"
-# All local state: embedded services, caught mail, uploads, logs.
+# All local state: embedded services, the mailbox, uploads, logs.
 DATA_DIR = Path(env.str("DATA_DIR", str(BASE_DIR / ".data"))).absolute()

@@ -2,7 +2,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from config import env
 
-# auto: ParadeDB where a table has its index, otherwise PostgreSQL's own search.
+# auto: ParadeDB for tables with its index, PostgreSQL's own search for the others.
 SEARCH_ENGINE = env.str("SEARCH_ENGINE", "auto")
 if SEARCH_ENGINE not in {"auto", "paradedb", "postgres"}:
     raise ImproperlyConfigured(

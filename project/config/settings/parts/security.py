@@ -1,4 +1,4 @@
-"""Security headers, cookies and hosts, as strict as they can be in every environment."""
+"""Security headers, cookies and hosts, as strict as all environments allow."""
 
 from config import env
 from config.settings.parts.http import SITE_URL
@@ -9,8 +9,8 @@ DEBUG = env.bool("DEBUG", default=False)
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS")
 CSRF_TRUSTED_ORIGINS = [SITE_URL]
 
-# Names as in Django 6, whose middleware replaces ours on that day. No inline script runs, not even
-# with a nonce: Turbo hands its nonce to every script of a page it visits. See docs/security.md.
+# Named and formed like Django 6's setting. Forbids inline scripts even with a nonce, because Turbo
+# gives its nonce to every script of a page that it loads. See docs/security.md.
 SECURE_CSP: dict[str, list[str]] = {
     "default-src": ["'none'"],
     "base-uri": ["'none'"],
@@ -33,7 +33,7 @@ SECURE_REFERRER_POLICY = "strict-origin-when-cross-origin"
 SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 
-# Turbo sends the token of the cookie named by <meta name="csrf-param"> in this header.
+# In this header Turbo sends the token from the cookie that <meta name="csrf-param"> names.
 CSRF_HEADER_NAME = "HTTP_X_CSRF_TOKEN"
 CSRF_FAILURE_VIEW = "django.views.csrf.csrf_failure"
 SESSION_COOKIE_SAMESITE = "Lax"

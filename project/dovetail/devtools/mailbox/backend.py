@@ -3,31 +3,31 @@ from collections.abc import Sequence
 from django.core.mail import EmailMessage
 from django.core.mail.backends.base import BaseEmailBackend
 
-from dovetail.devtools.mailbox.messages import keep
+from dovetail.devtools.mailbox.messages import save
 
 
 class EmailBackend(BaseEmailBackend):
-    """Keeps every message in `settings.MAIL_DIR` in place of sending it."""
+    """Saves every message in `settings.MAIL_DIR` instead of sending it."""
 
     def send_messages(self, email_messages: Sequence[EmailMessage]) -> int:
-        """Write each message to a file of its own; return how many.
+        """Save each message to a file and return how many were saved.
 
         Raises:
-            OSError: a file could not be written, unless `fail_silently`.
+            OSError: a file could not be written and `fail_silently` is not set.
         """
-        kept = 0
+        saved = 0
         for message in email_messages:
             recipients = message.recipients()
             if not recipients:
                 continue
             mime = message.message()
-            # As a server would note it: the only place that shows who got a blind copy.
+            # The envelope recipients, which are the only place Bcc addresses show up.
             mime["X-Envelope-To"] = ", ".join(recipients)
             try:
-                keep(mime.as_bytes())
+                save(mime.as_bytes())
             except OSError:
                 if not self.fail_silently:
                     raise
                 continue
-            kept += 1
-        return kept
+            saved += 1
+        return saved

@@ -1,4 +1,4 @@
-"""The caught mail: one file a message in `settings.MAIL_DIR`, named by the time it came."""
+"""Caught email: one file per message in `settings.MAIL_DIR`, named after the time it was caught."""
 
 import re
 import secrets
@@ -15,14 +15,14 @@ from django.conf import settings
 KEY = re.compile(r"\d{19}-[0-9a-f]{8}")
 
 
-def keep(content: bytes) -> str:
-    """Add a message, whole or not at all, and return its key.
+def save(content: bytes) -> str:
+    """Save a message atomically and return its key.
 
     Args:
-        content: the message as it would be sent.
+        content: the message in MIME format.
 
     Raises:
-        OSError: the disk did not take it.
+        OSError: the file could not be written.
     """
     directory: Path = settings.MAIL_DIR
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -43,7 +43,7 @@ def all_keys() -> list[str]:
 
 
 def find(key: str) -> "Message | None":
-    """Return a message, or nothing when there is none of that key."""
+    """Return the message with a key, or `None`."""
     if not KEY.fullmatch(key):
         return None
     try:
@@ -53,7 +53,7 @@ def find(key: str) -> "Message | None":
 
 
 def empty() -> int:
-    """Remove all messages and return how many there were."""
+    """Delete all messages and return how many there were."""
     removed = all_keys()
     for key in removed:
         (settings.MAIL_DIR / f"{key}.eml").unlink(missing_ok=True)
@@ -69,7 +69,7 @@ class Attachment:
 
 @dataclass(frozen=True)
 class Message:
-    """A caught message, parsed as it is asked for."""
+    """A caught message, parsed on first access."""
 
     key: str
     content: bytes
@@ -120,11 +120,11 @@ class Message:
         charset = part.get_content_charset("utf-8")
         try:
             return _bytes(part).decode(charset, "replace")
-        except LookupError:  # a charset that Python does not know
+        except LookupError:  # a charset unknown to Python
             return _bytes(part).decode("utf-8", "replace")
 
 
 def _bytes(part: MIMEPart) -> bytes:
     payload = part.get_payload(decode=True)
-    # A message within the message has parts in place of bytes.
+    # An attached message has parts instead of bytes.
     return payload if isinstance(payload, bytes) else part.as_bytes()

@@ -1,4 +1,4 @@
-"""The caught mail in the browser. There is none of this outside of DEBUG."""
+"""Shows caught email in the browser. Every view returns 404 unless DEBUG is on."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -15,8 +15,8 @@ from dovetail.devtools.mailbox import messages
 
 P = ParamSpec("P")
 
-# The body of a message is somebody else's page: it runs no script, loads nothing from anywhere, and
-# is of no origin, so it cannot even read this site's cookies.
+# The HTML of a message is untrusted: it must not run scripts or load anything. Its opaque origin
+# keeps it from reading this site's cookies.
 HTML_POLICY = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 
 
@@ -59,9 +59,9 @@ def message_html(_request: HttpRequest, key: str) -> HttpResponse:
 @require_POST
 def emptying(request: HttpRequest) -> HttpResponse:
     count = messages.empty()
-    flash.success(request, f"Removed {count} message{'' if count == 1 else 's'}.")
+    flash.success(request, f"Deleted {count} message{'' if count == 1 else 's'}.")
     response = redirect("devtools:mailbox")
-    response.status_code = 303  # Turbo follows it with GET
+    response.status_code = 303  # so that Turbo follows it with a GET
     return response
 
 

@@ -1,4 +1,4 @@
-"""What the application's tables need before it starts."""
+"""Prepares the application's database: migrations and demo data."""
 
 import traceback
 from dataclasses import dataclass
@@ -16,12 +16,12 @@ from dovetail.devtools.errors import SetupError
 
 
 @dataclass(frozen=True)
-class People:
+class Accounts:
     """Which accounts the database has.
 
     Attributes:
-        none: whether it has no account yet.
-        demo: whether it has every demo account.
+        none: whether there are no accounts.
+        demo: whether every demo account exists.
     """
 
     none: bool
@@ -29,13 +29,13 @@ class People:
 
 
 def migrate(logs: Path) -> int:
-    """Apply the migrations that are due, and return how many there were.
+    """Apply pending migrations and return how many there were.
 
     Args:
-        logs: where the traceback of a failure goes.
+        logs: the folder for the traceback of a failure.
 
     Raises:
-        SetupError: a migration failed, or this code's migrations do not fit those applied.
+        SetupError: a migration failed, or the migration history is inconsistent.
     """
     try:
         executor = MigrationExecutor(connections["default"])
@@ -47,7 +47,7 @@ def migrate(logs: Path) -> int:
         log.write_text(traceback.format_exc(), encoding="utf-8")
         reason = " ".join(str(error).split())
         raise SetupError(
-            f"The migrations failed ({type(error).__name__}: {reason}): the traceback is in {log}."
+            f"A migration failed ({type(error).__name__}: {reason}): see the traceback in {log}."
         ) from error
     else:
         return len(due)
@@ -55,20 +55,21 @@ def migrate(logs: Path) -> int:
         connections.close_all()
 
 
-def people() -> People:
+def find_accounts() -> Accounts:
+    """Return which accounts the database has."""
     try:
         users = get_user_model()._default_manager.all()
         present = users.filter(email__in=_demo().LOGINS).count()
-        return People(none=not users.exists(), demo=present == len(_demo().LOGINS))
+        return Accounts(none=not users.exists(), demo=present == len(_demo().LOGINS))
     finally:
         connections.close_all()
 
 
 def demo_logins() -> str:
-    """Return the demo accounts and their password, as `up` prints them."""
+    """Return the demo accounts and their password for display."""
     return f"{', '.join(_demo().LOGINS)}; password {_demo().PASSWORD}"
 
 
 def _demo() -> Any:
-    """Return the module that `settings.DEMO` names: it has `LOGINS` and `PASSWORD`."""
+    """Return the module named by `settings.DEMO`, which has `LOGINS` and `PASSWORD`."""
     return import_module(settings.DEMO)

@@ -1,4 +1,4 @@
-"""The front end: Node, its packages, Vite's server or a build."""
+"""The front end: Node, npm packages, and Vite's dev server or a build."""
 
 import asyncio
 import fcntl
@@ -20,7 +20,7 @@ from dovetail.devtools.supervisor.guard import Guard
 from dovetail.devtools.supervisor.program import Program
 from dovetail.devtools.supervisor.supervisor import Supervisor
 
-# In node_modules: the hash of the lock file it was made from, and of the sources last built.
+# Files in node_modules: the hash of the installed lock file, and of the sources last built.
 INSTALLED = ".installed-from"
 BUILT = ".built-from"
 GENERATED = {"node_modules", "dist", "__pycache__"}
@@ -32,9 +32,9 @@ class Node:
     """An installation of Node.
 
     Attributes:
-        directory: where `node` and `npm` are.
-        version: such as 24.19.0.
-        origin: how to name it to the developer.
+        directory: the folder with `node` and `npm`.
+        version: the version, such as "24.19.0".
+        origin: where it comes from, for display: "embedded" or "from PATH".
     """
 
     directory: Path
@@ -46,20 +46,20 @@ class Node:
 
 
 def find_node(embedded: Path, guard: Guard) -> Node:
-    """Return the Node on PATH if Vite runs on it, or else an embedded one.
+    """Return the Node on PATH if Vite supports it, or else an embedded one.
 
     Args:
         embedded: the folder of installed wheels.
-        guard: ends the installation if this process is killed.
+        guard: stops the installation if this process is killed.
 
     Raises:
-        SetupError: there is none for this platform, or its installation failed.
+        SetupError: there is no embedded Node for this platform, or its installation failed.
     """
     found = shutil.which("node")
     if found and shutil.which("npm"):
         output = subprocess.run([found, "--version"], text=True, capture_output=True, check=False)  # noqa: S603
         version = output.stdout.strip().removeprefix("v")
-        if suits(version):
+        if is_supported(version):
             return Node(Path(found).parent, version, "from PATH")
     if not wheels.NODE.runs_here():
         raise SetupError(
@@ -71,14 +71,14 @@ def find_node(embedded: Path, guard: Guard) -> Node:
 
 
 class Frontend:
-    """The front end's folder and what is done in it."""
+    """Installs, builds and serves the front end."""
 
     def __init__(self, source: Path, node: Node, supervisor: Supervisor) -> None:
-        """Choose.
+        """Create a front end.
 
         Args:
             source: the folder with `package.json`.
-            node: what runs it.
+            node: the Node to run it on.
             supervisor: runs npm.
         """
         self.source = source
@@ -88,35 +88,35 @@ class Frontend:
         self.environment = os.environ | {"PATH": path, "NODE_ENV": "development"}
 
     async def install(self) -> bool:
-        """Install the packages unless those of the lock file are there; tell whether it did.
+        """Install the locked packages if needed; return whether anything was installed.
 
         Raises:
             SetupError: npm failed.
         """
         stamp = self.source / "node_modules" / INSTALLED
-        async with _alone(self.source / "package-lock.json") as lock_file:
+        async with _locked(self.source / "package-lock.json") as lock_file:
             wanted = hashlib.sha256(lock_file.read()).hexdigest()
             if _read(stamp) == wanted:
                 return False
-            # What an earlier start has downloaded need not be asked for again.
+            # --prefer-offline uses what an earlier start downloaded.
             arguments = ("ci", "--prefer-offline", "--no-audit", "--no-fund", "--no-progress")
             await self._npm("npm", *arguments)
-            stamp.parent.mkdir(exist_ok=True)  # without packages there is none
+            stamp.parent.mkdir(exist_ok=True)  # npm creates no folder if there are no packages
             stamp.write_text(wanted, encoding="ascii")
             return True
 
     async def build(self, *others: Path) -> bool:
-        """Build the assets unless their sources are those of the last build; tell whether it did.
+        """Build the assets if their sources have changed; return whether anything was built.
 
         Args:
-            others: the folders that Tailwind looks for class names in, beside the front end's.
+            others: the folders, besides the front end's, that Tailwind scans for class names.
 
         Raises:
             SetupError: the build failed.
         """
         stamp = self.source / "node_modules" / BUILT
         manifest = self.source / "dist" / ".vite" / "manifest.json"
-        async with _alone(self.source / "package-lock.json"):
+        async with _locked(self.source / "package-lock.json"):
             sources = _fingerprint([self.source, *others])
             if manifest.exists() and _read(stamp) == sources:
                 return False
@@ -126,10 +126,7 @@ class Frontend:
             return True
 
     def server(self, port: int, environment: dict[str, str]) -> Program:
-        """Return Vite's development server.
-
-        It is started without npm, which would be one more process that does nothing.
-        """
+        """Return Vite's dev server, started without npm to save a process."""
         return Program(
             name="vite",
             command=[
@@ -152,26 +149,26 @@ class Frontend:
         status, output = await self.supervisor.run(program)
         if not status:
             return
-        said = "\n".join(output.tail)
-        if name == "npm" and any(sign in said for sign in OFFLINE):
+        text = "\n".join(output.tail)
+        if name == "npm" and any(sign in text for sign in OFFLINE):
             raise SetupError(
-                "npm could not download the front end's packages: check the network (it is needed "
-                "on the first start only) and try again."
+                "npm could not download the front end's packages: check your network connection "
+                "(only the first start needs one) and try again."
             )
-        if "ENOSPC" in said:
+        if "ENOSPC" in text:
             raise SetupError(
-                f"The disk is full, so `npm {' '.join(arguments)}` failed: free some space and "
+                f"`npm {' '.join(arguments)}` failed because the disk is full: free some space and "
                 "try again."
             )
         raise SetupError(
-            f"`npm {' '.join(arguments)}` failed in {self.source}: mend what it says above "
-            f"(also in {output.path}) and start again."
+            f"`npm {' '.join(arguments)}` failed in {self.source}: fix the errors above (also in "
+            f"{output.path}) and try again."
         )
 
 
 @asynccontextmanager
-async def _alone(path: Path) -> AsyncIterator[BinaryIO]:
-    """Open a file and lock it: another `up`, or a test, may be at the same checkout."""
+async def _locked(path: Path) -> AsyncIterator[BinaryIO]:
+    """Open and lock a file: another `up` or a test may be using the same checkout."""
     with path.open("rb") as file:
         while True:
             try:
@@ -183,8 +180,8 @@ async def _alone(path: Path) -> AsyncIterator[BinaryIO]:
         yield file
 
 
-def suits(version: str) -> bool:
-    """Tell whether Vite runs on a version of Node (its own `engines`: ^20.19 or >=22.12)."""
+def is_supported(version: str) -> bool:
+    """Return whether Vite supports a version of Node (its `engines`: ^20.19 or >=22.12)."""
     match = re.match(r"(\d+)\.(\d+)\.", version)
     if not match:
         return False
@@ -193,7 +190,7 @@ def suits(version: str) -> bool:
 
 
 def _link_programs(folder: Path) -> None:
-    """Make `bin/node` and `bin/npm`: wheels hold no links, so its npm cannot find the rest."""
+    """Link `bin/node` and `bin/npm`: wheels hold no symlinks, so the wheel's own npm is broken."""
     programs = folder / "bin"
     shutil.rmtree(programs, ignore_errors=True)
     programs.mkdir()

@@ -1,7 +1,7 @@
-"""That there is one `up` a checkout, and where it is.
+"""Ensures that a checkout runs one `up` at a time, and records its address and services.
 
-A lock decides, which the system releases however a process ends; so a stale file never blocks. The
-guard holds the lock as well: a next `up` waits until what a killed one left has been cleaned up.
+The operating system releases the lock however the process ends, so a stale file never blocks. The
+guard holds the lock too: the next `up` waits until the processes of a killed one have been stopped.
 """
 
 import contextlib
@@ -15,11 +15,11 @@ from typing import Any
 
 from dovetail.devtools.errors import SetupError
 
-PATIENCE = 10.0  # seconds for the guard of a killed run
+LOCK_TIMEOUT = 10.0  # seconds to wait for the guard of a killed run
 
 
 class Instance:
-    """The one `up` of a `DATA_DIR`.
+    """The running `up` of a `DATA_DIR`.
 
     Attributes:
         lock: the file descriptor that holds the lock.
@@ -29,11 +29,11 @@ class Instance:
         """Take the lock.
 
         Raises:
-            SetupError: another `up` has it.
+            SetupError: another process holds it.
         """
         self.file = data_dir / "up.json"
         self.lock = os.open(data_dir / "up.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + LOCK_TIMEOUT
         while True:
             try:
                 fcntl.flock(self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -41,9 +41,9 @@ class Instance:
                 running = self._read()
                 if _is_alive(running.get("pid")):
                     raise SetupError(
-                        f"`up` is already running here (process {running['pid']}), at "
-                        f"{running.get('url', 'an address that it has yet to choose')}: use that "
-                        "one, or stop it with Ctrl-C."
+                        f"`up` is already running here (process {running['pid']}) at "
+                        f"{running.get('url', 'an address it has not chosen yet')}: use that one, "
+                        "or stop it with Ctrl-C."
                     ) from None
                 if time.monotonic() > deadline:
                     raise SetupError(
@@ -54,12 +54,12 @@ class Instance:
                 return
 
     def describe(self, port: int, url: str, environment: Mapping[str, str]) -> None:
-        """Tell other commands where this is and which services it has.
+        """Record the address and the services, for other commands to use.
 
         Args:
-            port: the web's.
-            url: what to open in a browser.
-            environment: the settings that they share with it; these hold passwords.
+            port: the port of the web server.
+            url: the URL to open in a browser.
+            environment: the settings other commands need to share; they contain passwords.
         """
         content = {
             "pid": os.getpid(),
@@ -74,7 +74,7 @@ class Instance:
         unfinished.replace(self.file)
 
     def close(self) -> None:
-        """Let the next one in."""
+        """Release the lock."""
         self.file.unlink(missing_ok=True)
         os.close(self.lock)
 

@@ -1,4 +1,4 @@
-"""The ports of the stack, all on 127.0.0.1, and who is in the way."""
+"""The ports of the stack, all on 127.0.0.1, and the processes that occupy them."""
 
 import contextlib
 import errno
@@ -14,7 +14,7 @@ from django.conf import settings
 
 from dovetail.devtools.errors import SetupError
 
-LISTENING = "0A"  # as /proc/net/tcp writes this state
+LISTENING = "0A"  # the code of this state in /proc/net/tcp
 
 
 @dataclass(frozen=True)
@@ -26,13 +26,13 @@ class Ports:
 
 
 def choose(web: int | None) -> Ports:
-    """Return the ports: those that are set, and for the others the ones behind the web's.
+    """Return the configured ports; those not configured follow the port of the web server.
 
     Args:
-        web: the port asked for on the command line.
+        web: the port given on the command line, if any.
 
     Raises:
-        SetupError: two of them are the same, or one is none.
+        SetupError: two ports are the same, or one is out of range.
     """
     first = web if web is not None else settings.ENV.int("PORT", 8000, least=1)
     numbers = {"PORT": first}
@@ -42,9 +42,9 @@ def choose(web: int | None) -> Ports:
         )
     names: dict[int, str] = {}
     for name, number in numbers.items():
-        if not 0 < number < 65_536:  # noqa: PLR2004 - how many ports there are
+        if not 0 < number < 65_536:  # noqa: PLR2004 - the number of ports
             raise SetupError(
-                f"{name} would be {number}, but a port is 1 to 65535: choose another --port."
+                f"{name} would be {number}, but ports go from 1 to 65535: choose another --port."
             )
         if number in names:
             raise SetupError(
@@ -55,28 +55,28 @@ def choose(web: int | None) -> Ports:
 
 
 def ensure_free(ports: Iterable[tuple[int, str]]) -> None:
-    """See that nothing listens on the ports.
+    """Make sure nothing listens on the ports.
 
-    A port is tried, because not every server notices: Granian shares a busy one without a word, and
-    the browser then meets now this server and now the other.
+    Not every server checks: Granian silently shares a port that is in use, and the browser then
+    reaches either server at random.
 
     Args:
-        ports: each with what it is for.
+        ports: pairs of a port and its purpose.
 
     Raises:
-        SetupError: one is taken; the sentence names it and, if the system tells, its owner.
+        SetupError: a port is in use; the message names it and, if known, the process using it.
     """
     for port, purpose in ports:
-        reason = _why_not(port)
+        reason = _conflict(port)
         if reason:
             raise SetupError(
-                f"Port {port}, for {purpose}, {reason}: stop that, or choose other ports with "
+                f"Port {port}, for {purpose}, {reason}: free it, or choose other ports with "
                 "`up --port N`."
             )
 
 
 def answers(port: int) -> bool:
-    """Tell whether something accepts connections on a port of 127.0.0.1."""
+    """Return whether something accepts connections on a port of 127.0.0.1."""
     try:
         socket.create_connection(("127.0.0.1", port), timeout=1).close()
     except OSError:
@@ -84,9 +84,9 @@ def answers(port: int) -> bool:
     return True
 
 
-def _why_not(port: int) -> str:
+def _conflict(port: int) -> str:
     with socket.socket() as probe:
-        # As servers do: connections of a server that has just ended are no obstacle.
+        # As servers do, so that lingering connections of a stopped server do not count.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", port))
@@ -94,8 +94,8 @@ def _why_not(port: int) -> str:
             if error.errno == errno.EADDRINUSE:
                 return f"is in use{_owner(port)}"
             return f"cannot be used ({error.strerror})"
-    # macOS lets the same port be bound twice, on one address and on all of them; and `localhost` is
-    # ::1 first for a browser.
+    # macOS allows binding a port both on one address and on all of them, and browsers resolve
+    # `localhost` to ::1 first.
     for family, address in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")):
         with contextlib.suppress(OSError), socket.socket(family) as probe:
             probe.settimeout(0.5)
@@ -105,7 +105,7 @@ def _why_not(port: int) -> str:
 
 
 def _owner(port: int) -> str:
-    """Name the process that listens, where that is cheap to find out."""
+    """Return " by" and the process that listens on a port, or nothing if it cannot be found."""
     owner = _owner_by_proc(port) if sys.platform == "linux" else _owner_by_lsof(port)
     return f" by {owner}" if owner else ""
 
@@ -119,7 +119,7 @@ def _owner_by_proc(port: int) -> str:
                 if fields[3] == LISTENING and int(fields[1].rpartition(":")[2], 16) == port:
                     sockets.add(f"socket:[{fields[9]}]")
     for process in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError):  # another user's, or gone meanwhile
+        with contextlib.suppress(OSError):  # another user's process, or one that has ended
             if any(str(file.readlink()) in sockets for file in (process / "fd").iterdir()):
                 name = (process / "comm").read_text(encoding="utf-8", errors="replace").strip()
                 return f"{name} (process {process.name})"

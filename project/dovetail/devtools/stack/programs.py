@@ -1,4 +1,4 @@
-"""The processes of the application itself."""
+"""The application's own processes."""
 
 import http.client
 import sys
@@ -14,9 +14,9 @@ CODE = ("apps", "config", "dovetail")  # the folders of the project that hold Py
 
 
 def web(project: Path, port: int, environment: dict[str, str]) -> Program:
-    """Return the server, which starts anew when the code changes.
+    """Return the web server, which restarts when code changes.
 
-    Only folders with code are watched: a log or a database in them would restart it for ever.
+    It watches only folders with code: a log or database file would restart it forever.
     """
     watched = [part for folder in CODE for part in ("--reload-paths", str(project / folder))]
     return Program(
@@ -24,7 +24,7 @@ def web(project: Path, port: int, environment: dict[str, str]) -> Program:
         command=[
             *(sys.executable, "-m", "granian", "config.asgi:application"),
             *("--interface", "asgi", "--host", "127.0.0.1", "--port", str(port)),
-            # Without a limit, a worker that is asked to stop while it still starts never does.
+            # Without a limit, a worker told to stop while it is still starting never stops.
             *("--workers", "1", "--workers-kill-timeout", "2s", "--access-log"),
             *("--reload", *watched),
         ],
@@ -35,7 +35,7 @@ def web(project: Path, port: int, environment: dict[str, str]) -> Program:
 
 
 def demo(project: Path, environment: dict[str, str]) -> Program:
-    """Return what adds the demo data and ends."""
+    """Return the program that adds the demo data and exits."""
     return Program(
         name="demo",
         command=[sys.executable, "manage.py", "demo"],
@@ -45,10 +45,10 @@ def demo(project: Path, environment: dict[str, str]) -> Program:
 
 
 def worker(project: Path, data_dir: Path, environment: dict[str, str]) -> Program:
-    """Return Celery's worker, with the clock of the schedule in it.
+    """Return a Celery worker with an embedded beat.
 
-    Threads do for development: they take the memory of one process, and fork, which the default
-    pool needs, is not safe on macOS.
+    It uses threads because they take the memory of one process, and because the default pool forks,
+    which is not safe on macOS.
     """
     return Program(
         name="worker",
@@ -57,14 +57,14 @@ def worker(project: Path, data_dir: Path, environment: dict[str, str]) -> Progra
             *(sys.executable, "-m", "celery", "-A", "config.celery", "worker", "-B"),
             *("--schedule", str(data_dir / "celerybeat-schedule")),
             *("--pool", "threads", "--concurrency", "2", "--loglevel", "INFO"),
-            # They are about other workers, and there are none.
+            # These are for talking to other workers, and there are none.
             *("--without-gossip", "--without-mingle", "--without-heartbeat"),
         ],
         cwd=project,
         environment=environment
         | {
             "DATABASE_POOL_SIZE": "0",  # a worker closes its connection after each task
-            # Containers have only root, and this is no server for strangers.
+            # Containers run as root, and this is not a public server.
             "C_FORCE_ROOT": "1",
             "PYTHONWARNINGS": "ignore:You're running the worker with superuser privileges",
         },
@@ -72,7 +72,7 @@ def worker(project: Path, data_dir: Path, environment: dict[str, str]) -> Progra
 
 
 def watch_code(project: Path, on_change: Callable[[], object]) -> None:
-    """Call a function, in a thread, whenever the code changes: the worker does not look itself."""
+    """Call a function in a thread whenever code changes; Celery cannot watch it by itself."""
 
     def watch() -> None:
         folders = [project / folder for folder in CODE]

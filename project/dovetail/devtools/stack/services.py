@@ -1,4 +1,4 @@
-"""The database, the cache and the broker: ours, or those that the settings name."""
+"""The database, the cache and the broker: embedded ones, or those named in the settings."""
 
 import signal
 from dataclasses import dataclass
@@ -18,12 +18,12 @@ from dovetail.devtools.stack.ports import Ports, answers
 from dovetail.devtools.supervisor.guard import Guard
 from dovetail.devtools.supervisor.program import Program
 
-TIMEOUT = 5  # seconds to reach a service that somebody else runs
+TIMEOUT = 5  # seconds to reach an external service
 
 
 @dataclass(frozen=True)
 class Services:
-    """Which services are ours to run."""
+    """Which services `up` runs itself."""
 
     ports: Ports
     database: bool
@@ -31,8 +31,8 @@ class Services:
     broker: bool
 
     @classmethod
-    def wanted(cls, ports: Ports) -> "Services":
-        """Choose those that no setting names."""
+    def from_settings(cls, ports: Ports) -> "Services":
+        """Choose the services that are not configured in the settings."""
         return cls(
             ports,
             database=not settings.ENV.is_set("DATABASE_URL"),
@@ -42,11 +42,11 @@ class Services:
 
     @property
     def valkey(self) -> bool:
-        """One server is both cache and broker."""
+        """Whether to run the Valkey-protocol server, which is both cache and broker."""
         return self.cache or self.broker
 
     def environment(self, cluster: Cluster | None) -> dict[str, str]:
-        """Return the settings that lead to our services."""
+        """Return the settings that point to the embedded services."""
         server = f"redis://{valkey.HOST}:{self.ports.valkey}"
         found = {}
         if cluster:
@@ -58,7 +58,7 @@ class Services:
         return found
 
     def program(self, environment: dict[str, str]) -> Program:
-        """Return our Valkey-protocol server."""
+        """Return the embedded Valkey-protocol server."""
         return Program(
             name="valkey",
             command=valkey.command(self.ports.valkey),
@@ -69,10 +69,10 @@ class Services:
 
 
 def prepare_cluster(data_dir: Path, port: int, guard: Guard) -> Cluster:
-    """Install PostgreSQL and make its cluster, unless both are there.
+    """Install PostgreSQL and create its cluster, as needed.
 
     Raises:
-        SetupError: one of them failed.
+        SetupError: one of the two failed.
     """
     account = server_account(data_dir / "postgres")
     binaries = find_binaries(reachable(data_dir, "embedded", account), guard)
@@ -81,7 +81,8 @@ def prepare_cluster(data_dir: Path, port: int, guard: Guard) -> Cluster:
     return cluster
 
 
-def server_of(cluster: Cluster) -> Program:
+def postgres(cluster: Cluster) -> Program:
+    """Return the embedded PostgreSQL server."""
     return Program(
         name="postgres",
         command=cluster.command(),
@@ -94,15 +95,15 @@ def server_of(cluster: Cluster) -> Program:
     )
 
 
-def connect_plainly() -> None:
-    """Have this process do without a pool, whose errors hide the reason, and not wait for long."""
+def disable_pool() -> None:
+    """Have this process connect without a pool, whose errors hide the cause, and time out early."""
     options = settings.DATABASES["default"].setdefault("OPTIONS", {})
     options.pop("pool", None)
     options["connect_timeout"] = TIMEOUT
 
 
-def use_in_this_process(cluster: Cluster) -> None:
-    """Point this process's Django at the cluster; its settings were read before there was one."""
+def connect_django_to(cluster: Cluster) -> None:
+    """Point this process's Django, whose settings are already loaded, to the cluster."""
     settings.DATABASES["default"] |= {
         "HOST": "127.0.0.1",
         "PORT": cluster.port,
@@ -113,7 +114,7 @@ def use_in_this_process(cluster: Cluster) -> None:
 
 
 def describe_database() -> str:
-    """Reach the database that DATABASE_URL names and say what it is.
+    """Connect to the database in DATABASE_URL and return its description.
 
     Raises:
         SetupError: it cannot be reached.
@@ -129,54 +130,54 @@ def describe_database() -> str:
     except DatabaseError as error:
         reason = " ".join(str(error).split())
         raise SetupError(
-            f"DATABASE_URL names a database at {where} that cannot be used ({reason}): start or "
-            "create it, or remove that setting to use the embedded one."
+            f"Cannot use the database at {where} from DATABASE_URL ({reason}): start or create it, "
+            "or unset DATABASE_URL to use the embedded one."
         ) from error
     return f"PostgreSQL {version}{f' with pg_search {search}' if search else ''} ({where})"
 
 
 def describe_cache() -> str:
-    """Reach the server that VALKEY_URL names and say where it is.
+    """Connect to the server in VALKEY_URL and return its description.
 
     Raises:
         SetupError: it cannot be reached.
     """
     client = redis.Redis.from_url(
-        settings.VALKEY_URL.replace("valkey", "redis", 1),  # redis-py knows its own name only
+        settings.VALKEY_URL.replace("valkey", "redis", 1),  # redis-py accepts only redis:// URLs
         socket_connect_timeout=TIMEOUT,
         socket_timeout=TIMEOUT,
     )
-    where = _place(settings.VALKEY_URL)
+    where = _address(settings.VALKEY_URL)
     try:
         with client:
             client.ping()
     except (redis.RedisError, OSError) as error:
         raise SetupError(
-            f"VALKEY_URL names a server at {where} that does not answer ({error}): start it, or "
-            "remove that setting to use the embedded one."
+            f"Cannot reach the server at {where} from VALKEY_URL ({error}): start it, or unset "
+            "VALKEY_URL to use the embedded one."
         ) from error
     return f"Valkey at {where}"
 
 
 def describe_broker() -> str:
-    """Reach the broker that CELERY_BROKER_URL names and say where it is.
+    """Connect to the broker in CELERY_BROKER_URL and return its description.
 
     Raises:
         SetupError: it cannot be reached.
     """
-    where = _place(settings.CELERY_BROKER_URL)
+    where = _address(settings.CELERY_BROKER_URL)
     try:
         with kombu.Connection(settings.CELERY_BROKER_URL, connect_timeout=TIMEOUT) as broker:
             broker.ensure_connection(max_retries=1, timeout=TIMEOUT)
     except (OSError, kombu.exceptions.OperationalError) as error:
         raise SetupError(
-            f"CELERY_BROKER_URL names a broker at {where} that does not answer ({error}): start "
-            "it, or remove that setting to use the embedded one."
+            f"Cannot reach the broker at {where} from CELERY_BROKER_URL ({error}): start it, or "
+            "unset CELERY_BROKER_URL to use the embedded one."
         ) from error
     return f"{settings.CELERY_BROKER_URL.partition(':')[0]} at {where}"
 
 
-def _place(url: str) -> str:
-    """Return the host and port of a URL, without its password."""
+def _address(url: str) -> str:
+    """Return the host and port of a URL, without the password."""
     parts = urlsplit(url)
     return f"{parts.hostname}:{parts.port}" if parts.port else str(parts.hostname)

@@ -1,4 +1,4 @@
-"""`manage.py up`: from a fresh checkout to a page that answers, and down again in good order."""
+"""`manage.py up`: takes a fresh checkout to a running application, and shuts it down cleanly."""
 
 import asyncio
 import contextlib
@@ -26,15 +26,15 @@ from dovetail.devtools.supervisor.guard import Guard
 from dovetail.devtools.supervisor.supervisor import Supervisor
 from dovetail.devtools.supervisor.threads import in_thread
 
-WATCH_INTERVAL = 0.5  # seconds between looks at whether our parent and our guard are there
+WATCH_INTERVAL = 0.5  # seconds between checks that the parent and the guard are still running
 
 
 def up(*, port: int | None, build: bool) -> None:
-    """Start everything and stay until told to stop.
+    """Start everything and run until told to stop.
 
     Args:
-        port: the web's; by default the setting PORT, or 8000.
-        build: whether to serve built assets in place of Vite's server.
+        port: the port of the web server; by default the setting PORT, or 8000.
+        build: whether to serve built assets instead of Vite's dev server.
 
     Raises:
         SetupError: it could not start, or had to stop.
@@ -44,13 +44,13 @@ def up(*, port: int | None, build: bool) -> None:
     with contextlib.closing(Instance(data_dir)) as instance:
         guard = Guard(keep_open=[instance.lock])
         try:
-            asyncio.run(Stack(instance, guard, port=port, build=build).undeleted())
+            asyncio.run(Stack(instance, guard, port=port, build=build).run())
         finally:
             guard.close()
 
 
 class Stack:
-    """Everything that one `up` runs."""
+    """Everything one `up` runs."""
 
     def __init__(self, instance: Instance, guard: Guard, *, port: int | None, build: bool) -> None:
         self.started = time.monotonic()
@@ -65,12 +65,12 @@ class Stack:
         )
         self.build = build or without_vite
         self.ports = ports.choose(port)
-        self.services = services.Services.wanted(self.ports)
+        self.services = services.Services.from_settings(self.ports)
         self.url = f"http://localhost:{self.ports.web}"
-        self.facts: dict[str, str] = {}  # what the developer wants to know at the end
+        self.facts: dict[str, str] = {}  # shown once everything is ready
 
-    async def undeleted(self) -> None:
-        """Start, stay until there is a reason not to, stop."""
+    async def run(self) -> None:
+        """Start everything, wait for a signal or a failure, and stop everything."""
         self.supervisor = Supervisor(self.guard, self.console, self.logs)
         self.supervisor.logs.mkdir(mode=0o700, exist_ok=True)
         ends: set[asyncio.Future[Any]] = {self._told_to_stop(), self.supervisor.failure}
@@ -118,23 +118,23 @@ class Stack:
         self._welcome()
 
     async def _start_services(self) -> Cluster | None:
-        services.connect_plainly()
+        services.disable_pool()
         cluster = None
         wave = []
         if self.services.database:
-            with self._step("PostgreSQL prepared"):
+            with self._step("PostgreSQL set up"):
                 cluster = await in_thread(
                     lambda: services.prepare_cluster(self.data_dir, self.ports.postgres, self.guard)
                 )
-            services.use_in_this_process(cluster)
+            services.connect_django_to(cluster)
             if cluster.account and cluster.home.parent != self.data_dir:
                 self.facts["Data"] = (
-                    f"{cluster.home}, since {cluster.account.name} may not enter {self.data_dir}"
+                    f"{cluster.home} (user {cluster.account.name} cannot enter {self.data_dir})"
                 )
-            wave.append(services.server_of(cluster))
+            wave.append(services.postgres(cluster))
         if self.services.valkey:
             wave.append(self.services.program(self._environment({})))
-        with self._step("Services answer"):
+        with self._step("Database, cache and broker connected"):
             if wave:
                 await self.supervisor.start(*wave)
             for part, describe in (
@@ -147,31 +147,32 @@ class Stack:
         return cluster
 
     async def _update_database(self, environment: dict[str, str]) -> None:
-        with self._step("Database up to date"):
+        with self._step("Database migrated"):
             await in_thread(lambda: database.migrate(self.logs))
-            people = await in_thread(database.people)
-            if people.none:
+            accounts = await in_thread(database.find_accounts)
+            if accounts.none:
                 await self._add_demo(environment)
-            if people.none or people.demo:
+            if accounts.none or accounts.demo:
                 self.facts["Log in"] = database.demo_logins()
 
     async def _add_demo(self, environment: dict[str, str]) -> None:
-        """Fill the application, in a process whose settings know all services."""
+        """Add demo data in a separate process, whose settings include all services."""
         status, output = await self.supervisor.run(programs.demo(self.project, environment))
         if status:
-            raise SetupError(f"The demo data could not be added: {output.path} says why.")
+            raise SetupError(f"The demo data could not be added: see {output.path}.")
 
     async def _prepare_frontend(self) -> Frontend:
         embedded = self.data_dir / "embedded"
         node = await in_thread(lambda: find_node(embedded, self.guard))
         frontend = Frontend(settings.BASE_DIR / "frontend", node, self.supervisor)
-        with self._step(f"{node} has the front end's packages"):
+        with self._step(f"Front-end packages installed with {node}"):
             await frontend.install()
         if self.build:
             with self._step("Front end built"):
-                await frontend.build(self.project / "templates", self.project / "apps")
-        vite = "built assets" if self.build else f"Vite's server on port {self.ports.vite}"
-        self.facts["Front end"] = f"{vite}, {node}"
+                sources = ("templates", "apps", "dovetail")
+                await frontend.build(*(self.project / name for name in sources))
+        assets = "built assets" if self.build else f"Vite on port {self.ports.vite}"
+        self.facts["Front end"] = f"{assets}, {node}"
         return frontend
 
     def _uses(self) -> Iterator[tuple[int, str]]:
@@ -184,7 +185,7 @@ class Stack:
             yield self.ports.valkey, "the Valkey-protocol server"
 
     def _shared(self, cluster: Cluster | None) -> dict[str, str]:
-        """Return the settings that hold for every process of this stack."""
+        """Return the settings shared by every process of the stack."""
         shared = self.services.environment(cluster) | {
             "VITE_DEV_SERVER": str(not self.build).lower(),
             "VITE_PORT": str(self.ports.vite),
@@ -194,7 +195,7 @@ class Stack:
         return shared
 
     def _environment(self, shared: dict[str, str]) -> dict[str, str]:
-        """Return the environment of our own Python processes."""
+        """Return the environment of the application's Python processes."""
         return os.environ | shared | {"DATA_DIR": str(self.data_dir), "PYTHONUNBUFFERED": "1"}
 
     def _welcome(self) -> None:
@@ -208,7 +209,7 @@ class Stack:
             if fact:
                 self.console.say(f"  {name:<10} {fact}")
         self.console.say()
-        self.console.say("  Ctrl-C stops it all.")
+        self.console.say("  Press Ctrl-C to stop.")
         self.console.say()
 
     @contextmanager
@@ -218,7 +219,7 @@ class Stack:
         self.console.step(what, time.monotonic() - began)
 
     def _told_to_stop(self) -> asyncio.Future[None]:
-        """Return what is done at the first signal; a second one does not wait for anything."""
+        """Return a future resolved by the first signal; a second signal kills everything."""
         loop = asyncio.get_running_loop()
         told: asyncio.Future[None] = loop.create_future()
 
@@ -230,12 +231,12 @@ class Stack:
 
         loop.add_signal_handler(signal.SIGINT, on_signal)
         loop.add_signal_handler(signal.SIGTERM, on_signal)
-        if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # as `nohup` sets it
+        if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # unless run with `nohup`
             loop.add_signal_handler(signal.SIGHUP, on_signal)
         return told
 
     async def _watch(self) -> None:
-        """Notice when `uv run` above us, or the guard beside us, is killed."""
+        """Stop everything when the parent `uv run` or the guard is killed."""
         parent = os.getppid()
         by_uv = _name(parent) == "uv"
         while True:
@@ -244,13 +245,13 @@ class Stack:
                 self.supervisor.fail("`uv run` was killed, so everything was stopped.")
             if self.guard.process.poll() is not None:
                 self.supervisor.fail(
-                    "The process that ends what a killed `up` leaves behind was killed itself, so "
-                    "everything was stopped: start again."
+                    "The guard process, which cleans up if `up` is killed, was itself killed, so "
+                    "everything was stopped: run `up` again."
                 )
 
 
 def _name(pid: int) -> str:
-    """Return the name of a process's program."""
+    """Return the name of the program a process runs."""
     try:
         return Path(f"/proc/{pid}/comm").read_text(encoding="utf-8").strip()
     except OSError:  # macOS

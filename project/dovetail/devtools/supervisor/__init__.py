@@ -1,0 +1,1 @@
+"""Runs processes in order, restarts them, and leaves none behind, even after `kill -9`."""

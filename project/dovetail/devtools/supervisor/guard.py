@@ -1,13 +1,12 @@
-"""Ends what a killed process left behind.
+"""Stops the processes that a killed process left behind.
 
-`kill -9` gives a process no chance to stop its children, and there is no option of the operating
-system for it that works on both Linux and macOS. So a second, tiny process holds the reading end of
-a pipe of which only the first has the writing end: when the pipe closes, the first is gone, however
-it went, and the guard stops every process group that is still registered.
+`kill -9` gives a process no chance to stop its children, and no operating system feature for that
+works on both Linux and macOS. So a second, tiny process, the guard, holds the read end of a pipe
+whose write end only the first process has. When the pipe closes, the first process is gone, for
+whatever reason, and the guard stops every process group that is still registered.
 
-Nothing slips through between its start and its registration: a program is started through a shell
-that writes its own id into the pipe and then becomes the program, and the pipe cannot close before
-that shell has written.
+A program cannot start unregistered: it is started through a shell that writes its own pid to the
+pipe and then becomes the program, and the pipe cannot close before that shell has written to it.
 """
 
 import contextlib
@@ -33,16 +32,16 @@ class Switch(TypedDict, total=False):
 
 
 class Guard:
-    """The guard of this process; it ends when it is closed, or when this process does."""
+    """The guard of this process. It runs until it is closed or this process ends."""
 
     def __init__(self, *, keep_open: Sequence[int] = ()) -> None:
-        """Start it.
+        """Start the guard.
 
         Args:
-            keep_open: file descriptors (of locks) that the guard holds as long as it lives.
+            keep_open: file descriptors of locks to hold for as long as the guard runs.
         """
         reading, self.pipe = os.pipe()
-        self.process = subprocess.Popen(  # noqa: S603 - our own file
+        self.process = subprocess.Popen(  # noqa: S603 - trusted arguments
             [sys.executable, "-I", "-S", watchman.__file__],
             stdin=reading,
             stdout=subprocess.DEVNULL,
@@ -60,15 +59,15 @@ class Guard:
         stop_signal: signal.Signals = signal.SIGTERM,
         last_signal: signal.Signals = signal.SIGKILL,
     ) -> list[str]:
-        """Return a command that registers itself.
+        """Return a command that registers itself with the guard.
 
-        It must be started with `stdin=guard.pipe` and `start_new_session=True`.
+        Start it with `stdin=guard.pipe` and `start_new_session=True`.
 
         Args:
             command: the program and its arguments.
-            stop_signal: what asks it to stop.
-            last_signal: what ends it for good: SIGQUIT for PostgreSQL, whose children may outlive
-                a SIGKILL of their parent for a while.
+            stop_signal: the signal that asks it to stop.
+            last_signal: the signal that ends it if it does not: SIGQUIT for PostgreSQL, whose
+                children may outlive a SIGKILL of their parent for a while.
         """
         signals = [str(stop_signal.value), str(last_signal.value)]
         return ["/bin/sh", "-c", REGISTER, "sh", *signals, *command]
@@ -82,16 +81,16 @@ class Guard:
         umask: int = -1,
         **switch: Unpack[Switch],
     ) -> subprocess.CompletedProcess[str]:
-        """Run a program to its end and return its output, both streams as `stdout`.
+        """Run a program to completion and return its output, with stderr merged into `stdout`.
 
         Args:
             command: the program and its arguments.
-            cwd: its working directory; by default ours.
-            environment: its environment; by default ours.
-            umask: the mode bits that its files lack; by default ours.
-            switch: the user to run as; by default ours.
+            cwd: its working directory; by default the current one.
+            environment: its environment; by default this process's.
+            umask: its umask; by default this process's.
+            switch: the user to run it as; by default the current one.
         """
-        process = subprocess.Popen(  # noqa: S603 - our own arguments
+        process = subprocess.Popen(  # noqa: S603 - trusted arguments
             self.wrapped(command),
             stdin=self.pipe,
             stdout=subprocess.PIPE,
@@ -109,18 +108,18 @@ class Guard:
         return subprocess.CompletedProcess(command, process.returncode, output)
 
     def forget(self, pid: int) -> None:
-        """Take a program that has ended, with all of its group, off the list."""
+        """Unregister a program whose whole process group has ended."""
         self._tell(f"end {pid}")
 
     def remove_at_end(self, directory: Path) -> None:
-        """Have a temporary folder removed if this process should not come to it."""
+        """Register a temporary folder to remove when the guard ends."""
         self._tell(f"remove {directory}")
 
     def close(self, *children: subprocess.Popen[Any]) -> None:
-        """End the guard; what is still registered is stopped and removed.
+        """End the guard, which stops all registered programs and removes registered folders.
 
         Args:
-            children: processes of ours that this ends, to collect.
+            children: the child processes that this stops, to wait for.
         """
         os.close(self.pipe)
         for child in children:
@@ -128,6 +127,6 @@ class Guard:
         self.process.wait()
 
     def _tell(self, line: str) -> None:
-        # Whoever supervises processes also waits for the guard, and so learns that it is gone.
+        # The supervisor polls the guard, and so notices when it is gone.
         with contextlib.suppress(BrokenPipeError):
             os.write(self.pipe, f"{line}\n".encode())

@@ -1,4 +1,4 @@
-"""One process: how it is started, listened to and ended."""
+"""A program to run, and the process that runs it."""
 
 import asyncio
 import contextlib
@@ -13,24 +13,24 @@ from dovetail.devtools.supervisor.console import Output
 from dovetail.devtools.supervisor.guard import Guard, Switch
 from dovetail.devtools.supervisor.threads import in_thread
 
-DRAIN = 1.0  # seconds to read what a process that has ended left in its pipe
+DRAIN_TIMEOUT = 1.0  # seconds to read the remaining output of a process that has ended
 
 
 @dataclass(frozen=True)
 class Program:
-    """What to run.
+    """A program to run.
 
     Attributes:
-        name: names it in the terminal, in messages and its log file.
+        name: its name in the terminal, in messages and of its log file.
         command: the program and its arguments.
         cwd: its working directory.
-        environment: its whole environment.
-        is_ready: asked (in a thread) until it says yes.
-        stop_signal: asks it to stop.
-        last_signal: ends it if it does not.
-        switch: the user to run as; by default ours.
-        waits_for_code: whether it may be broken for a while, because somebody works on its code:
-            when it ends too often, it waits to be restarted and nothing else is stopped.
+        environment: its complete environment.
+        is_ready: called in a thread until it returns true.
+        stop_signal: the signal that asks it to stop.
+        last_signal: the signal that ends it if it does not.
+        switch: the user to run it as; by default the current one.
+        waits_for_code: whether repeated crashes are expected while its code is being edited:
+            instead of stopping the whole stack, it then waits for a restart.
     """
 
     name: str
@@ -45,19 +45,19 @@ class Program:
 
 
 class Child:
-    """A process that runs a program, leading a session and group of its own."""
+    """A process that runs a program in a new session and process group."""
 
     def __init__(self, program: Program, output: Output, guard: Guard) -> None:
-        """Start it.
+        """Start the process.
 
         Args:
-            program: what to run.
-            output: takes what it writes.
-            guard: ends it if this process is killed.
+            program: the program to run.
+            output: receives what the process writes.
+            guard: stops the process if this process is killed.
         """
         self.output = output
         self.guard = guard
-        self.process = subprocess.Popen(  # noqa: S603 - our own arguments
+        self.process = subprocess.Popen(  # noqa: S603 - trusted arguments
             guard.wrapped(
                 program.command,
                 stop_signal=program.stop_signal,
@@ -79,20 +79,20 @@ class Child:
         self.ended = asyncio.create_task(self._wait())
 
     def send(self, number: signal.Signals) -> None:
-        """Signal the process itself."""
+        """Send a signal to the process."""
         with contextlib.suppress(ProcessLookupError):
             self.process.send_signal(number)
 
     def send_to_all(self, number: signal.Signals) -> None:
-        """Signal the process and all that it started."""
+        """Send a signal to the process group: the process and everything it started."""
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.process.pid, number)
 
     async def _wait(self) -> int:
         status = await in_thread(self.process.wait)
-        self.send_to_all(signal.SIGKILL)  # whatever it has left behind
+        self.send_to_all(signal.SIGKILL)  # anything it left behind
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self.drained.wait(), DRAIN)
+            await asyncio.wait_for(self.drained.wait(), DRAIN_TIMEOUT)
         asyncio.get_running_loop().remove_reader(self.pipe.fileno())
         self.pipe.close()
         self.guard.forget(self.process.pid)

@@ -1,8 +1,8 @@
-"""Runs the processes of the stack, in order, and lets none of them outlive it.
+"""Starts the processes of the stack in order, restarts them, and stops them.
 
-Own code, because no process manager that comes as a Python package does what is asked: honcho,
-circus and supervisord leave their children running when they are killed, and none of them starts
-one process when another is ready. (With Nix, process-compose has this task.)
+Own code because no process manager on PyPI fits: honcho, circus and supervisord leave their
+children running when they are killed, and none of them can start one process once another is
+ready. (With Nix, process-compose does this.)
 """
 
 import asyncio
@@ -16,27 +16,27 @@ from dovetail.devtools.supervisor.guard import Guard
 from dovetail.devtools.supervisor.program import Child, Program
 from dovetail.devtools.supervisor.threads import in_thread
 
-CRASHES = 3  # in a row, after which it is no use to start a process again
-CALM = 20.0  # seconds that a process runs before its earlier crashes are forgotten
+MAX_CRASHES = 3  # in a row, after which a process is not restarted
+STABLE_AFTER = 20.0  # seconds a process must run for its earlier crashes not to count
 PAUSE = 0.5  # seconds before the first restart; doubles with each crash
-PATIENCE = 1.8  # seconds that a wave of processes has to stop; two waves fit in 5 s
-LAST_PATIENCE = 0.2  # seconds for the signals after that
-READY_TIMEOUT = 90  # seconds; the first start on a small machine
+STOP_TIMEOUT = 1.8  # seconds a wave of processes has to stop; two waves fit in 5 s
+KILL_TIMEOUT = 0.2  # seconds to wait after each of the stronger signals
+READY_TIMEOUT = 90  # seconds; allows for the first start on a small machine
 
 
 class Supervisor:
     """Starts programs in waves and stops the waves in reverse order.
 
     Attributes:
-        failure: done, with a sentence, when something ends that must not.
+        failure: resolved with an error message when something ended that must not end.
     """
 
     def __init__(self, guard: Guard, console: Console, logs: Path) -> None:
-        """Prepare; nothing runs yet.
+        """Create a supervisor that runs nothing yet.
 
         Args:
-            guard: ends everything if this process is killed.
-            console: where the output goes.
+            guard: stops everything if this process is killed.
+            console: where output is written.
             logs: the folder of the log files.
         """
         self.guard = guard
@@ -48,66 +48,66 @@ class Supervisor:
 
     @property
     def is_busy(self) -> bool:
-        """Whether there is anything to stop."""
+        """Whether any program has been started."""
         return bool(self._waves)
 
     async def start(self, *programs: Program) -> None:
-        """Start programs side by side, and wait until all are ready.
+        """Start a wave of programs concurrently and wait until all of them are ready.
 
         Raises:
-            SetupError: one of them crashed too often, or is not ready in time.
+            SetupError: a program crashed too often, or was not ready in time.
         """
         wave = [Keeper(self, program) for program in programs]
         self._waves.append(wave)
         await asyncio.gather(*(keeper.wait_until_ready() for keeper in wave))
 
     async def run(self, program: Program) -> tuple[int, Output]:
-        """Run a program to its end; return its status and where its output went."""
+        """Run a program to completion and return its exit status and its output."""
         child = Child(program, self.output_of(program), self.guard)
         try:
             return await asyncio.shield(child.ended), child.output
         finally:
-            if not child.ended.done():  # this was cancelled
+            if not child.ended.done():  # this coroutine was canceled
                 child.send_to_all(signal.SIGKILL)
 
     async def stop(self) -> None:
-        """Stop everything, the last wave first. Takes less than 5 seconds."""
+        """Stop everything, last wave first. Takes less than 5 seconds for two waves."""
         self.stopping.set()
         for wave in reversed(self._waves):
             for keeper in wave:
                 keeper.send(keeper.program.stop_signal)
-            await _all_ended(wave, PATIENCE)
+            await _all_ended(wave, STOP_TIMEOUT)
             for keeper in wave:
                 keeper.send(keeper.program.last_signal)
-            await _all_ended(wave, LAST_PATIENCE)
+            await _all_ended(wave, KILL_TIMEOUT)
             for keeper in wave:
                 keeper.kill()
-            await _all_ended(wave, LAST_PATIENCE)
+            await _all_ended(wave, KILL_TIMEOUT)
 
     def restart(self, name: str) -> None:
-        """Stop a program that runs, or waits for this, and start it again."""
+        """Restart a program, whether it is running or waiting for a restart."""
         for wave in self._waves:
             for keeper in wave:
                 if keeper.program.name == name:
                     keeper.restart()
 
     def kill(self) -> None:
-        """Stop everything at once, without regard."""
+        """Kill everything immediately."""
         for wave in self._waves:
             for keeper in wave:
                 keeper.kill()
 
-    def fail(self, sentence: str) -> None:
-        """Report what makes it useless to go on."""
+    def fail(self, message: str) -> None:
+        """Report a failure that must stop everything; only the first one counts."""
         if not self.failure.done():
-            self.failure.set_result(sentence)
+            self.failure.set_result(message)
 
     def output_of(self, program: Program) -> Output:
         return Output(program.name, self.logs, self.console)
 
 
 class Keeper:
-    """Keeps one program running."""
+    """Keeps one program running, restarting it after a crash."""
 
     def __init__(self, supervisor: Supervisor, program: Program) -> None:
         self.supervisor = supervisor
@@ -124,8 +124,8 @@ class Keeper:
                 raise SetupError(self.supervisor.failure.result())
             if time.monotonic() > deadline:
                 raise SetupError(
-                    f"{self.program.name} is not ready after {READY_TIMEOUT} seconds: "
-                    f"its log is {self.output.path}."
+                    f"{self.program.name} was not ready after {READY_TIMEOUT} seconds: see "
+                    f"{self.output.path}."
                 )
             await asyncio.sleep(0.05)
 
@@ -150,8 +150,8 @@ class Keeper:
             if self.restarting.is_set():
                 crashes = 0
             elif not stopping.is_set():
-                self.output.note(f"ended unexpectedly ({describe(status)})")
-                crashes = 1 if time.monotonic() - started > CALM else crashes + 1
+                self.output.note(f"exited unexpectedly ({describe(status)})")
+                crashes = 1 if time.monotonic() - started > STABLE_AFTER else crashes + 1
                 if not await self._may_start_again(crashes):
                     return
             if stopping.is_set():
@@ -160,22 +160,22 @@ class Keeper:
             self.child = Child(self.program, self.output, self.supervisor.guard)
 
     async def _may_start_again(self, crashes: int) -> bool:
-        """Wait as long as is right after so many crashes in a row."""
-        if crashes < CRASHES:
+        """Wait after a crash and return whether the program may be restarted."""
+        if crashes < MAX_CRASHES:
             await self._wait(PAUSE * 2 ** (crashes - 1))
             return True
         if self.program.waits_for_code:
-            self.output.note("waits for a change of the code")
+            self.output.note("waiting for a code change before restarting")
             await self._wait(None)
             return True
         self.supervisor.fail(
-            f"{self.program.name} ended {CRASHES} times in a row, so everything was stopped: its "
-            f"log is {self.output.path}."
+            f"{self.program.name} exited {MAX_CRASHES} times in a row, so everything was stopped: "
+            f"see {self.output.path}."
         )
         return False
 
     async def _wait(self, seconds: float | None) -> None:
-        """Wait for a time, or for being stopped or restarted."""
+        """Wait for a number of seconds, or until a stop or restart; `None` waits indefinitely."""
         events = (self.supervisor.stopping, self.restarting)
         waits = [asyncio.create_task(event.wait()) for event in events]
         await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
@@ -184,7 +184,7 @@ class Keeper:
 
 
 def describe(status: int) -> str:
-    """Name how a process ended."""
+    """Return how a process ended: its exit status or the name of its signal."""
     return f"status {status}" if status >= 0 else signal.Signals(-status).name
 
 

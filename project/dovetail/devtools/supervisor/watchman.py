@@ -1,12 +1,12 @@
-"""The program of the guard (`guard.py` says what for). It imports little, to stay small.
+"""The program that the guard runs; see `guard.py`. It imports little, to use little memory.
 
-It reads lines from its standard input:
+It reads lines from standard input:
 
-    start PID STOP LAST   a process group, and the signals that stop it and that end it for good
-    end PID               that group has ended
-    remove DIRECTORY      a folder to remove
+    start PID STOP LAST   register a process group, with the signals that stop and end it
+    end PID               unregister that group, which has ended
+    remove DIRECTORY      register a folder to remove
 
-and acts when the input ends, which is when nobody holds the other end of the pipe any more.
+and acts on what is registered when the input ends: the last writer has closed the pipe.
 """
 
 import os
@@ -14,12 +14,12 @@ import signal
 import sys
 import time
 
-PATIENCE = 1.8  # seconds between one signal and the next, stronger one
-LAST_PATIENCE = 0.3  # seconds after the strongest
+STOP_TIMEOUT = 1.8  # seconds between one signal and the next, stronger one
+KILL_TIMEOUT = 0.3  # seconds to wait after SIGKILL
 
 
 def watch() -> None:
-    """Read to the end of the input, then clean up."""
+    """Read standard input to its end, then stop and remove what is registered."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     groups: dict[int, list[int]] = {}
@@ -39,7 +39,7 @@ def watch() -> None:
 
 
 def stop(groups: dict[int, list[int]]) -> None:
-    """Stop process groups: each with the signals that are given for it, and then by force."""
+    """Stop process groups: send each its own signals, then SIGKILL."""
     for attempt in range(3):
         killed = set()
         for group, signals in groups.items():
@@ -47,10 +47,10 @@ def stop(groups: dict[int, list[int]]) -> None:
             _send(group, number)
             if number == signal.SIGKILL:
                 killed.add(group)
-        # One that was killed needs no patience: what is left of it is not run any more, and may
-        # wait for long until process 1 collects it.
-        _wait_for(groups.keys() - killed, PATIENCE)
-        _wait_for(killed, LAST_PATIENCE)
+        # Killed groups get the short timeout: only zombies can remain of them, which process 1 may
+        # take long to reap.
+        _wait_for(groups.keys() - killed, STOP_TIMEOUT)
+        _wait_for(killed, KILL_TIMEOUT)
         groups = {
             group: signals
             for group, signals in groups.items()
@@ -59,11 +59,11 @@ def stop(groups: dict[int, list[int]]) -> None:
 
 
 def remove(directory: str) -> None:
-    import shutil  # noqa: PLC0415 - only in the rare case that there is something to remove
+    import shutil  # noqa: PLC0415 - rarely needed
 
-    for _ in range(20):  # a process that was killed may add a last file
+    for _ in range(20):  # a process being killed may still create a file
         shutil.rmtree(directory, ignore_errors=True)
-        if not os.path.exists(directory):  # noqa: PTH110 - pathlib is not loaded
+        if not os.path.exists(directory):  # noqa: PTH110 - avoids importing pathlib
             return
         time.sleep(0.05)
 
@@ -75,7 +75,7 @@ def _wait_for(groups: set[int], seconds: float) -> None:
 
 
 def _send(group: int, number: int) -> bool:
-    """Signal a process group (0 only looks) and tell whether it is there."""
+    """Send a signal to a process group (0 sends none) and return whether the group exists."""
     try:
         os.killpg(group, number)
     except (ProcessLookupError, PermissionError):

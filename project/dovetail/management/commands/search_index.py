@@ -21,7 +21,7 @@ WHERE indrelid = to_regclass(%s) AND relname ~ %s
 
 @dataclass(frozen=True)
 class State:
-    """An index as it is on the server; `name_ccnew` is what an interrupted rebuild left behind."""
+    """An index on the server; an interrupted rebuild leaves one named `<name>_ccnew` behind."""
 
     name: str
     is_valid: bool
@@ -32,12 +32,12 @@ class State:
         if self.is_building:
             return "is being built"
         if not self.is_valid:
-            return "is half-built and not used: run `search_index --ensure`"
+            return "is invalid and not used: run `manage.py search_index --ensure`"
         return f"ready, {filesizeformat(self.size)}"
 
 
 class Command(BaseCommand):
-    help = "Shows, creates or rebuilds the indexes of the search, while the application runs."
+    help = "Shows, creates or rebuilds the search indexes while the application keeps running."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--database", default=DEFAULT_DB_ALIAS, choices=list(connections))
@@ -45,14 +45,14 @@ class Command(BaseCommand):
         actions.add_argument(
             "--status",
             action="store_true",
-            help="say what is there; the exit status is 1 when a search has no index to use",
+            help="show each model's engine and index; exit with 1 if one is missing or invalid",
         )
         actions.add_argument(
             "--ensure",
             action="store_true",
-            help="create what this server supports and has not, as after a restore on another one",
+            help="create the indexes that this server supports and lacks, as after a restore",
         )
-        actions.add_argument("--rebuild", action="store_true", help="build all indexes anew")
+        actions.add_argument("--rebuild", action="store_true", help="rebuild all search indexes")
 
     def handle(self, *_: Any, **options: Any) -> None:
         self.connection = connections[options["database"]]
@@ -66,10 +66,12 @@ class Command(BaseCommand):
                 self.rebuild(model, index)
             missing += not self.report(model, index)
         if missing:
-            raise CommandError("A search has no index to use: run `search_index --ensure`.")
+            raise CommandError(
+                "A search index is missing or invalid: run `manage.py search_index --ensure`."
+            )
 
     def report(self, model: type[models.Model], index: SearchIndex) -> bool:
-        """Say which engine searches a model, on which index; tell whether there is one."""
+        """Print a model's engine and index; return whether the index is usable."""
         chosen, states = self.target(model, index), self.states(model, index)
         state = states.pop(chosen, None)
         usable = state is not None and state.is_valid
@@ -88,7 +90,7 @@ class Command(BaseCommand):
         wanted = states.get(self.target(model, index))
         if wanted is None or not (wanted.is_valid or wanted.is_building):
             self.run(*index.statements(model, self.connection, concurrently=self.concurrently))
-        engine.forget()
+        engine.clear_cache()
 
     def rebuild(self, model: type[models.Model], index: SearchIndex) -> None:
         for state in self.states(model, index).values():
@@ -99,8 +101,8 @@ class Command(BaseCommand):
                 self.run(f"REINDEX INDEX {how}{self.connection.ops.quote_name(state.name)}")
 
     def target(self, model: type[models.Model], index: SearchIndex) -> str:
-        """Return the name of the index that searches should use on this server."""
-        found = engine.facts(self.connection, model._meta.db_table)
+        """Return the name of the index that searches of the model should use on this server."""
+        found = engine.capabilities(self.connection, model._meta.db_table)
         native = not found.access_method or settings.SEARCH_ENGINE == "postgres"
         return index.gin_name if native else index.name
 
@@ -122,5 +124,5 @@ class Command(BaseCommand):
 
     @property
     def concurrently(self) -> bool:
-        """Whether the table may be written meanwhile; PostgreSQL allows no transaction then."""
+        """Whether to work without blocking writes, which PostgreSQL can't do in a transaction."""
         return not self.connection.in_atomic_block

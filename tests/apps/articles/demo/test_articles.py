@@ -8,7 +8,7 @@ from apps.articles.models import Article, Category
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 
 
-def test_there_are_two_hundred_in_all_categories_and_the_last_year() -> None:
+def test_two_hundred_articles_cover_all_categories_and_one_year() -> None:
     texts = list(write(NOW))
     assert Counter(text.category for text in texts) == dict.fromkeys(Category, 40)
     times = [text.published_at for text in texts if text.published_at]
@@ -18,11 +18,11 @@ def test_there_are_two_hundred_in_all_categories_and_the_last_year() -> None:
     assert 10 <= sum(text.published_at is None for text in texts) <= 20
 
 
-def test_the_same_ones_are_written_every_time() -> None:
+def test_articles_are_the_same_every_time() -> None:
     assert list(write(NOW)) == list(write(NOW))
 
 
-def test_they_read_like_articles() -> None:
+def test_articles_are_unique_valid_and_well_formed() -> None:
     texts = list(write(NOW))
     assert len({text.title for text in texts}) == 200
     assert len({text.body for text in texts}) == 200

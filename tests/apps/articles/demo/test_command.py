@@ -25,35 +25,35 @@ def run_demo() -> str:
 
 
 @pytest.mark.usefixtures("_in_debug")
-def test_it_adds_people_and_articles_once() -> None:
-    assert "200 articles added." in run_demo()
-    everybody = len(ACCOUNTS) + len(AUTHORS)
-    assert User.objects.count() == EmailAddress.objects.count() == everybody
-    assert EmailAddress.objects.filter(verified=True, primary=True).count() == everybody
+def test_people_and_articles_are_added_once() -> None:
+    assert "Added 200 articles." in run_demo()
+    people = len(ACCOUNTS) + len(AUTHORS)
+    assert User.objects.count() == EmailAddress.objects.count() == people
+    assert EmailAddress.objects.filter(verified=True, primary=True).count() == people
     assert Article.objects.count() == 200
     assert Article.objects.values("author").distinct().count() >= 8
 
-    assert "0 articles added." in run_demo()
-    assert User.objects.count() == everybody
+    assert "Added 0 articles." in run_demo()
+    assert User.objects.count() == people
     assert Article.objects.count() == 200
 
 
 @pytest.mark.usefixtures("_in_debug")
-def test_what_somebody_changed_stays() -> None:
+def test_second_run_keeps_changes_and_adds_what_is_missing() -> None:
     run_demo()
     article = Article.objects.published()[0]
     article.delete()
-    User.objects.filter(email="reader@example.com").update(display_name="Somebody Else")
+    User.objects.filter(email="reader@example.com").update(display_name="Someone Else")
     User.objects.get(email=AUTHORS[0].email).delete()
 
     run_demo()
     assert article.pk not in Article.objects.values_list("pk", flat=True)
-    assert User.objects.get(email="reader@example.com").display_name == "Somebody Else"
+    assert User.objects.get(email="reader@example.com").display_name == "Someone Else"
     assert User.objects.filter(email=AUTHORS[0].email).exists()
 
 
 @pytest.mark.usefixtures("_in_debug")
-def test_rights_are_as_the_names_say(client: Client) -> None:
+def test_accounts_have_the_permissions_of_their_roles(client: Client) -> None:
     run_demo()
     admin, editor, reader = (User.objects.get(email=person.email) for person in ACCOUNTS)
     assert admin.is_superuser
@@ -64,12 +64,14 @@ def test_rights_are_as_the_names_say(client: Client) -> None:
 
 
 @pytest.mark.usefixtures("_in_debug")
-def test_it_is_a_handful_of_queries(django_assert_max_num_queries: DjangoAssertNumQueries) -> None:
+def test_demo_takes_at_most_forty_queries(
+    django_assert_max_num_queries: DjangoAssertNumQueries,
+) -> None:
     with django_assert_max_num_queries(40):
         run_demo()
 
 
-def test_it_refuses_to_run_outside_of_debug() -> None:
-    with pytest.raises(CommandError, match="runs only where DEBUG is on"):
+def test_demo_is_refused_without_debug() -> None:
+    with pytest.raises(CommandError, match="runs only with DEBUG on"):
         run_demo()
     assert not User.objects.exists()

@@ -1,4 +1,4 @@
-"""A provider that speaks OpenID Connect over HTTP, and that lies when a test says so."""
+"""An OpenID Connect provider over HTTP, which tests can make misbehave."""
 
 import base64
 import json
@@ -22,19 +22,19 @@ OTHER_KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
 
 class Provider:
-    """Answers a login with what its attributes say.
+    """Responds to a login as its attributes specify.
 
     Attributes:
-        claims: of the ID token, besides those that make it valid.
-        userinfo: of the user info endpoint; by default the subject alone.
-        changes: to the valid claims; None takes one out.
-        key: what the ID token is signed with.
-        algorithm: how.
-        header: of the ID token.
-        status: of the discovery document.
-        discovery: changes to it.
-        body: what every address answers instead.
-        nonce: of the login under way.
+        claims: claims in the ID token, besides those that make it valid.
+        userinfo: claims from the user info endpoint, besides the subject.
+        changes: overrides of the ID token's claims; None removes one.
+        key: signs the ID token.
+        algorithm: the ID token's signature algorithm.
+        header: extra headers of the ID token.
+        status: HTTP status of every response.
+        discovery: overrides in the discovery document.
+        body: replaces the body of every response, unless None.
+        nonce: nonce of the current login.
     """
 
     def __init__(self) -> None:
@@ -48,12 +48,11 @@ class Provider:
         self.discovery: dict[str, Any] = {}
         self.body: bytes | None = None
         self.nonce = ""
-        self.asked: list[str] = []
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self.issuer = f"http://127.0.0.1:{self.server.server_port}"
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
-    def answer(self, path: str) -> Any:
+    def respond(self, path: str) -> Any:
         match path:
             case "/.well-known/openid-configuration":
                 endpoints = {
@@ -78,7 +77,7 @@ class Provider:
         claims: dict[str, Any] = {
             "iss": self.issuer,
             "sub": "ada",
-            "aud": "dovetail",
+            "aud": "site",
             "nonce": self.nonce,
         }
         claims |= {"iat": now, "exp": now + 300, **self.claims, **self.changes}
@@ -90,10 +89,9 @@ class Provider:
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
-                provider.asked.append(self.path)
                 body = provider.body
                 if body is None:
-                    body = json.dumps(provider.answer(self.path)).encode()
+                    body = json.dumps(provider.respond(self.path)).encode()
                 self.send_response(provider.status)
                 self.send_header("Content-Type", "application/json")
                 self.send_header("Content-Length", str(len(body)))
@@ -117,7 +115,7 @@ def provider(settings: Settings) -> Iterator[Provider]:
         "id": "test",
         "name": "Test Realm",
         "issuer": provider.issuer,
-        "client_id": "dovetail",
+        "client_id": "site",
         "client_secret": "s3cret-of-the-client",
         "trusted": True,
     }
@@ -128,31 +126,31 @@ def provider(settings: Settings) -> Iterator[Provider]:
 
 
 def configure(settings: Settings, *entries: dict[str, Any]) -> None:
-    """Set the providers as the environment would."""
+    """Set the providers as OIDC_PROVIDERS would."""
     apps = oidc.parse(json.dumps(entries), insecure=True)
     options = settings.SOCIALACCOUNT_PROVIDERS["openid_connect"]
     settings.SOCIALACCOUNT_PROVIDERS = {"openid_connect": options | {"APPS": apps}}
 
 
 def change(settings: Settings, **fields: Any) -> None:
-    """Change the provider's settings, by the fields of allauth's `settings`."""
+    """Change fields of the provider's `settings`."""
     (app,) = settings.SOCIALACCOUNT_PROVIDERS["openid_connect"]["APPS"]
     app["settings"] |= fields
 
 
-def leave(client: Client, **data: str) -> dict[str, str]:
-    """Start a login and return what the provider is asked."""
+def start_login(client: Client, **data: str) -> dict[str, str]:
+    """Start a login and return the parameters of the request to the provider."""
     response = client.post("/accounts/oidc/test/login/", data)
     assert response.status_code == 200, response.content.decode()
     query = parse_qs(urlsplit(response.context["redirect_to"]).query)
     return {name: values[0] for name, values in query.items()}
 
 
-def come_back(client: Client, provider: Provider, **data: str) -> Any:
-    """Log in at the provider and return what its answer leads to."""
-    asked = leave(client, **data)
-    provider.nonce = provider.nonce or asked["nonce"]
-    return client.get("/accounts/oidc/test/login/callback/", {"code": "x", "state": asked["state"]})
+def log_in_with_provider(client: Client, provider: Provider, **data: str) -> Any:
+    """Log in at the provider and return the site's response to the callback."""
+    query = start_login(client, **data)
+    provider.nonce = provider.nonce or query["nonce"]
+    return client.get("/accounts/oidc/test/login/callback/", {"code": "x", "state": query["state"]})
 
 
 def encode(part: Any) -> str:

@@ -1,4 +1,4 @@
-"""Single sign-on against a provider that may lie, be wrong, or be down."""
+"""Single sign-on against a provider that may be malicious, misconfigured or down."""
 
 import base64
 import hashlib
@@ -23,10 +23,10 @@ from tests.apps.users.sso.conftest import (
     OTHER_KEY,
     Provider,
     change,
-    come_back,
     configure,
     encode,
-    leave,
+    log_in_with_provider,
+    start_login,
 )
 from tests.factories import make_user
 
@@ -38,7 +38,7 @@ def is_logged_in(client: Client) -> bool:
 
 
 @pytest.mark.usefixtures("provider")
-def test_the_page_shows_the_provider_and_no_other(client: Client) -> None:
+def test_login_page_lists_only_configured_providers(client: Client) -> None:
     page = client.get("/accounts/login/").content.decode()
 
     assert "Test Realm" in page
@@ -46,35 +46,35 @@ def test_the_page_shows_the_provider_and_no_other(client: Client) -> None:
     assert "Google" not in page
 
 
-def test_without_providers_there_is_no_trace_of_them(client: Client) -> None:
-    assert "or sign in by" not in client.get("/accounts/login/").content.decode()
+def test_single_sign_on_is_absent_without_providers(client: Client) -> None:
+    assert "or sign in with" not in client.get("/accounts/login/").content.decode()
     assert client.post("/accounts/oidc/test/login/").status_code == HTTPStatus.NOT_FOUND
     assert client.get("/accounts/oidc/test/login/callback/").status_code == HTTPStatus.NOT_FOUND
 
 
 @pytest.mark.usefixtures("provider")
-def test_a_login_asks_with_state_nonce_and_challenge(client: Client) -> None:
-    asked = leave(client)
+def test_login_request_has_nonce_and_challenge(client: Client) -> None:
+    query = start_login(client)
 
-    assert asked["client_id"] == "dovetail"
-    assert asked["code_challenge_method"] == "S256"
-    assert set(asked["scope"].split()) == {"openid", "email", "profile"}
-    assert len(asked["nonce"]) >= 16
-    assert asked["nonce"] != leave(client)["nonce"]
+    assert query["client_id"] == "site"
+    assert query["code_challenge_method"] == "S256"
+    assert set(query["scope"].split()) == {"openid", "email", "profile"}
+    assert len(query["nonce"]) >= 16
+    assert query["nonce"] != start_login(client)["nonce"]
 
 
 @pytest.mark.usefixtures("provider")
-def test_a_link_elsewhere_starts_no_login(client: Client) -> None:
+def test_get_request_starts_no_login(client: Client) -> None:
     response = client.get("/accounts/oidc/test/login/")
 
     assert response.status_code == HTTPStatus.OK
     assert 'http-equiv="refresh"' not in response.content.decode()
 
 
-def test_a_stranger_gets_an_account(client: Client, provider: Provider) -> None:
+def test_first_login_creates_an_account(client: Client, provider: Provider) -> None:
     provider.claims |= {"name": "Ada Lovelace"}
 
-    response = come_back(client, provider)
+    response = log_in_with_provider(client, provider)
 
     assert response["Location"] == "/"
     user = User.objects.get()
@@ -83,32 +83,32 @@ def test_a_stranger_gets_an_account(client: Client, provider: Provider) -> None:
     assert is_logged_in(client)
 
 
-def test_who_came_before_comes_again(client: Client, provider: Provider) -> None:
-    come_back(client, provider)
+def test_returning_user_is_recognized_by_subject(client: Client, provider: Provider) -> None:
+    log_in_with_provider(client, provider)
     provider.nonce = ""
     provider.claims["email"] = "other@example.org"
     other = Client()
 
-    come_back(other, provider)
+    log_in_with_provider(other, provider)
 
     assert is_logged_in(other)
     assert User.objects.count() == 1
 
 
-def test_a_verified_address_links_to_the_account(
+def test_verified_address_links_to_the_account(
     client: Client, provider: Provider, member: User, mailoutbox: list[EmailMessage]
 ) -> None:
-    come_back(client, provider)
+    log_in_with_provider(client, provider)
 
     assert client.session["_auth_user_id"] == str(member.pk)
     assert SocialAccount.objects.get().user == member
     member.refresh_from_db()
     assert member.check_password(PASSWORD)
-    assert "Sign-in by Test Realm added" in [message.subject for message in mailoutbox]
+    assert "Sign-in with Test Realm added" in [message.subject for message in mailoutbox]
 
 
 @pytest.mark.parametrize("verified", [False, None, "false", "yes", 1.5, ["true"]])
-def test_an_unverified_one_never_does(
+def test_unverified_address_does_not_link(
     client: Client,
     provider: Provider,
     member: User,
@@ -117,7 +117,7 @@ def test_an_unverified_one_never_does(
 ) -> None:
     provider.claims["email_verified"] = verified
 
-    response = come_back(client, provider)
+    response = log_in_with_provider(client, provider)
 
     assert response["Location"] == "/accounts/confirm-email/"
     assert not is_logged_in(client)
@@ -127,23 +127,23 @@ def test_an_unverified_one_never_does(
 
 
 @pytest.mark.usefixtures("member")
-def test_a_provider_that_is_not_trusted_never_does(
+def test_untrusted_provider_does_not_link(
     client: Client, provider: Provider, settings: Settings
 ) -> None:
     change(settings, email_authentication=False)
 
-    come_back(client, provider)
+    log_in_with_provider(client, provider)
 
     assert not is_logged_in(client)
     assert not SocialAccount.objects.exists()
 
 
-def test_its_word_makes_no_verified_address_either(
+def test_untrusted_provider_does_not_verify_addresses(
     client: Client, provider: Provider, settings: Settings, mailoutbox: list[EmailMessage]
 ) -> None:
     change(settings, email_authentication=False)
 
-    response = come_back(client, provider)
+    response = log_in_with_provider(client, provider)
 
     assert response["Location"] == "/accounts/confirm-email/"
     assert not EmailAddress.objects.get().verified
@@ -151,61 +151,63 @@ def test_its_word_makes_no_verified_address_either(
     assert is_logged_in(client)
 
 
-def test_an_account_that_waited_for_its_owner_loses_its_password(
+def test_linking_removes_the_password_of_an_unverified_account(
     client: Client, provider: Provider
 ) -> None:
     squatter = make_user("ada@example.org", password=PASSWORD)
     EmailAddress.objects.create(user=squatter, email=squatter.email, primary=True)
 
-    come_back(client, provider)
+    log_in_with_provider(client, provider)
 
     squatter.refresh_from_db()
     assert not squatter.has_usable_password()
 
 
-def test_a_second_factor_is_asked_here_too(
+def test_second_factor_is_required_after_single_sign_on(
     client: Client, provider: Provider, member: User
 ) -> None:
     add_totp(member)
 
-    response = come_back(client, provider)
+    response = log_in_with_provider(client, provider)
 
     assert response["Location"] == "/accounts/2fa/authenticate/"
     assert not is_logged_in(client)
 
 
-def test_a_closed_account_stays_closed(client: Client, provider: Provider, member: User) -> None:
+def test_deactivated_account_cannot_log_in(
+    client: Client, provider: Provider, member: User
+) -> None:
     member.is_active = False
     member.save()
 
-    come_back(client, provider)
+    log_in_with_provider(client, provider)
 
     assert not is_logged_in(client)
 
 
-def test_a_deleted_account_is_restored(client: Client, provider: Provider, member: User) -> None:
+def test_login_restores_a_deleted_account(client: Client, provider: Provider, member: User) -> None:
     member.request_deletion()
 
-    come_back(client, provider)
+    log_in_with_provider(client, provider)
 
     member.refresh_from_db()
     assert member.is_active
     assert is_logged_in(client)
 
 
-def test_the_subjects_of_two_providers_are_two_people(client: Client, provider: Provider) -> None:
-    somebody = make_user()
-    SocialAccount.objects.create(user=somebody, provider="another", uid="ada")
+def test_same_subject_at_two_providers_is_two_users(client: Client, provider: Provider) -> None:
+    other = make_user()
+    SocialAccount.objects.create(user=other, provider="another", uid="ada")
 
-    come_back(client, provider)
+    log_in_with_provider(client, provider)
 
-    assert client.session["_auth_user_id"] != str(somebody.pk)
+    assert client.session["_auth_user_id"] != str(other.pk)
     assert User.objects.count() == 2
 
 
 def claims_of(provider: Provider) -> dict[str, Any]:
     now = int(time.time())
-    claims = {"iss": provider.issuer, "sub": "ada", "aud": "dovetail", "nonce": provider.nonce}
+    claims = {"iss": provider.issuer, "sub": "ada", "aud": "site", "nonce": provider.nonce}
     return {**claims, "iat": now, "exp": now + 300}
 
 
@@ -222,58 +224,58 @@ def secret_as_key(provider: Provider) -> None:
 def public_key_as_secret(provider: Provider) -> None:
     pem = KEY.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
     signed = f"{encode({'alg': 'HS256', 'kid': 'first'})}.{encode(claims_of(provider))}"
-    mark = hmac.new(pem, signed.encode(), hashlib.sha256).digest()
-    token = f"{signed}.{base64.urlsafe_b64encode(mark).rstrip(b'=').decode()}"
+    signature = hmac.new(pem, signed.encode(), hashlib.sha256).digest()
+    token = f"{signed}.{base64.urlsafe_b64encode(signature).rstrip(b'=').decode()}"
     provider.token = lambda: token  # type: ignore[method-assign]
 
 
-LIES: dict[str, Any] = {
+FORGERIES: dict[str, Any] = {
     "another issuer": lambda p: p.changes.update(iss="https://evil.example"),
     "another audience": lambda p: p.changes.update(aud="someone-else"),
-    "several audiences, for another": lambda p: p.changes.update(
-        aud=["dovetail", "other"], azp="other"
+    "several audiences, issued to another client": lambda p: p.changes.update(
+        aud=["site", "other"], azp="other"
     ),
     "another nonce": lambda p: p.changes.update(nonce="replayed"),
     "no nonce": lambda p: p.changes.update(nonce=None),
-    "a nonce that is no text": lambda p: p.changes.update(nonce=[1]),
+    "a nonce that is not a string": lambda p: p.changes.update(nonce=[1]),
     "expired": lambda p: p.changes.update(exp=int(time.time()) - 60),
-    "of the future": lambda p: p.changes.update(iat=int(time.time()) + 3600),
-    "without an end": lambda p: p.changes.update(exp=None),
+    "issued in the future": lambda p: p.changes.update(iat=int(time.time()) + 3600),
+    "without expiry": lambda p: p.changes.update(exp=None),
     "without a subject": lambda p: p.changes.update(sub=None),
     "another key": lambda p: setattr(p, "key", OTHER_KEY),
-    "a key of no name here": lambda p: setattr(p, "header", {"kid": "second"}),
-    "the secret as key": secret_as_key,
+    "an unknown key id": lambda p: setattr(p, "header", {"kid": "second"}),
+    "signed with the client secret": secret_as_key,
     "no signature": no_signature,
-    "the public key as secret": public_key_as_secret,
+    "signed with the public key as secret": public_key_as_secret,
     "no token": lambda p: setattr(p, "token", lambda: None),
-    "a token that is none": lambda p: setattr(p, "token", lambda: "a.b.c"),
+    "a malformed token": lambda p: setattr(p, "token", lambda: "a.b.c"),
     "a token that is a list": lambda p: setattr(p, "token", lambda: [1]),
-    "info about somebody else": lambda p: p.userinfo.update(sub="eve"),
+    "user info of another subject": lambda p: p.userinfo.update(sub="eve"),
 }
 
 
 @pytest.mark.usefixtures("member")
-@pytest.mark.parametrize("lie", LIES)
-def test_a_lie_logs_nobody_in(client: Client, provider: Provider, lie: str) -> None:
-    asked = leave(client)
-    provider.nonce = asked["nonce"]
-    LIES[lie](provider)
+@pytest.mark.parametrize("forgery", FORGERIES)
+def test_forged_id_token_is_rejected(client: Client, provider: Provider, forgery: str) -> None:
+    query = start_login(client)
+    provider.nonce = query["nonce"]
+    FORGERIES[forgery](provider)
 
     response = client.get(
-        "/accounts/oidc/test/login/callback/", {"code": "x", "state": asked["state"]}
+        "/accounts/oidc/test/login/callback/", {"code": "x", "state": query["state"]}
     )
 
     assert response.status_code == HTTPStatus.UNAUTHORIZED
-    assert "That did not work" in response.content.decode()
+    assert "Sign-in failed" in response.content.decode()
     assert "Test Realm" in response.content.decode()
     assert not is_logged_in(client)
     assert not SocialAccount.objects.exists()
 
 
-def test_an_answer_works_once(client: Client, provider: Provider) -> None:
-    asked = leave(client)
-    provider.nonce = asked["nonce"]
-    answer = {"code": "x", "state": asked["state"]}
+def test_authorization_response_works_once(client: Client, provider: Provider) -> None:
+    query = start_login(client)
+    provider.nonce = query["nonce"]
+    answer = {"code": "x", "state": query["state"]}
     client.get("/accounts/oidc/test/login/callback/", answer)
     client.post("/accounts/logout/")
 
@@ -288,19 +290,19 @@ def test_an_answer_works_once(client: Client, provider: Provider) -> None:
     [{}, {"code": "x"}, {"state": "x"}, {"code": "x", "state": "forged"}, {"error": "nonsense"}],
 )
 @pytest.mark.usefixtures("provider")
-def test_an_answer_to_no_question_is_refused(client: Client, answer: dict[str, str]) -> None:
+def test_unsolicited_response_is_rejected(client: Client, answer: dict[str, str]) -> None:
     response = client.get("/accounts/oidc/test/login/callback/", answer)
 
     assert response.status_code == HTTPStatus.UNAUTHORIZED
     assert not is_logged_in(client)
 
 
-def test_the_answer_to_another_browser_is_refused(client: Client, provider: Provider) -> None:
-    asked = leave(Client())
-    provider.nonce = asked["nonce"]
+def test_response_to_another_browser_is_rejected(client: Client, provider: Provider) -> None:
+    query = start_login(Client())
+    provider.nonce = query["nonce"]
 
     response = client.get(
-        "/accounts/oidc/test/login/callback/", {"code": "x", "state": asked["state"]}
+        "/accounts/oidc/test/login/callback/", {"code": "x", "state": query["state"]}
     )
 
     assert response.status_code == HTTPStatus.UNAUTHORIZED
@@ -324,7 +326,7 @@ FAULTS: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_a_provider_with_a_fault_is_a_clear_page(
+def test_faulty_provider_shows_an_error_page(
     client: Client, provider: Provider, member: User, fault: str
 ) -> None:
     FAULTS[fault](provider)
@@ -332,36 +334,38 @@ def test_a_provider_with_a_fault_is_a_clear_page(
     response = client.post("/accounts/oidc/test/login/")
 
     assert response.status_code == HTTPStatus.UNAUTHORIZED
-    assert "Test Realm does not answer" in response.content.decode()
+    assert "Test Realm is unavailable" in response.content.decode()
     client.post("/accounts/login/", {"login": member.email, "password": PASSWORD})
     assert is_logged_in(client)
 
 
-def test_a_provider_that_goes_down_meanwhile_is_too(client: Client, provider: Provider) -> None:
-    asked = leave(client)
+def test_provider_failure_during_login_shows_an_error_page(
+    client: Client, provider: Provider
+) -> None:
+    query = start_login(client)
     provider.status = 500
 
     response = client.get(
-        "/accounts/oidc/test/login/callback/", {"code": "x", "state": asked["state"]}
+        "/accounts/oidc/test/login/callback/", {"code": "x", "state": query["state"]}
     )
 
     assert response.status_code == HTTPStatus.UNAUTHORIZED
 
 
 @pytest.mark.usefixtures("provider")
-def test_who_cancels_there_is_told_so(client: Client) -> None:
-    asked = leave(client)
+def test_canceled_login_shows_a_page(client: Client) -> None:
+    query = start_login(client)
 
     response = client.get(
         "/accounts/oidc/test/login/callback/",
-        {"error": "access_denied", "state": asked["state"]},
+        {"error": "access_denied", "state": query["state"]},
     )
 
     assert response["Location"] == "/accounts/3rdparty/login/cancelled/"
 
 
 @pytest.mark.parametrize(
-    ("email", "fine"),
+    ("email", "allowed"),
     [
         ("ada@example.org", True),
         ("ADA@Example.ORG", True),
@@ -372,86 +376,86 @@ def test_who_cancels_there_is_told_so(client: Client) -> None:
         (None, False),
     ],
 )
-def test_only_addresses_of_its_domains_may_come(
-    client: Client, provider: Provider, settings: Settings, email: str | None, fine: bool
+def test_email_domains_restrict_logins(
+    client: Client, provider: Provider, settings: Settings, email: str | None, allowed: bool
 ) -> None:
     change(settings, email_domains=["example.org"])
     provider.claims["email"] = email
 
-    response = come_back(client, provider)
+    response = log_in_with_provider(client, provider)
 
-    assert is_logged_in(client) is fine
-    assert (response.status_code == HTTPStatus.FORBIDDEN) is not fine
+    assert is_logged_in(client) is allowed
+    assert (response.status_code == HTTPStatus.FORBIDDEN) is not allowed
 
 
 @pytest.mark.parametrize("email", [None, 7, "not an address", "a@b\r\nBcc: x@evil.example"])
-def test_without_an_address_one_is_asked(client: Client, provider: Provider, email: Any) -> None:
+def test_missing_address_is_asked_for(client: Client, provider: Provider, email: Any) -> None:
     provider.claims["email"] = email
 
-    response = come_back(client, provider)
+    response = log_in_with_provider(client, provider)
 
     assert response["Location"] == "/accounts/3rdparty/signup/"
     assert not is_logged_in(client)
 
 
-def test_claims_may_have_other_names(
+def test_claims_can_have_other_names(
     client: Client, provider: Provider, settings: Settings
 ) -> None:
     names = {"subject": "oid", "email": "mail", "email_verified": "mail_ok", "name": "label"}
     change(settings, claims={**names, "groups": "roles"})
     provider.claims = {"oid": 17, "mail": "eve@example.org", "mail_ok": "true", "label": "Eve"}
 
-    come_back(client, provider)
+    log_in_with_provider(client, provider)
 
     user = User.objects.get()
     assert (user.email, user.display_name) == ("eve@example.org", "Eve")
     assert SocialAccount.objects.get().uid == "17"
 
 
-def test_groups_follow_the_provider_at_every_login(
+def test_groups_are_synced_at_every_login(
     client: Client, provider: Provider, settings: Settings
 ) -> None:
     change(settings, groups={"writers": "Editors", "readers": "Readers"}, staff_groups=["admins"])
-    own = Group.objects.create(name="Our own")
+    own = Group.objects.create(name="Local")
     provider.claims["groups"] = ["writers", "admins", "unknown"]
-    come_back(client, provider)
+    log_in_with_provider(client, provider)
     user = User.objects.get()
     user.groups.add(own)
-    assert {group.name for group in user.groups.all()} == {"Editors", "Our own"}
+    assert {group.name for group in user.groups.all()} == {"Editors", "Local"}
     assert user.is_staff
     assert not user.is_superuser
 
     provider.nonce = ""
     provider.claims["groups"] = ["readers"]
-    come_back(client, provider)
+    log_in_with_provider(client, provider)
 
     user.refresh_from_db()
-    assert {group.name for group in user.groups.all()} == {"Readers", "Our own"}
+    assert {group.name for group in user.groups.all()} == {"Readers", "Local"}
     assert not user.is_staff
 
 
 @pytest.mark.parametrize("groups", [None, "admins", {"admins": 1}, [["admins"]], 7])
-def test_a_malformed_list_of_groups_gives_nothing(
+def test_malformed_groups_grant_nothing(
     client: Client, provider: Provider, settings: Settings, groups: Any
 ) -> None:
     change(settings, groups={"admins": "Editors"}, staff_groups=["admins"])
     provider.claims["groups"] = groups
 
-    come_back(client, provider)
+    log_in_with_provider(client, provider)
 
     user = User.objects.get()
     assert not user.is_staff
     assert not user.groups.exists()
 
 
-def test_an_account_is_connected_by_its_owner(
+def test_connect_and_disconnect_an_account(
     client: Client, provider: Provider, member: User
 ) -> None:
     client.post("/accounts/login/", {"login": member.email, "password": PASSWORD})
     client.post("/accounts/reauthenticate/", {"password": PASSWORD})
     provider.claims["email"] = "elsewhere@example.org"
 
-    response = come_back(client, provider, process="connect")
+    response = log_in_with_provider(client, provider, process="connect")
 
     assert response["Location"] == "/accounts/3rdparty/"
     account = SocialAccount.objects.get()
@@ -462,8 +466,8 @@ def test_an_account_is_connected_by_its_owner(
     assert not SocialAccount.objects.exists()
 
 
-def test_a_logout_ends_the_session_there_too(client: Client, provider: Provider) -> None:
-    come_back(client, provider)
+def test_logout_continues_at_the_provider(client: Client, provider: Provider) -> None:
+    log_in_with_provider(client, provider)
 
     response = client.post("/accounts/logout/")
     assert response["Location"] == "/accounts/oidc/test/logout/"
@@ -472,13 +476,13 @@ def test_a_logout_ends_the_session_there_too(client: Client, provider: Provider)
 
     assert url.startswith(f"{provider.issuer}/logout?id_token_hint=ey")
     assert "post_logout_redirect_uri=http%3A%2F%2Ftestserver%2F" in url
-    # The hint is used once.
+    # The ID token hint is sent only once.
     assert client.get(response["Location"])["Location"] == "/"
 
 
 @pytest.mark.parametrize("fault", ["down", "no endpoint"])
-def test_a_logout_needs_no_provider(client: Client, provider: Provider, fault: str) -> None:
-    come_back(client, provider)
+def test_logout_works_without_the_provider(client: Client, provider: Provider, fault: str) -> None:
+    log_in_with_provider(client, provider)
     if fault == "down":
         down(provider)
     else:
@@ -491,18 +495,18 @@ def test_a_logout_needs_no_provider(client: Client, provider: Provider, fault: s
 
 
 @pytest.mark.usefixtures("provider")
-def test_a_login_by_password_ends_here_alone(client: Client, member: User) -> None:
+def test_logout_after_a_password_login_stays_on_the_site(client: Client, member: User) -> None:
     client.post("/accounts/login/", {"login": member.email, "password": PASSWORD})
 
     assert client.post("/accounts/logout/")["Location"] == "/"
 
 
-def test_an_account_at_a_provider_that_is_gone_can_be_removed(
+def test_account_of_a_removed_provider_can_be_disconnected(
     client: Client, provider: Provider, member: User, settings: Settings
 ) -> None:
     client.post("/accounts/login/", {"login": member.email, "password": PASSWORD})
     client.post("/accounts/reauthenticate/", {"password": PASSWORD})
-    come_back(client, provider, process="connect")
+    log_in_with_provider(client, provider, process="connect")
     configure(settings)
 
     assert ">test<" in client.get("/accounts/3rdparty/").content.decode()
@@ -512,10 +516,10 @@ def test_an_account_at_a_provider_that_is_gone_can_be_removed(
     assert not SocialAccount.objects.exists()
 
 
-def test_a_logout_needs_no_provider_that_is_configured(
+def test_logout_works_after_the_provider_is_removed(
     client: Client, provider: Provider, settings: Settings
 ) -> None:
-    come_back(client, provider)
+    log_in_with_provider(client, provider)
     configure(settings)
 
     assert client.post("/accounts/logout/", follow=True).request["PATH_INFO"] == "/"

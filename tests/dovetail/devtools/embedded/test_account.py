@@ -1,4 +1,4 @@
-"""Whom the server runs as. As root there is more to see than as anybody else."""
+"""Tests for the user the server runs as. They cover more when they run as root."""
 
 import os
 import shutil
@@ -13,7 +13,7 @@ from dovetail.devtools.errors import SetupError
 IS_ROOT = os.geteuid() == 0
 
 
-def test_nobody_runs_a_server_as_root(tmp_path: Path) -> None:
+def test_server_never_runs_as_root(tmp_path: Path) -> None:
     account = server_account(tmp_path / "postgres")
     if IS_ROOT:
         assert account
@@ -22,7 +22,7 @@ def test_nobody_runs_a_server_as_root(tmp_path: Path) -> None:
         assert account is None
 
 
-def test_a_cluster_keeps_its_owner(tmp_path: Path) -> None:
+def test_existing_cluster_keeps_its_owner(tmp_path: Path) -> None:
     cluster = tmp_path / "postgres"
     cluster.mkdir()
     if IS_ROOT:
@@ -34,7 +34,9 @@ def test_a_cluster_keeps_its_owner(tmp_path: Path) -> None:
         assert server_account(cluster) is None
 
 
-def test_somebody_elses_cluster_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cluster_of_another_user_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     cluster = tmp_path / "postgres"
     cluster.mkdir()
     monkeypatch.setattr(os, "geteuid", lambda: 12345)
@@ -42,7 +44,7 @@ def test_somebody_elses_cluster_is_refused(tmp_path: Path, monkeypatch: pytest.M
         server_account(cluster)
 
 
-def test_a_closed_folder_is_replaced_and_nothing_is_opened(
+def test_unreachable_folder_is_replaced_without_changing_permissions(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tmp_path.chmod(0o700)
@@ -57,11 +59,11 @@ def test_a_closed_folder_is_replaced_and_nothing_is_opened(
         home = reachable(tmp_path, "postgres", account)
         assert home.parent.parent == shared
         assert home == reachable(tmp_path, "postgres", account)
-        assert account.reaches(home)
+        assert account.can_enter(home)
         assert tmp_path.stat().st_mode & 0o777 == 0o700
 
         os.chown(home.parent, 12345, 12345)
-        with pytest.raises(SetupError, match="is not root's own folder"):
+        with pytest.raises(SetupError, match="is not a folder writable only by root"):
             reachable(tmp_path, "postgres", account)
     finally:
         shutil.rmtree(shared)

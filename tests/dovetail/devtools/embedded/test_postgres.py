@@ -1,4 +1,4 @@
-"""Clusters of our own, with the real server."""
+"""Tests for clusters, with the real server."""
 
 import os
 import shutil
@@ -32,7 +32,7 @@ def binaries() -> Binaries:
 
 @pytest.fixture(scope="module")
 def prepared(binaries: Binaries) -> Iterator[Path]:
-    """Return a cluster that is made once; tests take copies, which is faster."""
+    """Return a cluster created once; tests copy it, which is faster than initdb."""
     guard = Guard()
     with throwaway_data_dir(settings.DATA_DIR) as directory:
         home = directory / "postgres"
@@ -50,9 +50,9 @@ def cluster(prepared: Path, data_dir: Path, binaries: Binaries) -> Cluster:
 
 @contextmanager
 def running(cluster: Cluster, guard: Guard) -> Iterator["subprocess.Popen[bytes]"]:
-    """Run the server, and end it as a crash would."""
+    """Run the server, and kill it afterward as in a crash."""
     cluster.prepare(guard)
-    for _ in range(5):  # processes of a killed server may hold on to its memory for a moment
+    for _ in range(5):  # processes of a killed server may briefly hold its shared memory
         server = _start(cluster, guard, cluster.home.parent / "log", durable=True)
         if _answers(cluster, server):
             break
@@ -78,7 +78,7 @@ def run_sql(cluster: Cluster, query: str) -> list[tuple[object, ...]]:
         return cursor.fetchall() if cursor.description else []
 
 
-def test_a_new_cluster_is_whole_private_and_the_same_on_every_system(
+def test_new_cluster_is_private_and_sorts_the_same_on_every_system(
     cluster: Cluster, guard: Guard
 ) -> None:
     home = cluster.home
@@ -87,24 +87,24 @@ def test_a_new_cluster_is_whole_private_and_the_same_on_every_system(
     assert len(cluster.password) >= 32
     with running(cluster, guard):
         assert cluster.create_database().startswith(f"PostgreSQL {cluster.binaries.version} with")
-        assert cluster.create_database()  # again: it is there
+        assert cluster.create_database()  # works again when it exists
         found = run_sql(
             cluster,
             "SELECT datlocprovider, datlocale, pg_encoding_to_char(encoding),"
             " current_setting('listen_addresses'), current_setting('unix_socket_directories'),"
             " (SELECT count(*) FROM pg_extension WHERE extname = 'pg_search')"
-            " FROM pg_database WHERE datname = 'dovetail'",
+            " FROM pg_database WHERE datname = current_database()",
         )
         assert found == [("b", "C.UTF-8", "UTF8", "127.0.0.1", "", 1)]
         with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
             psycopg.connect(cluster.url().replace(cluster.password, "guess"))
 
 
-def test_sigint_stops_it_at_once_and_data_stays(cluster: Cluster, guard: Guard) -> None:
+def test_sigint_stops_the_server_and_keeps_its_data(cluster: Cluster, guard: Guard) -> None:
     with running(cluster, guard) as server:
         cluster.create_database()
         run_sql(cluster, "CREATE TABLE kept AS SELECT 1 AS one")
-        with psycopg.connect(cluster.url()):  # a client does not hold it up
+        with psycopg.connect(cluster.url()):  # an open connection does not delay it
             server.send_signal(signal.SIGINT)
             assert server.wait(20) == 0
         assert not (cluster.data / "postmaster.pid").exists()
@@ -112,7 +112,7 @@ def test_sigint_stops_it_at_once_and_data_stays(cluster: Cluster, guard: Guard) 
         assert run_sql(cluster, "SELECT one FROM kept") == [(1,)]
 
 
-def test_a_killed_server_recovers(cluster: Cluster, guard: Guard) -> None:
+def test_killed_server_recovers(cluster: Cluster, guard: Guard) -> None:
     with running(cluster, guard):
         cluster.create_database()
         run_sql(cluster, "CREATE TABLE kept AS SELECT 1 AS one")
@@ -121,44 +121,39 @@ def test_a_killed_server_recovers(cluster: Cluster, guard: Guard) -> None:
         assert run_sql(cluster, "SELECT one FROM kept") == [(1,)]
 
 
-def test_a_stale_pid_file_that_names_somebody_else_is_no_obstacle(
-    cluster: Cluster, guard: Guard
-) -> None:
+def test_stale_pid_file_is_removed(cluster: Cluster, guard: Guard) -> None:
     for content in (f"{os.getpid()}\n{cluster.data}\n", ""):
         (cluster.data / "postmaster.pid").write_text(content)
         with running(cluster, guard):
             assert cluster.answers()
 
 
-def test_a_server_that_lost_its_supervisor_is_ended(cluster: Cluster, guard: Guard) -> None:
+def test_server_that_outlived_its_supervisor_is_stopped(cluster: Cluster, guard: Guard) -> None:
     with running(cluster, guard) as lost:
-        # PostgreSQL's process is ours to collect, so a thread would be needed to wait for it.
         cluster.prepare(guard)
         assert lost.wait(20) == 0
 
 
-def test_a_cluster_of_another_version_is_refused_and_left_alone(
-    cluster: Cluster, guard: Guard
-) -> None:
+def test_cluster_of_another_version_is_refused_and_kept(cluster: Cluster, guard: Guard) -> None:
     (cluster.data / "PG_VERSION").write_text("16\n")
-    with pytest.raises(SetupError, match=rf"{cluster.home} holds a database of PostgreSQL 16") as e:
+    with pytest.raises(SetupError, match=rf"{cluster.home} was created by PostgreSQL 16") as e:
         cluster.prepare(guard)
     assert "move that folder away" in str(e.value)
     assert (cluster.data / "base").is_dir()
 
 
-def test_an_initdb_that_fails_leaves_nothing(data_dir: Path, guard: Guard) -> None:
+def test_failed_initdb_leaves_nothing(data_dir: Path, guard: Guard) -> None:
     broken = data_dir / "bin"
     make_program(broken / "postgres", "echo 'postgres (PostgreSQL) 17.1'")
-    make_program(broken / "initdb", "echo 'initdb: error: the moon is full' >&2; exit 1")
+    make_program(broken / "initdb", "echo 'initdb: error: no locale' >&2; exit 1")
     home = data_dir / "postgres"
     cluster = Cluster(home, Binaries(broken, "broken"), 1, server_account(home))
-    with pytest.raises(SetupError, match=r"initdb could not make a database .* the moon is full"):
+    with pytest.raises(SetupError, match=r"initdb could not create a database .* no locale"):
         cluster.prepare(guard)
     assert [path.name for path in data_dir.glob("postgres*")] == []
 
 
-def test_variables_of_clients_do_not_reach_the_server(
+def test_client_variables_do_not_affect_the_server(
     cluster: Cluster, guard: Guard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PGDATA", "/elsewhere")
@@ -167,7 +162,7 @@ def test_variables_of_clients_do_not_reach_the_server(
         assert cluster.answers()
 
 
-def test_without_a_wheel_the_server_on_path_is_taken(
+def test_server_on_path_is_used_without_a_wheel(
     binaries: Binaries, guard: Guard, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(wheels, "platform_key", lambda: "abacus")
@@ -178,7 +173,7 @@ def test_without_a_wheel_the_server_on_path_is_taken(
     assert found.version == binaries.version
 
 
-def test_without_a_wheel_and_with_an_old_server_the_sentence_says_what_to_do(
+def test_old_server_on_path_is_refused_with_a_remedy(
     guard: Guard, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(wheels, "platform_key", lambda: "abacus")
@@ -189,7 +184,7 @@ def test_without_a_wheel_and_with_an_old_server_the_sentence_says_what_to_do(
         find_binaries(tmp_path, guard)
 
 
-def test_the_search_extension_is_looked_for_beside_the_server(tmp_path: Path) -> None:
+def test_search_extension_is_found_next_to_the_server(tmp_path: Path) -> None:
     (tmp_path / "bin").mkdir()
     (tmp_path / "lib" / "postgresql").mkdir(parents=True)
     (tmp_path / "bin" / "postgres").touch()

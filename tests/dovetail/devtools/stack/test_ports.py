@@ -24,42 +24,42 @@ def listener() -> Iterator[socket.socket]:
         yield listener
 
 
-def test_the_others_follow_the_web() -> None:
+def test_other_ports_follow_the_web_port() -> None:
     assert ports.choose(None) == Ports(8000, 8001, 8002, 8003)
     assert ports.choose(18210) == Ports(18210, 18211, 18212, 18213)
 
 
-def test_a_port_that_is_set_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_configured_port_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PORT", "9000")
     monkeypatch.setenv("POSTGRES_PORT", "7000")
     assert ports.choose(None) == Ports(9000, 9001, 7000, 9003)
     assert ports.choose(9100) == Ports(9100, 9101, 7000, 9103)
 
 
-def test_two_of_the_same_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_duplicate_ports_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VALKEY_PORT", "8000")
     with pytest.raises(SetupError, match="PORT and VALKEY_PORT are both 8000"):
         ports.choose(None)
 
 
 @pytest.mark.parametrize("port", [0, -1, 65_534, 70_000])
-def test_a_port_that_cannot_be_is_named(port: int) -> None:
-    with pytest.raises(SetupError, match=r"PORT would be -?[0-9]+, but a port is 1 to 65535"):
+def test_port_out_of_range_is_refused(port: int) -> None:
+    with pytest.raises(SetupError, match=r"PORT would be -?[0-9]+, but ports go from 1 to 65535"):
         ports.choose(port)
 
 
-def test_a_busy_port_is_named_with_its_owner(listener: socket.socket) -> None:
+def test_busy_port_is_reported_with_its_process(listener: socket.socket) -> None:
     port = listener.getsockname()[1]
     with pytest.raises(SetupError) as error:
         ports.ensure_free([(port, "Vite")])
-    sentence = str(error.value)
-    assert sentence.startswith(f"Port {port}, for Vite, is in use by ")
-    assert f"(process {os.getpid()})" in sentence
-    assert "`up --port N`" in sentence
+    message = str(error.value)
+    assert message.startswith(f"Port {port}, for Vite, is in use by ")
+    assert f"(process {os.getpid()})" in message
+    assert "`up --port N`" in message
 
 
-@pytest.mark.parametrize("address", ["0.0.0.0", "127.0.0.1"])  # noqa: S104 - that is the point
-def test_a_port_that_is_willing_to_be_shared_is_busy_all_the_same(address: str) -> None:
+@pytest.mark.parametrize("address", ["0.0.0.0", "127.0.0.1"])  # noqa: S104 - what is tested
+def test_shareable_port_counts_as_busy(address: str) -> None:
     with socket.socket() as sharing:
         sharing.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         sharing.bind((address, 0))
@@ -68,22 +68,22 @@ def test_a_port_that_is_willing_to_be_shared_is_busy_all_the_same(address: str) 
             ports.ensure_free([(sharing.getsockname()[1], "the web server")])
 
 
-def test_a_port_that_localhost_would_meet_on_ipv6_is_busy() -> None:
+def test_port_in_use_on_ipv6_localhost_is_busy() -> None:
     with socket.socket(socket.AF_INET6) as other:
         try:
             other.bind(("::1", 0))
-        except OSError:  # no IPv6 here: then nobody meets it either
+        except OSError:  # this machine has no IPv6
             return
         other.listen()
         with pytest.raises(SetupError, match="is in use on ::1"):
             ports.ensure_free([(other.getsockname()[1], "the web server")])
 
 
-def test_a_port_whose_server_has_just_ended_is_free(listener: socket.socket) -> None:
+def test_port_of_a_just_stopped_server_is_free(listener: socket.socket) -> None:
     port = listener.getsockname()[1]
     with socket.create_connection(("127.0.0.1", port)):
         accepted, _ = listener.accept()
-        accepted.close()  # the side that closes first keeps the port for a minute
+        accepted.close()  # the side that closes first keeps the port in TIME_WAIT
     assert ports.answers(port)
     listener.close()
     ports.ensure_free([(port, "the web server")])

@@ -1,4 +1,4 @@
-"""`manage.py up`, started as a developer starts it."""
+"""Tests for `manage.py up`, started the way a developer starts it."""
 
 import os
 import re
@@ -26,13 +26,13 @@ from tests.dovetail.devtools.processes import descendants, running, wait_for_end
 
 pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("stack"), pytest.mark.timeout(600)]
 
-START_TIMEOUT = 240  # seconds; a busy machine that also builds the front end
-NOT_OURS = ("DATABASE_URL", "VALKEY_URL", "CELERY_BROKER_URL", "DJANGO_SETTINGS_MODULE", "SITE_URL")
+START_TIMEOUT = 240  # seconds; allows for a busy machine that also builds the front end
+REMOVED = ("DATABASE_URL", "VALKEY_URL", "CELERY_BROKER_URL", "DJANGO_SETTINGS_MODULE", "SITE_URL")
 MANAGE = [sys.executable, "project/manage.py"]
 
 
 class Up:
-    """A running `up` with state of its own."""
+    """A running `up` with a separate `DATA_DIR`."""
 
     def __init__(
         self,
@@ -45,7 +45,7 @@ class Up:
         self.port = port or free_ports(4)
         self.data_dir = data_dir
         self.log = data_dir / f"terminal-{secrets.token_hex(4)}"
-        inherited = {name: value for name, value in os.environ.items() if name not in NOT_OURS}
+        inherited = {name: value for name, value in os.environ.items() if name not in REMOVED}
         self.environment = inherited | {
             "DATA_DIR": str(data_dir),
             "ENV_FILE": str(data_dir / ".env"),
@@ -66,9 +66,9 @@ class Up:
         return self.log.read_text(errors="replace")
 
     def wait_until_ready(self) -> set[int]:
-        """Return the processes that it has started."""
+        """Wait until everything is up and return the pids of the started processes."""
         deadline = time.monotonic() + START_TIMEOUT
-        while "Dovetail is ready" not in self.output:
+        while f"{settings.SITE_NAME} is ready" not in self.output:
             assert self.process.poll() is None, self.output
             assert time.monotonic() < deadline, self.output
             time.sleep(0.05)
@@ -80,7 +80,7 @@ class Up:
             return text
 
     def shell(self, code: str) -> str:
-        """Run Python in another terminal and return what it prints."""
+        """Run Python as in another terminal and return what it prints."""
         code = f"from apps.users.models import User; {code}"
         return subprocess.check_output(
             [*MANAGE, "shell", "--no-imports", "-c", code],
@@ -99,7 +99,7 @@ StartUp = Callable[..., Up]
 
 @pytest.fixture
 def start(data_dir: Path) -> Iterator[StartUp]:
-    """Return what starts an `up`; it is stopped at the end, in any case."""
+    """Return a function that starts an `up`, which is stopped after the test."""
     started: list[Up] = []
 
     def start(*arguments: str, **options: object) -> Up:
@@ -114,16 +114,16 @@ def start(data_dir: Path) -> Iterator[StartUp]:
             up.stop()
 
 
-def sentence_of(up: Up) -> str:
-    """See an `up` end with one sentence, and return that."""
+def error_of(up: Up) -> str:
+    """Wait for an `up` to exit with a one-sentence error and return it."""
     assert up.process.wait(START_TIMEOUT) == 1
-    sentence = up.output.strip().splitlines()[-1]
-    assert sentence.startswith("error: ")
+    error = up.output.strip().splitlines()[-1]
+    assert error.startswith("error: ")
     assert "Traceback" not in up.output
-    return sentence
+    return error
 
 
-def test_it_serves_pages_and_stops_within_five_seconds(start: StartUp, data_dir: Path) -> None:
+def test_up_serves_pages_and_stops_quickly(start: StartUp, data_dir: Path) -> None:
     up = start()
     pids = up.wait_until_ready()
 
@@ -131,15 +131,15 @@ def test_it_serves_pages_and_stops_within_five_seconds(start: StartUp, data_dir:
     assert "/articles/" in home
     assert f"localhost:{up.port + 1}/static/src/js/application.ts" in home
     assert "WebSocket" in up.get("/static/@vite/client", up.port + 1)
-    assert "No mail yet" in up.get("/dev/mailbox/")
+    assert "No email yet" in up.get("/dev/mailbox/")
     for fact in (f"http://localhost:{up.port}", "reader@example.com", "PostgreSQL", "fakeredis"):
         assert fact in up.output
 
-    # Another terminal meets the same services, by what up.json says.
+    # Commands in another terminal find the same services through up.json.
     assert (data_dir / "up.json").stat().st_mode & 0o777 == 0o600
     assert up.shell("print(User.objects.filter(articles__isnull=False).count())") == "200\n"
 
-    again = sentence_of(start())
+    again = error_of(start())
     assert f"already running here (process {up.process.pid})" in again
     assert f"http://localhost:{up.port}" in again
 
@@ -148,20 +148,20 @@ def test_it_serves_pages_and_stops_within_five_seconds(start: StartUp, data_dir:
 
     began = time.monotonic()
     assert up.stop() == 0
-    assert time.monotonic() - began < 15  # its own limit is 5; a busy machine adds to that
+    assert time.monotonic() - began < 15  # up's own limit is 5; a busy machine needs more
     assert not running(pids)
     assert not any(answers(port) for port in range(up.port, up.port + 4))
     assert not (data_dir / "up.json").exists()
 
 
-def test_a_killed_one_leaves_nothing_and_the_next_one_has_its_data(start: StartUp) -> None:
+def test_killed_up_leaves_nothing_running_and_keeps_its_data(start: StartUp) -> None:
     up = start()
     pids = up.wait_until_ready()
     up.shell("User.objects.create_user('kept@example.org')")
     up.process.kill()
     up.process.wait()
-    # At once and on the same ports: it waits until what is left has been cleaned up. The up.json
-    # that is still there does not mislead it.
+    # The next start, immediate and on the same ports, waits until the guard has cleaned up, and is
+    # not misled by the up.json left behind.
     assert (up.data_dir / "up.json").exists()
     up = start(port=up.port)
     assert not wait_for_end(pids, 5)
@@ -169,12 +169,13 @@ def test_a_killed_one_leaves_nothing_and_the_next_one_has_its_data(start: StartU
     assert up.shell("print(User.objects.filter(email='kept@example.org').count())") == "1\n"
 
 
-def test_when_uv_run_is_killed_nothing_is_left(start: StartUp) -> None:
+def test_killing_uv_run_stops_everything(start: StartUp) -> None:
     uv = os.environ.get("UV") or shutil.which("uv")
     assert uv
     up = start(command=[uv, "run", "--no-sync", "project/manage.py"])
     pids = up.wait_until_ready()
-    assert len(pids) > 8  # with a shim in between, the process that is killed may not be uv itself
+    assert len(pids) > 8
+    # Look for uv itself, because `uv` on PATH may be a shim that starts it.
     parent = next(pid for pid in [up.process.pid, *pids] if is_uv(pid))
     os.kill(parent, signal.SIGKILL)
     assert not wait_for_end(pids, 5)
@@ -187,12 +188,12 @@ def is_uv(pid: int) -> bool:
     return Path(name.strip()).name == "uv"
 
 
-def test_when_its_guard_is_killed_it_stops_rather_than_go_on_unguarded(start: StartUp) -> None:
+def test_killing_the_guard_stops_everything(start: StartUp) -> None:
     up = start()
     pids = up.wait_until_ready()
     guard = next(pid for pid in pids if "watchman" in command_of(pid))
     os.kill(guard, signal.SIGKILL)
-    assert "was killed itself, so everything was stopped" in sentence_of(up)
+    assert "was itself killed, so everything was stopped" in error_of(up)
     assert not running(pids)
 
 
@@ -204,7 +205,7 @@ def command_of(pid: int) -> str:
     return subprocess.run(command, text=True, capture_output=True, check=False).stdout
 
 
-def test_two_run_side_by_side(start: StartUp) -> None:
+def test_two_checkouts_run_side_by_side(start: StartUp) -> None:
     one = start()
     with throwaway_data_dir(settings.DATA_DIR) as other_dir:
         other = start(data_dir=other_dir)
@@ -218,7 +219,7 @@ def test_two_run_side_by_side(start: StartUp) -> None:
         assert other.stop() == 0
 
 
-def test_a_second_start_needs_no_network_and_the_same_major_version(
+def test_second_start_needs_no_network_and_refuses_another_major_version(
     start: StartUp, data_dir: Path, tmp_path: Path
 ) -> None:
     first = start()
@@ -239,11 +240,11 @@ def test_a_second_start_needs_no_network_and_the_same_major_version(
 
     home = data_dir.resolve() / "postgres"
     (home / "data" / "PG_VERSION").write_text("16\n")
-    assert f"{home} holds a database of PostgreSQL 16" in sentence_of(start())
+    assert f"{home} was created by PostgreSQL 16" in error_of(start())
     assert (home / "data" / "base").is_dir()
 
 
-def test_services_and_choices_may_come_from_a_dotenv_file(start: StartUp, data_dir: Path) -> None:
+def test_services_and_options_are_read_from_dotenv(start: StartUp, data_dir: Path) -> None:
     with throwaway_postgres(settings.DATA_DIR) as url, throwaway_valkey() as server:
         (data_dir / ".env").write_text(
             f"DATABASE_URL={url}\nVALKEY_URL={server}/0\nCELERY_BROKER_URL={server}/1\n"
@@ -260,38 +261,50 @@ def test_services_and_choices_may_come_from_a_dotenv_file(start: StartUp, data_d
         assert up.stop() == 0
 
 
-def test_a_busy_port_is_named_before_anything_starts(start: StartUp) -> None:
+def test_busy_port_is_reported_before_anything_starts(start: StartUp) -> None:
     with throwaway_valkey() as url:
         busy = int(url.rpartition(":")[2])
-        sentence = sentence_of(start(environment={"POSTGRES_PORT": str(busy)}))
-    assert f"Port {busy}, for PostgreSQL, is in use by python" in sentence
-    assert "`up --port N`" in sentence
+        error = error_of(start(environment={"POSTGRES_PORT": str(busy)}))
+    assert f"Port {busy}, for PostgreSQL, is in use by python" in error
+    assert "`up --port N`" in error
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "said"),
+    ("name", "value", "message"),
     [
-        ("DATABASE_URL", "postgres://me:secret@127.0.0.1:9/app", "cannot be used (connection fail"),
+        (
+            "DATABASE_URL",
+            "postgres://me:secret@127.0.0.1:9/app",
+            "from DATABASE_URL (connection fail",
+        ),
         ("DATABASE_URL", "postgres//me:secret@nowhere", "DATABASE_URL is malformed"),
-        ("VALKEY_URL", "redis://:secret@127.0.0.1:9/0", "VALKEY_URL names a server at 127.0.0.1:9"),
-        ("CELERY_BROKER_URL", "amqp://me:secret@127.0.0.1:9//", "CELERY_BROKER_URL names a broker"),
+        (
+            "VALKEY_URL",
+            "redis://:secret@127.0.0.1:9/0",
+            "the server at 127.0.0.1:9 from VALKEY_URL",
+        ),
+        (
+            "CELERY_BROKER_URL",
+            "amqp://me:secret@127.0.0.1:9//",
+            "127.0.0.1:9 from CELERY_BROKER_URL",
+        ),
         ("VITE_PORT", "many", "VITE_PORT must be a whole number"),
     ],
 )
-def test_a_setting_that_is_wrong_is_named(start: StartUp, name: str, value: str, said: str) -> None:
+def test_invalid_setting_is_reported(start: StartUp, name: str, value: str, message: str) -> None:
     up = start(environment={name: value})
-    assert said in sentence_of(up)
+    assert message in error_of(up)
     assert "secret" not in up.output
 
 
-def test_it_is_for_development(start: StartUp) -> None:
+def test_other_settings_modules_are_refused(start: StartUp) -> None:
     test_settings = {
         "DJANGO_SETTINGS_MODULE": "config.settings.test",
         "PYTHONPATH": str(settings.BASE_DIR),
     }
-    assert "unset DJANGO_SETTINGS_MODULE" in sentence_of(start(environment=test_settings))
+    assert "unset DJANGO_SETTINGS_MODULE" in error_of(start(environment=test_settings))
 
 
-def test_a_folder_that_cannot_be_made_is_named(start: StartUp, data_dir: Path) -> None:
+def test_uncreatable_folder_is_reported(start: StartUp, data_dir: Path) -> None:
     (data_dir / "log").write_text("not a folder")
-    assert f"{data_dir}/log" in sentence_of(start())
+    assert f"{data_dir}/log" in error_of(start())

@@ -10,7 +10,7 @@ from dovetail.devtools.supervisor.console import Console, Output
 
 
 def on_terminal(monkeypatch: pytest.MonkeyPatch, no_color: str) -> str:
-    """Return what a terminal gets."""
+    """Return what is written to a terminal."""
     monkeypatch.setenv("NO_COLOR", no_color)
     reading, writing = pty.openpty()
     with os.fdopen(writing, "w") as stream:
@@ -20,7 +20,7 @@ def on_terminal(monkeypatch: pytest.MonkeyPatch, no_color: str) -> str:
     return text
 
 
-def test_colour_is_for_terminals_that_want_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_color_is_used_only_on_terminals_without_no_color(monkeypatch: pytest.MonkeyPatch) -> None:
     assert on_terminal(monkeypatch, "") == "\x1b[36m     web |\x1b[0m hello\r\n"
     assert on_terminal(monkeypatch, "1") == "     web | hello\r\n"
     stream = io.StringIO()
@@ -28,23 +28,23 @@ def test_colour_is_for_terminals_that_want_it(monkeypatch: pytest.MonkeyPatch) -
     assert stream.getvalue() == "     web | hello\n"
 
 
-def test_a_terminal_that_is_gone_stops_nothing() -> None:
+def test_closed_terminal_is_ignored() -> None:
     reading, writing = os.pipe()
     os.close(reading)
     with os.fdopen(writing, "w") as gone:
         console = Console(gone)
-        console.say("into the void")
-        console.say("and again")
+        console.say("one")
+        console.say("two")
 
 
-def test_a_terminal_that_knows_only_ascii_gets_that(tmp_path: Path) -> None:
+def test_ascii_terminal_gets_escaped_text(tmp_path: Path) -> None:
     with (tmp_path / "file").open("w+", encoding="ascii") as ascii_only:
         Console(ascii_only).say("arrow →")
         ascii_only.seek(0)
         assert ascii_only.read() == "arrow \\u2192\n"
 
 
-def test_output_goes_to_the_log_as_it_is_and_to_the_terminal_by_lines(tmp_path: Path) -> None:
+def test_output_is_logged_verbatim_and_shown_line_by_line(tmp_path: Path) -> None:
     stream = io.StringIO()
     output = Output("web", tmp_path, Console(stream))
     output.feed(b"one\ntwo ")
@@ -55,7 +55,7 @@ def test_output_goes_to_the_log_as_it_is_and_to_the_terminal_by_lines(tmp_path: 
     assert list(output.tail) == ["one", "two é", "�"]
 
 
-def test_a_line_without_end_is_broken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_overlong_line_is_split(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(consoles, "LINE_LIMIT", 10)
     stream = io.StringIO()
     output = Output("web", tmp_path, Console(stream))
@@ -64,21 +64,21 @@ def test_a_line_without_end_is_broken(tmp_path: Path, monkeypatch: pytest.Monkey
     assert stream.getvalue().count("\n") == 2
 
 
-def test_a_log_is_bounded_and_the_one_before_is_kept(
+def test_log_is_bounded_and_the_previous_one_is_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(consoles, "LOG_LIMIT", 100)
-    (tmp_path / "web.log").write_text("of the run before")
+    (tmp_path / "web.log").write_text("of the previous run")
     output = Output("web", tmp_path, Console(io.StringIO()))
     assert (tmp_path / "web.log").read_text() == ""
-    assert (tmp_path / "web.log.1").read_text() == "of the run before"
+    assert (tmp_path / "web.log.1").read_text() == "of the previous run"
     for _ in range(50):
         output.feed(b"0123456789\n")
     assert sum(path.stat().st_size for path in tmp_path.iterdir()) < 300
     assert sorted(path.name for path in tmp_path.iterdir()) == ["web.log", "web.log.1"]
 
 
-def test_a_log_that_cannot_be_written_stops_nothing(tmp_path: Path) -> None:
+def test_unwritable_log_is_ignored(tmp_path: Path) -> None:
     stream = io.StringIO()
     output = Output("web", tmp_path, Console(stream))
     (tmp_path / "web.log").unlink()

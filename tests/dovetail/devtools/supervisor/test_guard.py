@@ -1,4 +1,4 @@
-"""The guard, with processes that are really killed."""
+"""Tests for the guard, with real processes that are killed."""
 
 import os
 import signal
@@ -11,7 +11,7 @@ from django.conf import settings
 from dovetail.devtools.supervisor.guard import Guard
 from tests.dovetail.devtools.processes import descendants, wait_for_end
 
-# Starts a process that stops when asked, one that does not, and one with a child of its own.
+# Starts a process that stops when asked, one that does not, and one with a child.
 PARENT = """
 import subprocess, sys, time
 from pathlib import Path
@@ -32,7 +32,7 @@ time.sleep(600)
 """
 
 
-def test_a_killed_parent_leaves_nothing(tmp_path: Path) -> None:
+def test_killed_parent_leaves_no_processes_or_folders(tmp_path: Path) -> None:
     folder = tmp_path / "with a space"
     (folder / "inside").mkdir(parents=True)
     with subprocess.Popen(
@@ -44,30 +44,30 @@ def test_a_killed_parent_leaves_nothing(tmp_path: Path) -> None:
         assert parent.stdout
         assert parent.stdout.readline() == "started\n"
         started = descendants(parent.pid)
-        assert len(started) == 6  # the guard, three programs, two children of these
+        assert len(started) == 6  # the guard, three programs, and two children of theirs
         parent.send_signal(signal.SIGKILL)
     assert not wait_for_end(started, 5)
     assert not folder.exists()
 
 
-def test_a_program_that_is_run_returns_its_output_and_status(guard: Guard) -> None:
+def test_run_returns_output_and_status(guard: Guard) -> None:
     done = guard.run(["sh", "-c", "echo out; echo err >&2; cat; exit 3"])
     assert done.stdout == "out\nerr\n"
     assert done.returncode == 3
 
 
-def test_arguments_arrive_as_they_are(guard: Guard) -> None:
+def test_arguments_are_passed_unchanged(guard: Guard) -> None:
     arguments = ["a b", "$HOME", "'", '"', "*", ""]
     done = guard.run([sys.executable, "-c", "import sys; print(sys.argv[1:])", *arguments])
     assert done.stdout == f"{arguments}\n"
 
 
-def test_a_program_does_not_hold_the_pipe(guard: Guard) -> None:
+def test_program_does_not_inherit_the_pipe(guard: Guard) -> None:
     done = guard.run([sys.executable, "-c", "import os; print(os.fstat(0).st_rdev)"])
     assert done.stdout == f"{Path('/dev/null').stat().st_rdev}\n"
 
 
-def test_closing_it_ends_what_is_registered() -> None:
+def test_close_stops_registered_programs() -> None:
     guard = Guard()
     child = subprocess.Popen(
         guard.wrapped(["sleep", "600"]), stdin=guard.pipe, start_new_session=True

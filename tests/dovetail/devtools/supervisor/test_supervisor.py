@@ -1,4 +1,4 @@
-"""The supervisor, with small real processes."""
+"""Tests for the supervisor, with small real processes."""
 
 import asyncio
 import io
@@ -56,11 +56,11 @@ def pids_in(path: Path) -> list[int]:
 
 async def until(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(20):
-        while not condition():  # noqa: ASYNC110 - what is waited for is in other processes
+        while not condition():  # noqa: ASYNC110 - the condition depends on other processes
             await asyncio.sleep(0.02)
 
 
-async def test_a_start_waits_until_all_are_ready(supervisor: Supervisor, tmp_path: Path) -> None:
+async def test_start_waits_until_all_are_ready(supervisor: Supervisor, tmp_path: Path) -> None:
     first = shell("sleep 0.2; touch one.ready; echo up; exec sleep 600", tmp_path, name="one")
     second = shell("touch two.ready; exec sleep 600", tmp_path, name="two")
     await supervisor.start(first, second)
@@ -69,46 +69,48 @@ async def test_a_start_waits_until_all_are_ready(supervisor: Supervisor, tmp_pat
     assert (tmp_path / "one.log").read_text() == "up\n"
 
 
-async def test_a_crash_is_followed_by_a_new_start(supervisor: Supervisor, tmp_path: Path) -> None:
+async def test_crashed_program_is_restarted(supervisor: Supervisor, tmp_path: Path) -> None:
     script = "echo x >> starts; [ $(wc -l < starts) -gt 2 ] || exit 7; touch toy.ready; sleep 600"
     await supervisor.start(shell(script, tmp_path))
-    assert printed(supervisor).count("ended unexpectedly (status 7)") == 2
+    assert printed(supervisor).count("exited unexpectedly (status 7)") == 2
     assert not supervisor.failure.done()
 
 
 async def test_three_crashes_in_a_row_are_a_failure(supervisor: Supervisor, tmp_path: Path) -> None:
-    with pytest.raises(SetupError, match=r"toy ended 3 times in a row.*its log is .*toy\.log"):
+    with pytest.raises(SetupError, match=r"toy exited 3 times in a row.*see .*toy\.log"):
         await supervisor.start(shell("echo x >> starts; kill -9 $$", tmp_path))
     assert (tmp_path / "starts").read_text() == "x\n" * 3
-    assert "ended unexpectedly (SIGKILL)" in printed(supervisor)
-    assert "toy ended 3 times" in await supervisor.failure
+    assert "exited unexpectedly (SIGKILL)" in printed(supervisor)
+    assert "toy exited 3 times" in await supervisor.failure
 
 
-async def test_crashes_long_ago_do_not_count(
+async def test_crashes_before_a_stable_run_do_not_count(
     supervisor: Supervisor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(supervisors, "CALM", 0.0)
+    monkeypatch.setattr(supervisors, "STABLE_AFTER", 0.0)
     script = "echo x >> starts; touch toy.ready; [ $(wc -l < starts) -gt 5 ] || exit 1; sleep 600"
     await supervisor.start(shell(script, tmp_path))
     await until(lambda: (tmp_path / "starts").read_text() == "x\n" * 6)
     assert not supervisor.failure.done()
 
 
-async def test_broken_code_waits_for_a_change(supervisor: Supervisor, tmp_path: Path) -> None:
-    script = "touch toy.ready; [ -e mended ] || exit 1; touch works; sleep 600"
+async def test_crashing_program_can_wait_for_a_code_change(
+    supervisor: Supervisor, tmp_path: Path
+) -> None:
+    script = "touch toy.ready; [ -e fixed ] || exit 1; touch works; sleep 600"
     await supervisor.start(shell(script, tmp_path, waits_for_code=True))
-    await until(lambda: "waits for a change of the code" in printed(supervisor))
-    (tmp_path / "mended").touch()
+    await until(lambda: "waiting for a code change" in printed(supervisor))
+    (tmp_path / "fixed").touch()
     supervisor.restart("toy")
     await until((tmp_path / "works").exists)
     assert not supervisor.failure.done()
 
 
-async def test_a_restart_is_no_crash(supervisor: Supervisor, tmp_path: Path) -> None:
+async def test_restart_does_not_count_as_a_crash(supervisor: Supervisor, tmp_path: Path) -> None:
     await supervisor.start(shell("echo $$ >> pids; touch toy.ready; exec sleep 600", tmp_path))
     for number in range(2, 6):
         supervisor.restart("toy")
-        await until(lambda: len(pids_in(tmp_path / "pids")) == number)  # noqa: B023 - used at once
+        await until(lambda: len(pids_in(tmp_path / "pids")) == number)  # noqa: B023 - called in the same iteration
     assert "unexpectedly" not in printed(supervisor)
 
 
@@ -123,7 +125,7 @@ async def test_waves_stop_in_reverse_order(supervisor: Supervisor, tmp_path: Pat
     assert (tmp_path / "stopped").read_text() == "two\none\n"
 
 
-async def test_what_does_not_stop_is_ended_with_its_children(
+async def test_program_that_ignores_sigterm_is_killed_with_its_children(
     supervisor: Supervisor, tmp_path: Path
 ) -> None:
     script = "trap '' TERM; echo $$ > pids; sleep 600 & echo $! >> pids; touch {0}.ready; wait"
@@ -138,42 +140,42 @@ async def test_what_does_not_stop_is_ended_with_its_children(
     await until(lambda: not running(pids))
 
 
-async def test_a_child_of_a_process_that_crashed_does_not_stay(
+async def test_children_of_a_crashed_program_are_killed(
     supervisor: Supervisor, tmp_path: Path
 ) -> None:
     script = "sleep 600 & echo $! >> pids; touch toy.ready; exit 1"
     await supervisor.start(shell(script, tmp_path, waits_for_code=True))
-    await until(lambda: "waits for a change" in printed(supervisor))
+    await until(lambda: "waiting for a code change" in printed(supervisor))
     pids = pids_in(tmp_path / "pids")
     assert len(pids) == 3
     await until(lambda: not running(pids))
 
 
-async def test_a_stop_does_not_wait_for_a_pause(
+async def test_stop_interrupts_the_pause_before_a_restart(
     supervisor: Supervisor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(supervisors, "PAUSE", 600)
     await supervisor.start(shell("touch toy.ready; exit 1", tmp_path))
-    await until(lambda: "ended unexpectedly" in printed(supervisor))
+    await until(lambda: "exited unexpectedly" in printed(supervisor))
     async with asyncio.timeout(5):
         await supervisor.stop()
 
 
-async def test_a_program_that_is_not_ready_in_time_is_named(
+async def test_program_that_is_not_ready_in_time_is_reported(
     supervisor: Supervisor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(supervisors, "READY_TIMEOUT", 0.2)
-    with pytest.raises(SetupError, match=r"toy is not ready after 0.2 seconds"):
+    with pytest.raises(SetupError, match=r"toy was not ready after 0.2 seconds"):
         await supervisor.start(shell("sleep 600", tmp_path))
 
 
-async def test_a_program_runs_to_its_end(supervisor: Supervisor, tmp_path: Path) -> None:
-    status, output = await supervisor.run(shell("echo said; exit 4", tmp_path))
+async def test_run_returns_status_and_output(supervisor: Supervisor, tmp_path: Path) -> None:
+    status, output = await supervisor.run(shell("echo hello; exit 4", tmp_path))
     assert status == 4
-    assert list(output.tail) == ["said"]
+    assert list(output.tail) == ["hello"]
 
 
-async def test_a_run_that_is_given_up_is_ended(supervisor: Supervisor, tmp_path: Path) -> None:
+async def test_canceled_run_kills_the_program(supervisor: Supervisor, tmp_path: Path) -> None:
     program = shell("echo $$ > pid; sleep 600 & echo $! >> pid; touch toy.ready; wait", tmp_path)
     run = asyncio.create_task(supervisor.run(program))
     await until(program.is_ready)
@@ -184,7 +186,7 @@ async def test_a_run_that_is_given_up_is_ended(supervisor: Supervisor, tmp_path:
     await until(lambda: not running(pids))
 
 
-async def test_output_of_any_size_arrives(supervisor: Supervisor, tmp_path: Path) -> None:
+async def test_large_output_is_logged_completely(supervisor: Supervisor, tmp_path: Path) -> None:
     program = Program(
         name="loud",
         command=[
@@ -200,14 +202,12 @@ async def test_output_of_any_size_arrives(supervisor: Supervisor, tmp_path: Path
     assert (tmp_path / "loud.log").read_text().count("y") == 200_000
 
 
-async def test_a_signal_that_ends_a_program_is_named(
-    supervisor: Supervisor, tmp_path: Path
-) -> None:
+async def test_describe_names_the_signal(supervisor: Supervisor, tmp_path: Path) -> None:
     status, _ = await supervisor.run(shell("kill -TERM $$", tmp_path))
     assert supervisors.describe(status) == signal.SIGTERM.name
 
 
-async def test_an_error_in_a_thread_is_raised_where_it_is_awaited() -> None:
+async def test_error_in_a_thread_is_raised_where_it_is_awaited() -> None:
     def fail() -> None:
         raise ZeroDivisionError
 

@@ -19,29 +19,31 @@ from apps.users.models import User
 
 
 class Command(BaseCommand):
-    help = "Fill the application with people and articles to look at. Safe to run again."
+    help = "Add people and articles to try the application with. Safe to run again."
 
     def handle(self, *_args: Any, **options: Any) -> None:
         if not settings.DEBUG:
-            raise CommandError("The demo has a known password, so it runs only where DEBUG is on.")
+            raise CommandError(
+                "The demo accounts have a public password, so the demo runs only with DEBUG on."
+            )
         with transaction.atomic():
             people = add_people()
             articles = add_articles(people)
         if options["verbosity"]:
-            self.stdout.write(f"{len(articles)} articles added.")
-            self.stdout.write(f"Log in as {', '.join(LOGINS)} with the password {PASSWORD}.")
+            self.stdout.write(f"Added {len(articles)} articles.")
+            self.stdout.write(f"Sign in as {', '.join(LOGINS)} with the password {PASSWORD}.")
 
 
 def add_people() -> list[User]:
-    """Add those of the demo's people who are missing; return all of them."""
-    everybody = (*ACCOUNTS, *AUTHORS)
-    password = make_password(PASSWORD)  # made once: it takes half a second on purpose
+    """Add the demo's people who are missing, and return all of them."""
+    people = (*ACCOUNTS, *AUTHORS)
+    password = make_password(PASSWORD)  # once for all: hashing is slow on purpose
     User.objects.bulk_create(
-        [make_user(person, password) for person in everybody], ignore_conflicts=True
+        [make_user(person, password) for person in people], ignore_conflicts=True
     )
     users = {
         user.email: user
-        for user in User.objects.filter(email__in=[person.email for person in everybody])
+        for user in User.objects.filter(email__in=[person.email for person in people])
     }
     EmailAddress.objects.bulk_create(
         [
@@ -52,8 +54,8 @@ def add_people() -> list[User]:
     )
     editors, _ = Group.objects.get_or_create(name="Editors")
     editors.permissions.set(Permission.objects.filter(content_type__app_label="articles"))
-    editors.user_set.add(*(users[person.email] for person in everybody if person.edits))
-    return [users[person.email] for person in everybody]
+    editors.user_set.add(*(users[person.email] for person in people if person.is_editor))
+    return [users[person.email] for person in people]
 
 
 def make_user(person: Person, password: str) -> User:
@@ -68,10 +70,10 @@ def make_user(person: Person, password: str) -> User:
 
 
 def add_articles(people: list[User]) -> list[Article]:
-    """Add those of the demo's articles that were never there; return what was added."""
+    """Add the demo's articles that were never added before, and return those added."""
     chance = random.Random(SEED)  # noqa: S311 - see apps.articles.demo.articles
     authors = [user for user in people if user.email != LOGINS[0]]
-    known = set(Article.all_objects.values_list("slug", flat=True))
+    taken = set(Article.all_objects.values_list("slug", flat=True))
     articles = [
         Article(
             author=chance.choice(authors),
@@ -85,8 +87,8 @@ def add_articles(people: list[User]) -> list[Article]:
         )
         for text in write(timezone.now())
     ]
-    added = Article.objects.bulk_create([item for item in articles if item.slug not in known])
-    # What is published was begun some days before.
+    added = Article.objects.bulk_create([item for item in articles if item.slug not in taken])
+    # A published article was created a few days before its publication.
     ids = [article.pk for article in added if article.published_at]
     Article.objects.filter(pk__in=ids).update(
         created_at=F("published_at") - timedelta(days=3), updated_at=F("published_at")

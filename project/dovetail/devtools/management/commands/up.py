@@ -17,13 +17,13 @@ class Command(BaseCommand):
             "--port",
             type=int,
             metavar="N",
-            help="the web's port (default: PORT, or 8000); Vite, PostgreSQL and Valkey take the "
-            "three after it",
+            help="port of the web server (default: PORT, or 8000); Vite, PostgreSQL and Valkey use "
+            "the next three ports",
         )
         parser.add_argument(
             "--build",
             action="store_true",
-            help="serve built assets in place of Vite's server",
+            help="serve built assets instead of Vite's dev server",
         )
 
     def handle(self, *_args: Any, **options: Any) -> None:
@@ -31,16 +31,16 @@ class Command(BaseCommand):
             sys.exit("error: `up` runs on Linux and macOS. On Windows, use WSL.")
         if os.environ.get("DJANGO_SETTINGS_MODULE") != "config.settings.dev":
             sys.exit(
-                "error: `up` is for development: unset DJANGO_SETTINGS_MODULE, or set it to "
+                "error: `up` is for development only: unset DJANGO_SETTINGS_MODULE, or set it to "
                 "config.settings.dev."
             )
-        from dovetail.devtools.stack.up import up  # noqa: PLC0415 - it cannot be imported on Windows
+        from dovetail.devtools.stack.up import up  # noqa: PLC0415 - cannot be imported on Windows
 
         try:
             up(port=options["port"], build=options["build"])
         except SetupError as error:
             sys.exit(f"error: {error}")
-        except KeyboardInterrupt:  # before there was anything to stop
+        except KeyboardInterrupt:  # before anything was started
             sys.exit(130)
         except OSError as error:  # no space, no permission
             sys.exit(f"error: {error.filename or 'The system'}: {error.strerror}.")

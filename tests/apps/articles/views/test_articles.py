@@ -1,3 +1,4 @@
+import re
 from http import HTTPStatus
 
 import pytest
@@ -11,50 +12,39 @@ from tests.factories import make_article, make_user
 pytestmark = pytest.mark.django_db
 
 FORM = {"title": "A draft", "summary": "", "category": "design", "body": "Words."}
-SESSION_AND_USER = 2  # queries of a page that knows who looks at it
-
-
-@pytest.fixture
-def author() -> User:
-    return make_user(display_name="Ada")
-
-
-@pytest.fixture
-def author_client(client: Client, author: User) -> Client:
-    client.force_login(author)
-    return client
 
 
 class TestReading:
-    def test_home_shows_what_is_new(
+    def test_home_shows_the_latest_articles(
         self, client: Client, django_assert_num_queries: DjangoAssertNumQueries
     ) -> None:
+        author = make_user()
         for number in range(8):
-            make_article(title=f"Article {number}")
+            make_article(author if number else None, title=f"Article {number}")
         make_article(title="Hidden draft", published=False)
 
         with django_assert_num_queries(3):
-            response = client.get("/")
+            text = client.get("/").content.decode()
 
-        assert response.context["article_count"] == 8
-        assert len(response.context["articles"]) == 6
-        assert "Hidden draft" not in response.content.decode()
+        assert "8 articles by 2 authors so far" in text
+        assert re.findall(r">(Article \d)</a>", text) == [f"Article {n}" for n in range(7, 1, -1)]
+        assert "Hidden draft" not in text
 
-    def test_the_list_takes_the_same_queries_whatever_its_length(
+    def test_list_takes_a_constant_number_of_queries(
         self, client: Client, django_assert_num_queries: DjangoAssertNumQueries
     ) -> None:
         make_article()
-        client.get("/articles/")  # asks the server once what it can search with
+        client.get("/articles/")  # detects the search engine, once per process
         for _ in range(12):
             make_article()
 
-        # How many, two facets (each within a savepoint), the names in one, the rows.
+        # The count, two facets (each within a savepoint), the names of one, the rows.
         with django_assert_num_queries(1 + 2 * 3 + 1 + 1):
             response = client.get("/articles/")
         assert len(response.context["page_obj"]) == 12
         assert len(client.get("/articles/?page=2").context["page_obj"]) == 1
 
-    def test_the_newest_comes_first(self, client: Client) -> None:
+    def test_newest_article_comes_first(self, client: Client) -> None:
         old = make_article(title="Old", published=False)
         new = make_article(title="New one")
         old.publish()
@@ -62,10 +52,10 @@ class TestReading:
         assert list(client.get("/articles/").context["page_obj"]) == [old, new]
 
     @pytest.mark.parametrize("number", ["0", "2", "x", "-1", "99999999999999999999"])
-    def test_a_page_that_is_not_there_is_not_found(self, client: Client, number: str) -> None:
+    def test_missing_page_of_the_list_is_not_found(self, client: Client, number: str) -> None:
         assert client.get(f"/articles/?page={number}").status_code == HTTPStatus.NOT_FOUND
 
-    def test_an_article(
+    def test_article_takes_one_query_and_is_escaped(
         self, client: Client, django_assert_num_queries: DjangoAssertNumQueries
     ) -> None:
         article = make_article(body="First.\n\nSecond. <script>alert(1)</script>")
@@ -76,12 +66,12 @@ class TestReading:
         assert "<p>First.</p>" in text
         assert "<script>alert" not in text
 
-    def test_an_address_in_any_script(self, client: Client) -> None:
+    def test_slug_may_be_in_any_script(self, client: Client) -> None:
         article = make_article(title="木の継手")
 
         assert client.get(article.get_absolute_url()).status_code == HTTPStatus.OK
 
-    def test_a_draft_of_another_is_not_found(self, client: Client, author: User) -> None:
+    def test_draft_is_found_only_by_its_author(self, client: Client, author: User) -> None:
         draft = make_article(author, published=False)
         assert client.get(draft.get_absolute_url()).status_code == HTTPStatus.NOT_FOUND
 
@@ -93,7 +83,7 @@ class TestReading:
 
 
 class TestWriting:
-    def test_write_publish_unpublish(self, author_client: Client, author: User) -> None:
+    def test_create_publish_and_unpublish(self, author_client: Client, author: User) -> None:
         response = author_client.post("/articles/new/", FORM)
         article = Article.objects.get()
         assert response.status_code == HTTPStatus.SEE_OTHER
@@ -109,13 +99,13 @@ class TestWriting:
         article.refresh_from_db()
         assert not article.is_published
 
-    def test_an_incomplete_article_is_unprocessable(self, author_client: Client) -> None:
+    def test_incomplete_article_is_unprocessable(self, author_client: Client) -> None:
         response = author_client.post("/articles/new/", FORM | {"title": ""})
 
         assert response.status_code == HTTPStatus.UNPROCESSABLE_ENTITY
         assert not Article.objects.exists()
 
-    def test_edit(self, author_client: Client, author: User) -> None:
+    def test_edit_keeps_the_slug(self, author_client: Client, author: User) -> None:
         article = make_article(author)
 
         author_client.post("/articles/on-joints/edit/", FORM)
@@ -124,7 +114,7 @@ class TestWriting:
         assert article.title == "A draft"
         assert article.slug == "on-joints"
 
-    def test_the_form_cannot_name_another_author_or_publish(self, author_client: Client) -> None:
+    def test_form_can_set_neither_author_nor_status(self, author_client: Client) -> None:
         other = make_user()
 
         author_client.post("/articles/new/", FORM | {"author": other.pk, "status": "published"})
@@ -144,7 +134,9 @@ class TestWriting:
         author_client.post(f"/articles/trash/{article.pk}/restoration/")
         assert author_client.get("/articles/on-joints/").status_code == HTTPStatus.OK
 
-    def test_my_articles_are_mine_drafts_first(self, author_client: Client, author: User) -> None:
+    def test_my_articles_lists_own_articles_with_drafts_first(
+        self, author_client: Client, author: User
+    ) -> None:
         published = make_article(author)
         draft = make_article(author, published=False)
         make_article()
@@ -157,7 +149,7 @@ CHANGES = ["publication", "unpublication", "deletion", "edit"]
 
 
 @pytest.mark.parametrize("path", PRIVATE)
-def test_writing_needs_a_login(client: Client, path: str) -> None:
+def test_writing_requires_a_login(client: Client, path: str) -> None:
     make_article()
 
     response = client.get(f"/articles/{path}")
@@ -166,7 +158,7 @@ def test_writing_needs_a_login(client: Client, path: str) -> None:
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_what_others_wrote_does_not_exist_for_changes(author_client: Client, change: str) -> None:
+def test_other_peoples_articles_cannot_be_changed(author_client: Client, change: str) -> None:
     article = make_article(make_user())
 
     assert author_client.post(f"/articles/on-joints/{change}/").status_code == HTTPStatus.NOT_FOUND
@@ -175,7 +167,7 @@ def test_what_others_wrote_does_not_exist_for_changes(author_client: Client, cha
     assert not article.is_deleted
 
 
-def test_what_others_deleted_does_not_exist(author_client: Client) -> None:
+def test_other_peoples_articles_cannot_be_restored(author_client: Client) -> None:
     article = make_article(make_user())
     article.delete()
 
@@ -185,7 +177,7 @@ def test_what_others_deleted_does_not_exist(author_client: Client) -> None:
 
 
 @pytest.mark.parametrize("change", ["publication", "unpublication"])
-def test_a_link_changes_nothing(author_client: Client, author: User, change: str) -> None:
+def test_get_request_changes_nothing(author_client: Client, author: User, change: str) -> None:
     make_article(author)
 
     response = author_client.get(f"/articles/on-joints/{change}/")

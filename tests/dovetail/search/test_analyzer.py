@@ -1,7 +1,7 @@
 import pytest
 from hypothesis import given, strategies as st
 
-from dovetail.search import words
+from dovetail.search import analyzer
 
 
 @pytest.mark.parametrize(
@@ -18,32 +18,32 @@ from dovetail.search import words
         ("", []),
     ],
 )  # fmt: skip
-def test_words(text: str, expected: list[str]) -> None:
-    assert words.split(text) == expected
+def test_tokens(text: str, expected: list[str]) -> None:
+    assert analyzer.tokenize(text) == expected
 
 
 @given(st.text())
-def test_a_word_has_nothing_that_means_something_to_a_query(text: str) -> None:
-    for word in words.split(words.clean(text)):
-        assert not set(word) & set("'\"\\&|!():*<>\0 ")
-        assert any(map(str.isalnum, word))
+def test_tokens_contain_no_query_syntax(text: str) -> None:
+    for token in analyzer.tokenize(analyzer.clean(text)):
+        assert not set(token) & set("'\"\\&|!():*<>\0 ")
+        assert any(map(str.isalnum, token))
 
 
 @given(st.text(st.characters(codec=None)))
-def test_clean_text_can_be_sent_and_stays_clean(text: str) -> None:
-    cleaned = words.clean(text)
+def test_clean_text_is_encodable_and_stays_clean(text: str) -> None:
+    cleaned = analyzer.clean(text)
 
     assert cleaned.encode("utf-8").decode("utf-8") == cleaned
     assert "\0" not in cleaned
-    assert words.clean(cleaned) == cleaned
+    assert analyzer.clean(cleaned) == cleaned
 
 
-def test_a_query_has_an_end() -> None:
-    assert len(words.clean("x" * 10_000)) == words.MAX_LENGTH
+def test_query_length_is_limited() -> None:
+    assert len(analyzer.clean("x" * 10_000)) == analyzer.MAX_LENGTH
 
 
-def test_misspellings() -> None:
-    found = words.misspellings("shose")
+def test_edits_are_all_strings_at_distance_one() -> None:
+    found = analyzer.edits("shose")
 
     assert {"shoes", "hose", "shore", "chose", "shoses"} <= set(found)
     assert "shose" not in found

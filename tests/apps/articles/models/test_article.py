@@ -8,14 +8,14 @@ from tests.factories import make_article, make_user
 pytestmark = pytest.mark.django_db
 
 
-def test_a_new_article_is_a_draft() -> None:
+def test_new_article_is_a_draft() -> None:
     article = make_article(published=False)
 
     assert not article.is_published
     assert article.published_at is None
 
 
-def test_publishing_again_keeps_the_first_time() -> None:
+def test_publishing_again_keeps_the_first_publication_time() -> None:
     article = make_article()
     first = article.published_at
 
@@ -28,7 +28,7 @@ def test_publishing_again_keeps_the_first_time() -> None:
     assert article.published_at == first
 
 
-def test_the_database_refuses_a_publication_without_a_time() -> None:
+def test_database_rejects_a_published_article_without_a_time() -> None:
     article = make_article(published=False)
 
     with pytest.raises(IntegrityError), transaction.atomic():
@@ -46,11 +46,11 @@ def test_the_database_refuses_a_publication_without_a_time() -> None:
         ("x" * 140, "x" * 140),
     ],
 )
-def test_the_address_comes_from_the_title(title: str, slug: str) -> None:
+def test_slug_comes_from_the_title(title: str, slug: str) -> None:
     assert make_article(title=title).slug == slug
 
 
-def test_the_address_stays_when_the_title_changes() -> None:
+def test_slug_stays_when_the_title_changes() -> None:
     article = make_article()
     article.title = "On other things"
     article.save()
@@ -58,13 +58,13 @@ def test_the_address_stays_when_the_title_changes() -> None:
     assert article.slug == "on-joints"
 
 
-def test_equal_titles_get_different_addresses() -> None:
+def test_equal_titles_get_numbered_slugs() -> None:
     slugs = [make_article().slug for _ in range(3)]
 
     assert slugs == ["on-joints", "on-joints-2", "on-joints-3"]
 
 
-def test_an_address_is_free_again_after_deletion_and_given_anew_on_restore() -> None:
+def test_restored_article_gets_a_new_slug_if_its_own_is_taken() -> None:
     first = make_article()
     first.delete()
     second = make_article()
@@ -77,19 +77,19 @@ def test_an_address_is_free_again_after_deletion_and_given_anew_on_restore() -> 
     assert first.slug == "on-joints-2"
 
 
-def test_drafts_are_for_their_authors_and_editors() -> None:
+def test_drafts_are_visible_to_their_author_and_editors() -> None:
     author, reader, editor = make_user(), make_user(), make_user()
     editor.user_permissions.add(Permission.objects.get(codename="change_article"))
     draft = make_article(author, published=False)
-    seen = make_article()
+    published = make_article()
 
-    assert set(Article.objects.visible_to(author)) == {draft, seen}
-    assert set(Article.objects.visible_to(editor)) == {draft, seen}
-    assert set(Article.objects.visible_to(reader)) == {seen}
-    assert set(Article.objects.visible_to(AnonymousUser())) == {seen}
+    assert set(Article.objects.visible_to(author)) == {draft, published}
+    assert set(Article.objects.visible_to(editor)) == {draft, published}
+    assert set(Article.objects.visible_to(reader)) == {published}
+    assert set(Article.objects.visible_to(AnonymousUser())) == {published}
 
 
-def test_only_authors_and_editors_edit() -> None:
+def test_articles_are_editable_by_their_author_and_editors() -> None:
     author, reader, editor = make_user(), make_user(), make_user()
     editor.user_permissions.add(Permission.objects.get(codename="change_article"))
     article = make_article(author)

@@ -2,16 +2,16 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 from pytest_django.fixtures import Settings
 
-from apps.users.secrets import decrypt, encrypt
+from apps.users.encryption import decrypt, encrypt
 
 
-def test_what_is_encrypted_can_be_decrypted_and_not_read() -> None:
+def test_encryption_round_trip() -> None:
     assert decrypt(encrypt("seed")) == "seed"
     assert "seed" not in encrypt("seed")
     assert encrypt("seed") != encrypt("seed")
 
 
-def test_a_former_key_still_opens_what_it_closed(settings: Settings) -> None:
+def test_fallback_keys_decrypt_older_secrets(settings: Settings) -> None:
     encrypted = encrypt("seed")
     settings.SECRET_KEY_FALLBACKS = [settings.SECRET_KEY]
     settings.SECRET_KEY = "new" * 20
@@ -19,7 +19,15 @@ def test_a_former_key_still_opens_what_it_closed(settings: Settings) -> None:
     assert decrypt(encrypted) == "seed"
 
 
-def test_a_lost_key_is_named(settings: Settings) -> None:
+def test_secrets_stored_by_earlier_versions_can_be_decrypted(settings: Settings) -> None:
+    settings.SECRET_KEY = "old" * 20
+    stored = "gAAAAABrCHM8L8mweWAC-z_oIAvD6XT7j2EAVQsJe_wUMLaMtejG8jlW2RKP"
+    stored += "p8Owmrj_8x-wSvyIYnLkEmOGHkOKxnz8Iq2Lsg=="
+
+    assert decrypt(stored) == "seed"
+
+
+def test_missing_key_error_names_the_setting(settings: Settings) -> None:
     encrypted = encrypt("seed")
     settings.SECRET_KEY = "new" * 20
 

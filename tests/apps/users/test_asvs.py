@@ -1,0 +1,38 @@
+"""The table in docs/asvs.md covers every requirement, and the tests it names exist."""
+
+import ast
+import re
+
+from django.conf import settings
+
+PAGE = (settings.BASE_DIR / "docs" / "asvs.md").read_text(encoding="utf-8")
+# Number of requirements at levels 1 and 2 in each section of OWASP ASVS 5.0.0.
+SECTIONS = {"6.1": 3, "6.2": 12, "6.3": 4, "6.4": 4, "6.5": 5, "6.6": 3, "6.8": 4}
+SECTIONS |= {"7.1": 3, "7.2": 4, "7.3": 2, "7.4": 5, "7.5": 2, "7.6": 2}
+WITHOUT_TEST = {"6.1.2", "6.1.3", "6.2.10", "6.4.2", "6.5.3", "6.6.1", "6.6.2", "6.6.3"}
+WITHOUT_TEST |= {"7.1.1", "7.1.2", "7.1.3", "7.2.1", "7.2.3"}  # documentation, or nothing to run
+
+
+def rows() -> dict[str, str]:
+    return dict(re.findall(r"^\| ([67]\.\d+\.\d+) \| .+? \| (.+) \|$", PAGE, re.MULTILINE))
+
+
+def test_every_requirement_has_a_row() -> None:
+    expected = [
+        f"{section}.{index + 1}" for section, count in SECTIONS.items() for index in range(count)
+    ]
+
+    assert list(rows()) == expected
+
+
+def test_only_known_rows_name_no_test() -> None:
+    assert {number for number, text in rows().items() if "::" not in text} == WITHOUT_TEST
+
+
+def test_named_tests_exist() -> None:
+    named = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", PAGE)
+    assert len(named) > 40
+
+    for path, name in named:
+        tree = ast.parse((settings.BASE_DIR / path).read_text(encoding="utf-8"))
+        assert name in {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}, name
