@@ -93,7 +93,7 @@ def test_name_is_spelled_only_in_its_places() -> None:
         ("postgres://dovetail@localhost", True),
     ],
 )
-def test_references_to_the_package_are_no_branding(
+def test_references_to_the_package_are_not_branding(
     tmp_path: Path, text: str, *, expected: bool
 ) -> None:
     (tmp_path / "page.txt").write_text(text)

@@ -68,6 +68,18 @@ def test_no_modules_import_each_other_in_a_circle() -> None:
     assert circles(imports()) == []
 
 
+def test_nothing_imports_the_development_tools() -> None:
+    tools = "dovetail.devtools"
+    importers = [
+        module
+        for module, imported in imports().items()
+        if not f"{module}.".startswith(f"{tools}.")
+        and any(f"{name}.".startswith(f"{tools}.") for name in imported)
+    ]
+
+    assert importers == []
+
+
 @pytest.mark.parametrize("foreign", ["apps", "config", "allauth"])
 def test_kit_imports_neither_your_code_nor_settings_nor_allauth(foreign: str) -> None:
     graph = grimp.build_graph(

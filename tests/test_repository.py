@@ -4,6 +4,7 @@ import importlib.util
 import json
 import os
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -111,7 +112,7 @@ def test_path_that_does_not_exist_is_found(word: str) -> None:
 
 
 @pytest.mark.parametrize("word", ["text/html", "/dev/mailbox/", "articles/<slug>/", "a/b", "8/9"])
-def test_other_words_are_no_paths(word: str) -> None:
+def test_other_words_are_not_paths(word: str) -> None:
     assert path_of(word) is None
 
 
@@ -123,6 +124,44 @@ def test_management_commands_exist(page: str) -> None:
     known = {*get_commands(), *find_commands(devtools.submodule_search_locations[0])}
 
     assert commands_in(page, r"(?:python|uv run) (?:project/)?manage\.py ([\w-]+)") - known == set()
+
+
+def unknown_programs(code: str) -> set[str]:
+    """Return the programs after `uv run` that the environment does not have."""
+    named = re.findall(r"\buv run (?:--\S+ )*([\w./-]+)", code)
+    return {
+        name
+        for name in named
+        if not name.isupper()  # a placeholder
+        and not (ROOT / name).is_file()
+        and not (Path(sys.executable).parent / name).exists()
+    }
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_programs_that_uv_runs_exist(page: str) -> None:
+    assert unknown_programs(" ".join(code_of(page))) == set()
+
+
+def test_program_that_does_not_exist_is_found() -> None:
+    code = "uv run pytest -x uv run lint-importz uv run manage.py up uv run --no-sync ruff check"
+
+    assert unknown_programs(code) == {"lint-importz", "manage.py"}
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_folders_that_commands_enter_exist(page: str) -> None:
+    folders = commands_in(page, r"(?<!\S)cd ([\w./-]+)")
+
+    assert {folder for folder in folders if not (ROOT / folder).is_dir()} == set()
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_flake_outputs_exist(page: str) -> None:
+    defined = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "nix").glob("*.nix"))
+    outputs = commands_in(page, r"(?<!\S)\.#(\w+)")
+
+    assert {name for name in outputs if not re.search(rf"\b{name}\b", defined)} == set()
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -133,7 +133,7 @@ class Percentiles(models.Aggregate):
     template = "%(function)s(%(percents)s) WITHIN GROUP (ORDER BY %(expressions)s)"
 
     def __init__(self, field: str, percents: Sequence[float], **extra: Any) -> None:
-        # Part of the template, because Django takes a single expression here. They are numbers.
+        # Part of the template, because Django takes a single expression here. Safe: numbers only.
         shares = ", ".join(repr(float(percent) / 100) for percent in percents)
         number = Cast(field, models.FloatField())
         super().__init__(

@@ -96,7 +96,7 @@ def load(monkeypatch: pytest.MonkeyPatch) -> Callable[..., ModuleType]:
 
 
 @pytest.mark.parametrize("name", PRODUCTION)
-def test_production_requires(load: Callable[..., ModuleType], name: str) -> None:
+def test_production_requires_the_setting(load: Callable[..., ModuleType], name: str) -> None:
     with pytest.raises(ImproperlyConfigured, match=rf"^{name} is not set\."):
         load(**{name: ""})
 
@@ -117,7 +117,7 @@ def test_production_requires(load: Callable[..., ModuleType], name: str) -> None
         ("TRUSTED_PROXY_COUNT", "one", "TRUSTED_PROXY_COUNT must be a whole number"),
     ],
 )
-def test_production_rejects(
+def test_production_rejects_the_value(
     load: Callable[..., ModuleType], name: str, value: str, sentence: str
 ) -> None:
     with pytest.raises(ImproperlyConfigured, match=rf"^{re.escape(sentence)}"):

@@ -117,7 +117,7 @@ class TestNumbers:
         for size in (-1, 0, 9, 10, 25, None):
             page(size=size, price=size and Decimal(size) / 2)
 
-    def test_histogram(self) -> None:
+    def test_histogram_counts_rows_by_size(self) -> None:
         rows = Page.objects.all()
 
         assert analytics.histogram(rows, "size", 10) == [(-10, 1), (0, 2), (10, 1), (20, 1)]
@@ -129,7 +129,7 @@ class TestNumbers:
         with pytest.raises(ValueError, match="width above 0"):
             analytics.histogram(Page.objects.all(), "size", width)
 
-    def test_percentiles(self) -> None:
+    def test_percentiles_interpolate(self) -> None:
         rows = Page.objects.all()
 
         assert analytics.percentiles(rows, "size", (0, 50, 100)) == {0: -1, 50: 9, 100: 25}

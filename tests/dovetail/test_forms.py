@@ -77,7 +77,7 @@ def test_widget_has_the_class_of_its_component(name: str, expected: list[str]) -
 
 
 @pytest.mark.parametrize(("name", "expected"), [("glue", ["radio"]), ("tools", ["checkbox"])])
-def test_options_have_the_class_but_their_group_has_not(name: str, expected: list[str]) -> None:
+def test_options_have_the_class_but_their_group_does_not(name: str, expected: list[str]) -> None:
     page = Elements(str(JointForm()))
 
     assert page.classes(name) == [expected, expected]

@@ -39,7 +39,7 @@ def look_at(page: Page, path: str) -> None:
             assert root[0] <= root[1], f"{path} is {root[0]} px wide on a {width} px screen"
 
 
-def test_public_pages(page: Page) -> None:
+def test_public_pages_load_without_problems(page: Page) -> None:
     for path in PUBLIC:
         look_at(page, path)
     for link in ("h2 a[href^='/articles/']", "a[href^='/people/']"):
@@ -48,7 +48,7 @@ def test_public_pages(page: Page) -> None:
         look_at(page, str(target.get_attribute("href")))
 
 
-def test_private_pages(page: Page) -> None:
+def test_private_pages_load_without_problems(page: Page) -> None:
     sign_in(page, "editor@example.com", DEMO_PASSWORD)
     page.wait_for_url(HOME)
     for path in PRIVATE:

@@ -1,4 +1,4 @@
-"""Names a person's browser and recognizes, by a signed cookie, one they have used before."""
+"""Describes a browser in words, and recognizes returning browsers by a signed cookie."""
 
 import re
 from typing import cast

@@ -81,14 +81,14 @@ def disconnect(users: Iterable[AbstractBaseUser] = (), *, session_keys: Iterable
         "users": [str(user.pk) for user in users],
         "sessions": [session_digest(key) for key in session_keys],
     }
-    transaction.on_commit(lambda: _publish([(CONTROL, message)], CONTROL), robust=True)
+    transaction.on_commit(lambda: _publish_control(message), robust=True)
 
 
 def reauthorize(*streamables: Streamable) -> None:
     """Recheck each follower's access to a stream (`Channel.is_allowed`), on commit."""
     name = stream_name(*streamables)
     message = {"type": "cable.reauthorize", "stream": name}
-    transaction.on_commit(lambda: _publish([(CONTROL, message)], name), robust=True)
+    transaction.on_commit(lambda: _publish_control(message), robust=True)
 
 
 def _message(name: str, payload: str) -> dict[str, Any]:
@@ -100,6 +100,16 @@ def _publish(messages: Sequence[tuple[str, dict[str, Any]]], name: str) -> None:
         async_to_sync(_send)(*messages)
     except Exception as error:  # noqa: BLE001 - each layer raises its own connection errors
         logger.warning("The channel layer is unavailable; broadcast to %s lost: %s", name, error)
+
+
+def _publish_control(message: dict[str, Any]) -> None:
+    try:
+        async_to_sync(_send)((CONTROL, message))
+    except Exception as error:  # noqa: BLE001 - as above
+        logger.warning(
+            "The channel layer is unavailable; %s not sent, sockets will be rechecked later: %s",
+            message["type"], error,
+        )  # fmt: skip
 
 
 async def _send(*messages: tuple[str, dict[str, Any]]) -> None:

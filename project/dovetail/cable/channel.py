@@ -60,7 +60,7 @@ class Channel:
 
     Attributes:
         params: what the browser sent besides the channel's name.
-        is_live: whether the subscription is confirmed; before that, it receives nothing.
+        is_confirmed: whether the subscription is confirmed; before that, it receives nothing.
     """
 
     registry: ClassVar[dict[str, type["Channel"]]] = {}
@@ -72,7 +72,7 @@ class Channel:
         self.params = params
         self.prefix = protocol.message_prefix(identifier)
         self.streams: list[str] = []
-        self.is_live = False
+        self.is_confirmed = False
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
@@ -111,7 +111,7 @@ class Channel:
 
     def deliver(self, payload: str) -> None:
         """Send encoded JSON that was broadcast to a followed stream."""
-        if self.is_live:
+        if self.is_confirmed:
             self.connection.push(protocol.message(self.prefix, payload))
 
     async def ask(self, question: Callable[[Person], bool]) -> bool:

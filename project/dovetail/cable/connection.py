@@ -158,7 +158,10 @@ class Connection:
             self.close(protocol.INVALID_REQUEST, reconnect=False)
         except LayerUnavailable as error:
             # Without an answer, the client asks again twice a second until it gets one.
-            logger.warning("The channel layer is unavailable; a subscription must wait: %s", error)
+            logger.warning(
+                "The channel layer is unavailable; the client will retry its subscription: %s",
+                error,
+            )
         except Exception:
             logger.exception("Cable command failed; the connection stays open")
 
@@ -201,14 +204,14 @@ class Connection:
             try:
                 await channel.subscribed()
                 # A recheck may have removed it in the meantime.
-                channel.is_live = self.subscriptions.get(identifier) is channel
+                channel.is_confirmed = self.subscriptions.get(identifier) is channel
             except Rejected:
                 self.reject(channel)
             finally:
-                if not channel.is_live:
+                if not channel.is_confirmed:
                     self.subscriptions.pop(identifier, None)
                     await self._end(channel)
-            if not channel.is_live:
+            if not channel.is_confirmed:
                 return
         # Confirm a repeated subscribe too: without an answer, the client keeps asking.
         self.push(protocol.confirmation(identifier))
@@ -247,7 +250,7 @@ class Connection:
         del self.subscriptions[channel.identifier]
         self.hub.leave(channel)
         self.push(protocol.rejection(channel.identifier))
-        if channel.is_live:  # otherwise `_subscribe` is still running and cleans up
+        if channel.is_confirmed:  # otherwise `_subscribe` is still running and cleans up
             self.hub.in_background(self._end(channel))
 
     async def _unsubscribe_all(self) -> None:
@@ -261,7 +264,9 @@ class Connection:
         try:
             await channel.unsubscribed()
         except Exception:
-            logger.exception("%s.unsubscribed failed", type(channel).__name__)
+            logger.exception(
+                "%s.unsubscribed failed; the subscription ended anyway", type(channel).__name__
+            )
 
 
 def _json_object(text: str) -> dict[str, Any]:

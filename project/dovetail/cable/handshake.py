@@ -25,8 +25,8 @@ def identify(scope: dict[str, Any]) -> Identity:
     """Return the identity of the session that the cookies name. Queries the database.
 
     This does not use the cache, which may still have a session that ended while the cache was
-    unavailable. It does not use Django's `get_user` either, which gives a session signed with an
-    old secret key a new session key: there is no response here to set the cookie.
+    unavailable. It does not use Django's `get_user` either, which gives the session a new key after
+    a change of SECRET_KEY: a handshake cannot set the new cookie.
     """
     cookies = parse_cookie(header(scope, b"cookie") or "")
     key = cookies.get(settings.SESSION_COOKIE_NAME)

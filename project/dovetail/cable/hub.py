@@ -69,9 +69,9 @@ class Hub:
     revocations: ClassVar[int] = 0
 
     _hubs: ClassVar[WeakKeyDictionary[asyncio.AbstractEventLoop, "Hub"]] = WeakKeyDictionary()
-    # Hooks, called with the hub: on every beat while sockets are open; after messages may have been
-    # lost; and, with the stream's name, when access to a stream may have changed.
-    on_beat: ClassVar[list[Callable[["Hub"], Coroutine[Any, Any, None]]]] = []
+    # Hooks, called with the hub: on every heartbeat while sockets are open; after messages may have
+    # been lost; and, with the stream's name, when access to a stream may have changed.
+    on_heartbeat: ClassVar[list[Callable[["Hub"], Coroutine[Any, Any, None]]]] = []
     on_recovery: ClassVar[list[Callable[["Hub"], None]]] = []
     on_reauthorize: ClassVar[list[Callable[["Hub", str], Coroutine[Any, Any, None]]]] = []
 
@@ -138,7 +138,7 @@ class Hub:
             raise LayerUnavailable(str(error) or type(error).__name__) from error
 
     def leave(self, channel: Channel) -> None:
-        """Stop delivering to this channel; the next beat removes streams without followers."""
+        """Stop delivering to this channel; the next heartbeat removes streams without followers."""
         for name in channel.streams:
             if stream := self.streams.get(name):
                 stream.channels.discard(channel)
@@ -226,7 +226,7 @@ class Hub:
             channel.deliver(payload)
 
     def _merge(self, message: dict[str, Any]) -> None:
-        """Wait a moment for more messages of this kind, and deliver one in place of all."""
+        """Wait a moment for more messages of this kind, and deliver a single message instead."""
         name = message["stream"]
         key = name, message["kind"]
         if key in self._merging:
@@ -266,13 +266,13 @@ class Hub:
                 self._tidying = asyncio.create_task(self.tidy())
 
     async def tidy(self) -> None:
-        """Do the work of a beat that must not delay the pings."""
-        for work in (Hub._prune, *self.on_beat):
+        """Do the work of a heartbeat that must not delay the pings."""
+        for work in (Hub._prune, *self.on_heartbeat):
             try:
                 await work(self)
-            except Exception as error:  # noqa: BLE001 - the next beat tries again
+            except Exception as error:  # noqa: BLE001 - the next heartbeat tries again
                 name = getattr(work, "__qualname__", work)
-                logger.warning("%s failed; trying again on the next beat: %s", name, error)
+                logger.warning("%s failed; trying again on the next heartbeat: %s", name, error)
 
     def announce_restart(self) -> None:
         """Tell every browser to reconnect, which it does after a random delay, and close."""

@@ -31,7 +31,7 @@ class WatchfulPubSub(PubSub):
         """Subscribe again; redis-py calls this on every connection but the first."""
         await super().on_connect(connection)
         if hub := Hub.of(asyncio.get_running_loop()):
-            logger.warning("The channel layer is available again; pages catch up")
+            logger.warning("Reconnected to the channel layer; refreshing open pages")
             hub.catch_up()
 
 

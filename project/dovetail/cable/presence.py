@@ -139,7 +139,7 @@ async def refresh(_hub: Hub) -> None:
             await _publish(room, count)
 
 
-Hub.on_beat.append(refresh)
+Hub.on_heartbeat.append(refresh)
 
 
 def _key(stream: str) -> str:
@@ -188,5 +188,7 @@ async def _try(work: Any, stream: str) -> Any:
     try:
         return await work
     except (RedisError, OSError) as error:
-        logger.warning("Could not update presence for %s: %s", stream, error)
+        logger.warning(
+            "Could not update presence for %s; retrying at the next refresh: %s", stream, error
+        )
         return None

@@ -27,7 +27,7 @@ NEVER = float("-inf")  # as the time of the last check, makes the next one due
 
 
 async def reauthorize(hub: Hub, name: str) -> None:
-    """End the subscriptions to a stream whose users have lost access.
+    """End the subscriptions of users who have lost access to a stream.
 
     Messages are held back until all are checked; if any came, the remaining pages catch up.
     """
@@ -45,7 +45,7 @@ async def reauthorize(hub: Hub, name: str) -> None:
             channel.catch_up()
 
 
-async def recheck_on_beat(hub: Hub) -> None:
+async def recheck_on_heartbeat(hub: Hub) -> None:
     now = time.monotonic()
     if now - hub.rights_checked_at > RIGHTS_INTERVAL:
         recheck_soon(hub)
@@ -54,7 +54,7 @@ async def recheck_on_beat(hub: Hub) -> None:
 
 
 def recheck_soon(hub: Hub, *, sessions_only: bool = False) -> None:
-    """Recheck all sockets in the background; if that fails, the next beat tries again."""
+    """Recheck all sockets in the background; if that fails, the next heartbeat tries again."""
     hub.sessions_checked_at = time.monotonic()
     if not sessions_only:
         hub.rights_checked_at = hub.sessions_checked_at
@@ -65,7 +65,9 @@ async def _recheck(hub: Hub, *, sessions_only: bool) -> None:
     try:
         await end_lost_sessions(hub.connections)
     except Exception as error:  # noqa: BLE001 - each database raises its own connection errors
-        logger.warning("Could not recheck cable sessions; trying again on the next beat: %s", error)
+        logger.warning(
+            "Could not recheck cable sessions; trying again on the next heartbeat: %s", error
+        )
         hub.sessions_checked_at = NEVER
         if not sessions_only:
             hub.rights_checked_at = NEVER
@@ -111,6 +113,6 @@ async def _recheck_user(hub: Hub, channels: list[Channel]) -> None:
             channel.connection.reject(channel)
 
 
-Hub.on_beat.insert(0, recheck_on_beat)
+Hub.on_heartbeat.insert(0, recheck_on_heartbeat)
 Hub.on_recovery.append(recheck_soon)
 Hub.on_reauthorize.append(reauthorize)

@@ -1,8 +1,8 @@
 """Django's Redis cache with two additions.
 
-All threads and tasks share one client per server, where Django creates a client, and under ASGI a
-connection pool, for each use. And an unavailable server never causes an error: reads miss, writes
-are dropped, and a warning is logged.
+All threads share one client per server; Django creates one for each use, and under ASGI a
+connection pool too. And an unavailable server never causes an error: reads miss, writes are
+dropped, and a warning is logged.
 """
 
 import functools

@@ -37,7 +37,7 @@ class Middleware:
         """Return a response to skip the view, or None to continue."""
 
     async def aprocess_request(self, request: HttpRequest) -> HttpResponseBase | None:
-        """Do as `process_request` under ASGI."""
+        """Async counterpart of `process_request`, called under ASGI."""
         return self.process_request(request)
 
     def process_response(self, request: HttpRequest, response: HttpResponseBase) -> None:

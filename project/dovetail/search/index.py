@@ -19,7 +19,8 @@ class SearchIndex(models.Index):
     """Makes a model searchable with `SearchQuerySet`.
 
     A server with pg_search gets a ParadeDB index, any other PostgreSQL server a tsvector column
-    with a GIN index. Soft-deleted rows are indexed as well, so that `all_objects` can be searched;
+    with a GIN index. Soft-deleted rows are indexed as well, for a model with
+    `all_objects = SearchManager(with_deleted=True)`;
     filtering them out by an indexed column costs nothing.
 
     Args:

@@ -24,7 +24,7 @@ FUNCTION = "search_words"
 # positions fit in.
 MAX_CHARACTERS = 100_000
 PREFIX_WEIGHT = 0.1  # of a prefix match; a match in the field with the largest weight has 1
-INEXACT_WEIGHT = 0.1  # of all matches, fuzzy and prefix included, beside the exact ones
+INEXACT_WEIGHT = 0.1  # of inexact (fuzzy or prefix) matches, added to the exact ones
 MAX_SIGNIFICANT_TERMS = 12  # each takes a lookup, and every row that contains one is ranked
 
 

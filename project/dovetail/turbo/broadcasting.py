@@ -32,7 +32,7 @@ def broadcast_refresh_to(*streamables: Streamable) -> None:
 
 
 def broadcast_refreshes_to(streamables: Iterable[Streamable]) -> None:
-    """Do as `broadcast_refresh_to` for several streams at once, each named by one streamable."""
+    """Like `broadcast_refresh_to`, for several streams at once, each named by one streamable."""
     names = list(dict.fromkeys(map(stream_name, streamables)))
     own = protocol.encode(streams.refresh(request_id=current_request_id.get()))
     merged = protocol.encode(streams.refresh())
@@ -150,7 +150,7 @@ def broadcast_later_to(
     template: str,
     context: dict[str, Any],
 ) -> None:
-    """Do as `broadcast_action_to`, but render in a Celery task. For slow templates.
+    """Like `broadcast_action_to`, but rendered in a Celery task. For slow templates.
 
     Args:
         streamables: name the stream, as for `stream_name`.

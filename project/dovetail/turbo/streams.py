@@ -1,8 +1,8 @@
 """`<turbo-stream>` elements and the response that carries them.
 
     TurboStreamResponse(
-        turbo_stream.append("comments", render_to_string("…", {"comment": comment})),
-        turbo_stream.replace(dom_id(article, "form"), form_html),
+        streams.append("comments", render_to_string("…", {"comment": comment})),
+        streams.replace(dom_id(article, "form"), form_html),
     )
 
 Source of the actions: https://turbo.hotwired.dev/reference/streams

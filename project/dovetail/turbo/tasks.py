@@ -54,6 +54,6 @@ def render_broadcast(
     try:
         values = unpack(context)
     except ObjectDoesNotExist as error:
-        logger.info("Skipped broadcast to %s; a row is gone: %s", name, error)
+        logger.info("Skipped broadcast to %s; a row was deleted: %s", name, error)
         return
     render_and_send(name, action, target, template, values)

@@ -23,7 +23,9 @@ async def test_socket_that_subscribes_twice_is_one_reader(connect: Connect) -> N
         params = json.loads(identifier(article)) | {"spare": spare}
         await browser.send(command="subscribe", identifier=json.dumps(params))
     streams = Hub.current().streams
-    await until(lambda: [c.is_live for s in streams.values() for c in s.channels].count(True) == 5)
+    await until(
+        lambda: [c.is_confirmed for s in streams.values() for c in s.channels].count(True) == 5
+    )
 
     other = await connect()
     await other.subscribe(identifier(article))

@@ -132,7 +132,7 @@ def test_search_without_results_suggests_one_with_results(client: Client) -> Non
         *("?order=up", "?q=<script>alert(1)</script>", "?q=-", "?q=%22"),
     ],
 )
-def test_invalid_search_is_no_error(client: Client, query: str) -> None:
+def test_invalid_search_is_not_an_error(client: Client, query: str) -> None:
     response = client.get(f"/articles/{query}")
 
     assert response.status_code == HTTPStatus.OK
@@ -157,7 +157,7 @@ def test_longer_list_takes_no_more_queries(client: Client, ada: User) -> None:
 
 
 class TestDashboard:
-    def test_counts(self, client: Client) -> None:
+    def test_dashboard_shows_counts(self, client: Client) -> None:
         dashboard = client.get("/articles/dashboard/").context["dashboard"]
 
         assert (dashboard.count, dashboard.author_count) == (3, 2)

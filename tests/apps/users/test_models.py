@@ -49,7 +49,9 @@ def test_user_requires_an_email() -> None:
         User.objects.create_user("")
 
 
-def test_createsuperuser(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_createsuperuser_makes_staff_that_can_sign_in_by_password(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setenv("DJANGO_SUPERUSER_PASSWORD", "correct horse")
     call_command("createsuperuser", email="root@example.org", interactive=False, verbosity=0)
 

@@ -24,7 +24,7 @@ def test_profile_form_requires_login(client: Client) -> None:
     assert response["Location"] == "/accounts/login/?next=/people/me/edit/"
 
 
-def test_edit_profile(client: Client, settings: Settings, tmp_path: Path) -> None:
+def test_profile_can_be_edited(client: Client, settings: Settings, tmp_path: Path) -> None:
     settings.MEDIA_ROOT = tmp_path
     user = make_user()
     client.force_login(user)

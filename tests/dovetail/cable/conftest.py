@@ -76,7 +76,15 @@ class Browser:
                 return frame
 
     async def receives_nothing(self) -> bool:
-        return bool(await self.socket.receive_nothing(timeout=0.3))
+        """Return whether no frame but pings comes for a while."""
+        deadline = time.monotonic() + 0.3
+        while (remaining := deadline - time.monotonic()) > 0:
+            if await self.socket.receive_nothing(timeout=remaining):
+                return True
+            event = await self.socket.receive_output(timeout=LIMIT)
+            if json.loads(event.get("text", "{}")).get("type") != "ping":
+                return False
+        return True
 
     async def send_frame(self, **frame: Any) -> None:
         await self.socket.send_input({"type": "websocket.receive"} | frame)

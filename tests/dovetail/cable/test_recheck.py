@@ -256,7 +256,7 @@ async def test_failed_recheck_is_repeated(
         await _let_session_expire(user, session)
         await recheck_is_due()
         assert await browser.receives_nothing()
-    await Hub.current().tidy()  # the next beat
+    await Hub.current().tidy()  # the next heartbeat
 
     assert await browser.receive() == REMOTE
 

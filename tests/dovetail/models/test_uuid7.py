@@ -7,7 +7,7 @@ from hypothesis import given, strategies as st
 from dovetail.models.uuid7 import uuid7
 
 
-def test_has_version_7_and_the_rfc_variant() -> None:
+def test_uuid_has_version_7_and_the_rfc_variant() -> None:
     made = uuid7()
 
     assert made.version == 7
@@ -40,5 +40,5 @@ def test_sorts_by_time_to_a_quarter_of_a_microsecond(nanoseconds: list[int]) -> 
     assert made == sorted(made)
 
 
-def test_is_unique() -> None:
+def test_uuids_are_unique() -> None:
     assert len({uuid7() for _ in range(10_000)}) == 10_000

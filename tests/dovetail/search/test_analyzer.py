@@ -18,7 +18,7 @@ from dovetail.search import analyzer
         ("", []),
     ],
 )  # fmt: skip
-def test_tokens(text: str, expected: list[str]) -> None:
+def test_text_is_split_into_tokens(text: str, expected: list[str]) -> None:
     assert analyzer.tokenize(text) == expected
 
 

@@ -39,7 +39,7 @@ def parsed(text: str, **options: Any) -> tuple[list[list[str]], list[str]]:
         ("-red", [], []),
     ],
 )
-def test_query_syntax(text: str, groups: list[list[str]], excluded: list[str]) -> None:
+def test_query_syntax_is_parsed(text: str, groups: list[list[str]], excluded: list[str]) -> None:
     assert parsed(text) == (groups, excluded)
 
 

@@ -1,10 +1,10 @@
 import pytest
 from django.utils.safestring import mark_safe
 
-from apps.articles.models import Article
 from apps.users.models import User
 from dovetail.turbo import streams
 from dovetail.turbo.streams import TurboStreamResponse, dom_id
+from tests.dovetail.shelves.models import Page
 
 
 @pytest.mark.parametrize("action", ["append", "prepend", "replace", "update", "before", "after"])
@@ -57,15 +57,15 @@ def test_invalid_stream_raises(arguments: dict[str, str], error: str) -> None:
 
 
 def test_dom_id_of_saved_and_unsaved_models() -> None:
-    article = Article()
-    assert dom_id(article) == "new_article"
-    assert dom_id(article, "form") == "form_new_article"
+    page = Page()
+    assert dom_id(page) == "new_page"
+    assert dom_id(page, "form") == "form_new_page"
 
-    article._state.adding = False
-    assert dom_id(article) == f"article_{article.pk}"
-    assert dom_id(article, "comments") == f"comments_article_{article.pk}"
+    page._state.adding = False
+    assert dom_id(page) == f"page_{page.pk}"
+    assert dom_id(page, "comments") == f"comments_page_{page.pk}"
     assert dom_id("list") == "list"
-    assert streams.remove(article) == streams.remove(f"article_{article.pk}")
+    assert streams.remove(page) == streams.remove(f"page_{page.pk}")
     assert dom_id(User()) == "new_user"
 
 

@@ -83,7 +83,9 @@ def authenticator(page: Page) -> Iterator[str]:
     session.send("WebAuthn.disable")
 
 
-def test_authenticator_app(page: Page, watch: Watch, tmp_path: Path) -> None:
+def test_authenticator_app_can_be_added_and_signs_in(
+    page: Page, watch: Watch, tmp_path: Path
+) -> None:
     watch.expected.add(422)
     email = sign_up(page)
     secret, codes = add_app(page)
@@ -112,7 +114,7 @@ def test_authenticator_app(page: Page, watch: Watch, tmp_path: Path) -> None:
     assert is_signed_in(page)  # the browser is trusted
 
 
-def test_recovery_code(page: Page, watch: Watch) -> None:
+def test_recovery_code_signs_in(page: Page, watch: Watch) -> None:
     watch.expected.add(422)
     email = sign_up(page)
     _, codes = add_app(page)

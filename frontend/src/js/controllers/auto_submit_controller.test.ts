@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest"
-import { find, mount } from "../testing"
+import { find, mount } from "../dovetail/testing"
 import AutoSubmitController from "./auto_submit_controller"
 
 let submissions = 0

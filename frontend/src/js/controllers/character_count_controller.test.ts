@@ -1,5 +1,5 @@
 import { beforeEach, expect, test } from "vitest"
-import { find, mount } from "../testing"
+import { find, mount } from "../dovetail/testing"
 import CharacterCountController from "./character_count_controller"
 
 beforeEach(async () => {

@@ -1,5 +1,5 @@
 import { beforeEach, expect, test } from "vitest"
-import { find, mount } from "../testing"
+import { find, mount } from "../dovetail/testing"
 import FormResetController from "./form_reset_controller"
 
 const area = () => find<HTMLTextAreaElement>("textarea")

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest"
-import { find } from "../testing"
+import { find } from "../dovetail/testing"
 
 test("every controller is registered under the name of its file", async () => {
   document.body.innerHTML = `

@@ -1,5 +1,5 @@
 import { afterEach, expect, test } from "vitest"
-import { find, mount } from "../testing"
+import { find, mount } from "../dovetail/testing"
 import VisibleToController from "./visible_to_controller"
 
 async function shownTo(current: string, user: string): Promise<boolean> {

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest"
-import { find } from "../testing"
 import { announcePage } from "./announcer"
+import { find } from "./testing"
 
 const announced = () => find("#announcer").textContent?.trim()
 

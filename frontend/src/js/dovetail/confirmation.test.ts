@@ -1,6 +1,6 @@
 import { beforeEach, expect, test, vi } from "vitest"
-import { find } from "../testing"
 import { confirmInDialog, dismissConfirmation } from "./confirmation"
+import { find } from "./testing"
 
 const dialog = () => find<HTMLDialogElement>("dialog")
 

@@ -1,6 +1,6 @@
 import { beforeEach, expect, test } from "vitest"
-import { find } from "../testing"
 import { focusErrors } from "./error_focus"
+import { find } from "./testing"
 
 addEventListener("turbo:submit-end", focusErrors)
 

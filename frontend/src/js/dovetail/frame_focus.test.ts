@@ -1,6 +1,6 @@
 import { beforeEach, expect, test } from "vitest"
-import { find } from "../testing"
 import { focusFrame, rememberFocusedFrame, rememberSubmittedFrame } from "./frame_focus"
+import { find } from "./testing"
 
 addEventListener("turbo:submit-end", rememberSubmittedFrame)
 addEventListener("turbo:before-frame-render", rememberFocusedFrame)

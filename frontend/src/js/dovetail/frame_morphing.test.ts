@@ -1,6 +1,6 @@
 import { expect, test } from "vitest"
-import { find } from "../testing"
 import { morphFrame } from "./frame_morphing"
+import { find } from "./testing"
 
 test("morphs frames with data-morph, which keeps focus", () => {
   document.body.innerHTML = `

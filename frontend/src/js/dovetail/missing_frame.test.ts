@@ -1,6 +1,6 @@
 import { beforeEach, expect, test, vi } from "vitest"
-import { find } from "../testing"
 import { handleMissingFrame, rememberSubmission } from "./missing_frame"
+import { find } from "./testing"
 
 addEventListener("turbo:before-fetch-response", rememberSubmission)
 addEventListener("turbo:frame-missing", handleMissingFrame)

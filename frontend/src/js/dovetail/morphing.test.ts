@@ -1,6 +1,6 @@
 import { beforeEach, expect, test } from "vitest"
-import { find } from "../testing"
 import { isUnsaved, keepAttributes, keepUnsaved } from "./morphing"
+import { find } from "./testing"
 
 addEventListener("turbo:before-morph-attribute", keepAttributes)
 addEventListener("turbo:before-morph-element", keepUnsaved)

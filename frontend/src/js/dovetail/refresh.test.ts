@@ -1,7 +1,7 @@
 import * as Turbo from "@hotwired/turbo"
 import { afterEach, beforeEach, expect, test, vi } from "vitest"
-import { find } from "../testing"
 import { refresh, refreshFromStream } from "./refresh"
+import { find } from "./testing"
 
 const visit = vi.spyOn(Turbo.session, "visit").mockReturnValue()
 const soon = () => vi.advanceTimersByTime(150)

@@ -1,6 +1,6 @@
 import { adapters } from "@rails/actioncable"
 import { afterEach, beforeEach, expect, onTestFinished, test, vi } from "vitest"
-import { find } from "../testing"
+import { find } from "./testing"
 import "./turbo_cable_stream_source_element"
 
 /** A fake WebSocket for the real client. */

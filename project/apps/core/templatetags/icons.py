@@ -56,12 +56,14 @@ def icon(name: str, size: str = "size-5") -> SafeString:
     """Return an icon as inline SVG. It is decorative, so label the control that contains it.
 
     Args:
-        name: a key of `ICONS`.
+        name: a key of `ICONS`, or "" for no icon.
         size: the Tailwind class that sets its size.
 
     Raises:
         ValueError: there is no such icon.
     """
+    if not name:
+        return SafeString()
     if name not in ICONS:
         raise ValueError(f"There is no icon {name!r}: use one of {', '.join(sorted(ICONS))}.")
     return format_html(

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import watchfiles
+from django.conf import settings
 
 from dovetail.devtools.supervisor.program import Program
 
@@ -22,7 +23,7 @@ def web(project: Path, port: int, environment: dict[str, str]) -> Program:
     return Program(
         name="web",
         command=[
-            *(sys.executable, "-m", "granian", "config.asgi:application"),
+            *(sys.executable, "-m", "granian", ":".join(settings.ASGI_APPLICATION.rsplit(".", 1))),
             *("--interface", "asgi", "--host", "127.0.0.1", "--port", str(port)),
             # Without a limit, a worker told to stop while it is still starting never stops.
             *("--workers", "1", "--workers-kill-timeout", "2s", "--access-log"),
@@ -30,7 +31,7 @@ def web(project: Path, port: int, environment: dict[str, str]) -> Program:
         ],
         cwd=project,
         environment=environment,
-        is_ready=lambda: _is_live(port),
+        is_ready=lambda: _responds(port),
     )
 
 
@@ -82,7 +83,7 @@ def watch_code(project: Path, on_change: Callable[[], object]) -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
-def _is_live(port: int) -> bool:
+def _responds(port: int) -> bool:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
     try:
         connection.request("GET", "/livez", headers={"Host": f"localhost:{port}"})

@@ -67,7 +67,7 @@ def test_old_notification_becomes_a_comment_notification(
     assert deleted.notification.pk == unread.pk
 
 
-def test_notifications_survive_the_way_back_and_forth(
+def test_notifications_survive_migrating_back_and_forth(
     migrate: Migrate, article: Article, author: User, reader: User
 ) -> None:
     comment = make_comment(article, reader)

@@ -22,6 +22,10 @@ def test_size_is_escaped() -> None:
     assert "<b>" not in icon("bell", "<b>")
 
 
+def test_missing_name_renders_no_icon() -> None:
+    assert Template("{% icon missing %}").render(Context()) == ""
+
+
 def test_unknown_icon_is_refused_with_the_names_of_all() -> None:
     with pytest.raises(ValueError, match=r"There is no icon 'bel': use one of .*bell"):
         icon("bel")

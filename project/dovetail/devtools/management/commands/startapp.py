@@ -29,6 +29,6 @@ class Command(startapp.Command):
         options |= {"directory": str(target), "template": options["template"] or str(TEMPLATE)}
         super().handle(**options)
         self.stdout.write(
-            f'Created {target}. Add "apps.{name}" to config/settings/parts/apps.py, '
-            "and its urls to config/urls.py."
+            f'Created {target}. Add "apps.{name}" to config/settings/parts/apps.py, its urls to '
+            f'config/urls.py, and "{name}" to the layers of apps in pyproject.toml.'
         )
