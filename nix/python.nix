@@ -53,6 +53,6 @@ let
 in
 {
   inherit interpreter;
-  environment = set.mkVirtualEnv "environment" workspace.deps.default;
+  environment = set.mkVirtualEnv "environment" workspace.deps.optionals; # the stack has memcached
   developmentEnvironment = set.mkVirtualEnv "development-environment" workspace.deps.all;
 }

@@ -30,7 +30,7 @@ pkgs.runCommand "sbom"
   ''
     export HOME=$TMPDIR UV_CACHE_DIR=$TMPDIR/uv UV_PYTHON=${interpreter.interpreter} UV_PYTHON_DOWNLOADS=never
     cp $lockFiles/* .
-    uv export --offline --frozen --no-dev --format cyclonedx1.5 --quiet >python.json
+    uv export --offline --frozen --no-dev --all-extras --format cyclonedx1.5 --quiet >python.json
     mkdir $out
     # Both differ from build to build, and say nothing about the packages.
     jq --sort-keys 'del(.serialNumber, .metadata.timestamp)' python.json >$out/python.cdx.json

@@ -185,8 +185,22 @@ def without_password(member: User) -> Client:
     return client
 
 
+def mailed_code_pending(member: User) -> Client:
+    client = without_password(member)
+    client.post("/accounts/reauthenticate/code/", {"recipient": member.email})
+    return client
+
+
+def reauthenticated_by_code(member: User) -> Client:
+    client = mailed_code_pending(member)
+    code = client.session["account_email_reauthentication_code"]["code"]
+    client.post("/accounts/reauthenticate/code/confirm/", {"code": code})
+    return client
+
+
 STATES = [visitor, logged_in, reauthenticated, second_factor_pending, trust_pending]
 STATES += [with_second_factors, social_signup_pending, without_password]
+STATES += [mailed_code_pending, reauthenticated_by_code]
 
 
 def url_of(name: str) -> str:

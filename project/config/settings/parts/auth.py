@@ -16,6 +16,9 @@ AUTH_PASSWORD_VALIDATORS = [
     },
     {"NAME": "apps.users.validators.GuessablePasswordValidator"},
 ]
+# Asks the network, so it is off by default.
+if env.bool("PWNED_PASSWORDS"):
+    AUTH_PASSWORD_VALIDATORS.append({"NAME": "apps.users.validators.BreachedPasswordValidator"})
 # Lowercase words that passwords must not consist of, besides the site's name and host.
 PASSWORD_WORDS: list[str] = []
 PASSWORD_RESET_TIMEOUT = 3600  # seconds
@@ -39,6 +42,10 @@ ACCOUNT_EMAIL_NOTIFICATIONS = True
 ACCOUNT_SESSION_REMEMBER = True
 ACCOUNT_REAUTHENTICATION_REQUIRED = True
 ACCOUNT_REAUTHENTICATION_TIMEOUT = 300  # seconds
+# A mailed code only for people who have neither a password nor a second factor here, such as those
+# who use single sign-on: see apps.users.adapters.
+ACCOUNT_REAUTHENTICATION_METHODS = ["password", "mfa", "code"]
+ACCOUNT_LOGIN_BY_CODE_TIMEOUT = 600  # seconds a mailed code is valid for
 ALLAUTH_TRUSTED_PROXY_COUNT = TRUSTED_PROXY_COUNT
 
 MFA_ADAPTER = "apps.users.adapters.MFAAdapter"

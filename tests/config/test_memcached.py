@@ -1,0 +1,164 @@
+"""The cache for computed values, as `MEMCACHED_URL` configures it, on a real memcached."""
+
+import getpass
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tomllib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from types import ModuleType
+from typing import Any
+
+import pytest
+from django.core.cache.backends.memcached import PyMemcacheCache
+from django.core.exceptions import ImproperlyConfigured
+
+from config import env
+from tests.cable.servers import wait_until
+
+Settings = Callable[[str], ModuleType]
+SECONDS = 0.2  # until a dead server is asked again, here
+
+
+class Memcached:
+    """A memcached that listens on a Unix socket."""
+
+    def __init__(self, program: str, socket: Path) -> None:
+        self.socket = socket
+        self.command = [program, "-s", str(socket), "-u", getpass.getuser(), "-m", "8"]
+        self.start()
+
+    def start(self) -> None:
+        self.process = subprocess.Popen(self.command)
+        wait_until(self.socket.exists, "memcached has not started")
+
+    def hang(self) -> None:
+        self.process.send_signal(signal.SIGSTOP)
+        os.waitpid(self.process.pid, os.WUNTRACED)  # until all of its threads have stopped
+
+    def stop(self) -> None:
+        self.process.send_signal(signal.SIGCONT)
+        self.process.kill()
+        self.process.wait()
+        self.socket.unlink(missing_ok=True)
+
+
+@pytest.fixture
+def memcached() -> Iterator[Memcached]:
+    program = shutil.which("memcached")
+    if program is None:
+        pytest.skip("memcached is not installed; on Debian, `apt-get install memcached`")
+    # The folders of pytest may be too long for the path of a socket: 104 characters on macOS.
+    with TemporaryDirectory() as folder:
+        server = Memcached(program, Path(folder) / "memcached.sock")
+        yield server
+        server.stop()
+
+
+@pytest.fixture
+def load(monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """Return a function that reads the settings of the caches with a `MEMCACHED_URL`."""
+
+    def load(url: str) -> ModuleType:
+        monkeypatch.setenv("MEMCACHED_URL", url)
+        name = "config.settings.parts.cache"
+        monkeypatch.delitem(sys.modules, name, raising=False)
+        return __import__(name, fromlist=["CACHES"])
+
+    return load
+
+
+@pytest.fixture
+def computed(memcached: Memcached, load: Settings) -> Iterator[PyMemcacheCache]:
+    """Return the cache as configured, but for a shorter time until a dead server is asked again."""
+    entry: dict[str, Any] = load(f"memcached://{memcached.socket}").CACHES["computed"]
+    options = entry["OPTIONS"] | {"dead_timeout": SECONDS, "retry_timeout": SECONDS}
+    cache = PyMemcacheCache(entry["LOCATION"], entry | {"OPTIONS": options})
+    yield cache
+    cache.close()
+
+
+def test_computed_values_are_stored_in_memcached(computed: PyMemcacheCache) -> None:
+    computed.set("a", {"b": [1, None, "é"]})
+    computed.set_many({"c": 2, "d": 3})
+
+    assert computed.get("a") == {"b": [1, None, "é"]}
+    assert computed.get_many(["c", "d", "e"]) == {"c": 2, "d": 3}
+    assert computed.incr("c") == 3
+    assert not computed.add("c", 0)
+    assert computed.delete("c")
+    assert computed.get("c", "fallback") == "fallback"
+
+
+@pytest.mark.timeout(120)
+def test_values_are_missing_while_the_server_hangs_and_return_afterwards(
+    memcached: Memcached, computed: PyMemcacheCache
+) -> None:
+    """Kind: a cache that takes the page down with it. Without timeouts, this would never end."""
+    computed.set("a", 1)
+
+    memcached.hang()
+    assert computed.get("a", "fallback") == "fallback"
+    assert computed.get_many(["a"]) == {}
+    computed.set("b", 2)
+    assert computed.get_or_set("c", lambda: 3) == 3
+    memcached.process.send_signal(signal.SIGCONT)
+
+    wait_until(lambda: computed.get("a") == 1, "memcached is not used again")
+
+
+@pytest.mark.timeout(120)
+def test_server_is_used_again_after_it_was_down(
+    memcached: Memcached, computed: PyMemcacheCache
+) -> None:
+    computed.set("a", 1)
+
+    memcached.stop()
+    assert computed.get("a", "fallback") == "fallback"
+    assert computed.get_or_set("c", lambda: 3) == 3
+    assert not computed.delete("a")
+    memcached.start()
+
+    def works() -> bool:
+        computed.set("a", 2)
+        return bool(computed.get("a") == 2)
+
+    wait_until(works, "memcached is not used again")
+
+
+def test_url_without_the_extra_is_refused_in_one_sentence(
+    load: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Kind: an optional package that is missed at the first use instead of at the start."""
+    monkeypatch.setitem(sys.modules, "pymemcache", None)
+
+    with pytest.raises(ImproperlyConfigured) as raised:
+        load("memcached://127.0.0.1:11211")
+
+    sentence = str(raised.value)
+    assert "MEMCACHED_URL" in sentence
+    assert "`uv sync --extra memcached`" in sentence
+    assert "\n" not in sentence
+
+
+def test_site_without_memcached_needs_no_client(
+    load: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "pymemcache", None)
+
+    caches = load("").CACHES
+
+    assert caches["computed"] == caches["default"]
+
+
+def test_client_of_memcached_is_no_hard_dependency() -> None:
+    """Kind: an unmaintained package that everyone installs for a server that few have."""
+    manifest = tomllib.loads((env.BASE_DIR / "pyproject.toml").read_text(encoding="utf-8"))
+    hard = manifest["project"]["dependencies"]
+
+    assert [one for one in hard if "memcache" in one or "libmc" in one] == []
+    assert manifest["project"]["optional-dependencies"]["memcached"]
