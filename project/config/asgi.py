@@ -4,11 +4,7 @@ from config.startup import one_line_errors
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.production")
 
-with one_line_errors():
-    from config import env
-
-    env.use_defaults({"DATABASE_POOL_SIZE": "8"})
-
+with one_line_errors(DATABASE_POOL_SIZE="8"):
     from django.core.asgi import get_asgi_application
 
     django = get_asgi_application()  # first: the imports below need the apps loaded

@@ -8,20 +8,19 @@ defaults that a settings module passes to `use_defaults`, in this order:
     DEBUG = env.bool("DEBUG", default=False)
 
 Every function raises `ImproperlyConfigured` with one sentence that names the setting and the
-remedy. The functions are named after the types they return, as in django-environ.
+remedy. The functions are named after the types they return.
 """
 
 import builtins
-import difflib
 import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
-import environ
 from django.core.exceptions import ImproperlyConfigured
+
+from config import dotenv, service_urls, url_parts
 
 BASE_DIR = Path(__file__).resolve().parents[2]
 TRUE, FALSE = {"1", "true", "yes", "on"}, {"0", "false", "no", "off", ""}
@@ -31,37 +30,40 @@ _defaults: dict[builtins.str, builtins.str] = {}
 
 
 def names_in(path: Path) -> dict[builtins.str, builtins.int]:
-    """Return the names that a dotenv file sets or shows commented out, with their line numbers."""
-    pattern = re.compile(r"^(?:#\s?)?(?:export\s+)?([A-Z][A-Z0-9_]*)=")
-    lines = enumerate(path.read_text(encoding="utf-8").splitlines(), start=1)
-    return {match[1]: number for number, line in lines if (match := pattern.match(line))}
+    """Return the names that `.env.example` lists, with their line numbers."""
+    return dotenv.names_in(path)
 
 
 def load_dotenv(path: Path, *, example: Path = BASE_DIR / ".env.example") -> None:
-    """Read a `.env` file, refusing names that `.env.example` does not list.
+    """Add the settings in a `.env` file to the environment, where they are not set yet.
 
-    Otherwise a misspelled name would silently leave its setting at the default.
+    A name that `.env.example` does not list is refused: otherwise a misspelled name would silently
+    leave its setting at the default.
 
     Args:
         path: the file to read; it may be missing.
-        example: the list of all settings.
+        example: the list of all settings; it may be missing.
     """
-    if not path.is_file():
+    if not path.exists():
         return
     known = set(names_in(example)) if example.is_file() else None
-    for name, number in names_in(path).items():
-        if known is None or name.removesuffix("_FILE") in known:
-            continue
-        near = difflib.get_close_matches(name, known, n=1)
-        hint = f"Did you mean {near[0]}?" if near else f"{example.name} lists all settings."
-        raise ImproperlyConfigured(
-            f"{path.name} line {number} sets {name}, which is not a setting. {hint}"
-        )
-    environ.Env.read_env(builtins.str(path))
+    for name, value in dotenv.read(path, known).items():
+        if not is_set(name.removesuffix("_FILE")):
+            os.environ[name] = value
 
 
 def use_defaults(defaults: Mapping[builtins.str, builtins.str]) -> None:
-    """Set defaults for settings that the environment does not set; later calls win."""
+    """Set defaults for settings that the environment does not set; later calls win.
+
+    Raises:
+        ImproperlyConfigured: a setting has been read already, without its default.
+    """
+    for name in defaults:
+        if name in names_read:
+            raise ImproperlyConfigured(
+                f"The default of {name} comes too late, because {name} has been read already: call "
+                "env.use_defaults before anything loads the settings."
+            )
     _defaults.update(defaults)
 
 
@@ -110,36 +112,38 @@ def url(
 ) -> builtins.str:
     """Return a URL after checking its scheme, host and port."""
     value = str(name, default)
-    if value == default:
-        return value
-    try:
-        parts = urlsplit(value)
-        complete = parts.scheme in schemes and builtins.bool(parts.hostname) and parts.port != 0
-    except ValueError:  # a port that is not a number, or a broken IPv6 address
-        complete = False
-    if not complete:
-        # The value is not shown, because it may contain a password.
-        raise ImproperlyConfigured(
-            f"{name} is malformed: it must look like {schemes[0]}://host:port/…"
-            + (f" (or {', '.join(schemes[1:])})." if schemes[1:] else ".")
-        )
-    return value
+    return value if value == default else url_parts.with_host(name, value, *schemes).text
+
+
+def site_url(name: builtins.str) -> builtins.str:
+    """Return the URL of a site, which has no path, without a trailing slash."""
+    return service_urls.site(name, str(name))
 
 
 def database(name: builtins.str) -> dict[builtins.str, Any]:
     """Return a PostgreSQL URL as an entry of `DATABASES`."""
-    value = url(name, "postgres", "postgresql")
-    config: dict[builtins.str, Any] = environ.Env.db_url_config(value)
-    if not config["NAME"]:
-        raise ImproperlyConfigured(f"{name} does not name a database: it must end in /database.")
-    return config
+    return service_urls.database(name, str(name))
+
+
+def valkey(name: builtins.str) -> builtins.str:
+    """Return the URL of a server for the Valkey protocol, as redis-py takes it."""
+    return service_urls.valkey(name, str(name))
+
+
+def broker(name: builtins.str) -> builtins.str:
+    """Return the URL of a RabbitMQ or Valkey server, or several, as Celery takes it."""
+    return service_urls.broker(name, str(name))
+
+
+def memcached(name: builtins.str) -> builtins.list[builtins.str]:
+    """Return the addresses in a memcached URL; none if it is not set."""
+    value = str(name, "")
+    return service_urls.memcached(name, value) if value else []
 
 
 def email(name: builtins.str) -> dict[builtins.str, Any]:
     """Return an SMTP URL as Django's `EMAIL_*` settings."""
-    value = url(name, "smtp", "smtp+tls", "smtp+ssl")
-    config: dict[builtins.str, Any] = environ.Env.email_url_config(value)
-    return {key: item for key, item in config.items() if key.startswith("EMAIL_")}
+    return service_urls.email(name, str(name))
 
 
 def _raw(name: builtins.str) -> builtins.str | None:
@@ -156,4 +160,15 @@ def _raw(name: builtins.str) -> builtins.str | None:
         ) from error
 
 
-load_dotenv(Path(os.environ.get("ENV_FILE", BASE_DIR / ".env")))
+def _dotenv_path() -> Path:
+    """Return the path in ENV_FILE, which must exist, or that of `.env`, which may be missing."""
+    if not (named := os.environ.get("ENV_FILE")):
+        return BASE_DIR / ".env"
+    if not Path(named).exists():
+        raise ImproperlyConfigured(
+            f"ENV_FILE names {named}, which does not exist: correct the path or unset ENV_FILE."
+        )
+    return Path(named)
+
+
+load_dotenv(_dotenv_path())

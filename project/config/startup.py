@@ -10,13 +10,20 @@ from django.db import OperationalError
 
 
 @contextmanager
-def one_line_errors() -> Iterator[None]:
-    """Turn a wrong setting or an unavailable database into one line and exit status 1.
+def one_line_errors(**defaults: str) -> Iterator[None]:
+    """Load the settings, and turn an error in them or an unavailable database into one line.
+
+    Args:
+        **defaults: defaults for this kind of process. They are taken here, because later would be
+            too late: see `env.use_defaults`.
 
     Raises:
-        SystemExit: with the line, which Python prints on standard error.
+        SystemExit: with the line, which Python prints on standard error, and exit status 1.
     """
     try:
+        from config import env  # noqa: PLC0415 - it reads .env, whose errors are caught here
+
+        env.use_defaults(defaults)
         # Read here, because Django would delay the error and show it as a traceback.
         _ = settings.INSTALLED_APPS
         yield

@@ -1,10 +1,9 @@
 from django.apps import apps
-from django.conf import settings
-from django.conf.urls.static import static
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 
 from apps.core.views import HomeView
+from dovetail.media.serving import upload_urls
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", HomeView.as_view(), name="home"),
@@ -15,4 +14,4 @@ urlpatterns: list[URLPattern | URLResolver] = [
 ]
 if apps.is_installed("dovetail.devtools"):
     urlpatterns.append(path("dev/", include("dovetail.devtools.urls")))
-urlpatterns += static(settings.MEDIA_URL, document_root=settings.MEDIA_ROOT)  # only with DEBUG
+urlpatterns += upload_urls()

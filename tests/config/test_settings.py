@@ -56,14 +56,28 @@ def names_read_by(module: str, **environment: str) -> set[str]:
     return set(json.loads(result.stdout))
 
 
-def test_deployment_check_is_clean() -> None:
+def test_deployment_check_is_clean(tmp_path: Path) -> None:
+    result = check_production(TRUSTED_PROXY_COUNT="1", DATA_DIR=str(tmp_path))
+
+    # A checkout contains neither the built front end nor collected files; tests/production checks
+    # the files of the image, which contain both.
+    issues = set(re.findall(r"\((\w+\.[EW]\d+)\)", result.stderr))
+    assert issues <= {"django_vite.W001", "dovetail.E101", "dovetail.W105"}, result.stderr
+
+
+def test_deployment_check_names_what_the_settings_leave_out() -> None:
+    """Kind: defaults that are valid, and cannot work behind a proxy or keep what is uploaded."""
     result = check_production()
 
-    # Only the front end may be missing, because a checkout does not contain it.
-    issues = set(re.findall(r"\((\w+\.[EW]\d+)\)", result.stderr))
-    built = (env.BASE_DIR / "frontend" / "dist" / ".vite" / "manifest.json").exists()
-    assert issues == (set() if built else {"django_vite.W001"}), result.stderr
-    assert result.returncode == (0 if built else 1)
+    assert "TRUSTED_PROXY_COUNT is 0" in result.stderr
+    assert "Set TRUSTED_PROXY_COUNT to the number of proxies" in result.stderr
+    assert "Set DATA_DIR to a folder on a volume" in result.stderr
+
+
+def test_server_that_ends_tls_itself_needs_no_proxy() -> None:
+    result = check_production(GRANIAN_SSL_CERTIFICATE="/etc/certificate.pem")
+
+    assert "TRUSTED_PROXY_COUNT" not in result.stderr
 
 
 def test_missing_setting_is_reported_in_one_line() -> None:
@@ -127,6 +141,59 @@ def test_production_rejects_the_value(
 def test_forwarded_proto_is_trusted_only_behind_a_proxy(load: Callable[..., ModuleType]) -> None:
     assert not hasattr(load(), "SECURE_PROXY_SSL_HEADER")
     assert load(TRUSTED_PROXY_COUNT="1").SECURE_PROXY_SSL_HEADER
+
+
+YEAR = str(365 * 24 * 3600)
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({}, (3600, False, False)),
+        ({"HSTS_SECONDS": "0"}, (0, False, False)),
+        ({"HSTS_SECONDS": "60", "HSTS_INCLUDE_SUBDOMAINS": "true"}, (60, True, False)),
+        (
+            {"HSTS_SECONDS": YEAR, "HSTS_INCLUDE_SUBDOMAINS": "true", "HSTS_PRELOAD": "true"},
+            (int(YEAR), True, True),
+        ),
+    ],
+)
+def test_hsts_grows_by_settings(
+    load: Callable[..., ModuleType], changes: dict[str, str], expected: tuple[int, bool, bool]
+) -> None:
+    """Kind: a default that cannot be taken back, from the first deployment."""
+    settings = load(**changes)
+
+    assert expected == (
+        settings.SECURE_HSTS_SECONDS,
+        settings.SECURE_HSTS_INCLUDE_SUBDOMAINS,
+        settings.SECURE_HSTS_PRELOAD,
+    )
+
+
+@pytest.mark.parametrize("missing", ["HSTS_SECONDS", "HSTS_INCLUDE_SUBDOMAINS"])
+def test_hsts_preload_that_no_browser_accepts_is_refused(
+    load: Callable[..., ModuleType], missing: str
+) -> None:
+    changes = {"HSTS_SECONDS": YEAR, "HSTS_INCLUDE_SUBDOMAINS": "true", "HSTS_PRELOAD": "true"}
+
+    with pytest.raises(ImproperlyConfigured, match=r"^HSTS_PRELOAD requires "):
+        load(**changes | {missing: ""})
+
+
+def test_deployment_check_asks_only_for_hsts_that_is_off() -> None:
+    assert "security.W004" in check_production(HSTS_SECONDS="0").stderr
+    assert "security.W0" not in check_production(HSTS_SECONDS="60").stderr
+
+
+def test_env_example_marks_and_explains_the_number_of_proxies() -> None:
+    """Kind: a default that cannot work in the documented way to deploy."""
+    text = (env.BASE_DIR / ".env.example").read_text()
+    comment = re.findall(r"((?:#.*\n)*)# TRUSTED_PROXY_COUNT=", text)[0].rpartition("=\n")[2]
+
+    assert "(production" in comment
+    assert "X-Forwarded-Proto" in comment
+    assert "endless loop" in comment
 
 
 @pytest.mark.parametrize("module", ["config.asgi", "config.celery"])

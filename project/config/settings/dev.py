@@ -1,6 +1,7 @@
 """Development: every setting has a working default."""
 
 import json
+import os
 from pathlib import Path
 from types import ModuleType
 
@@ -26,11 +27,31 @@ _up = Path(env.str("DATA_DIR", str(env.BASE_DIR / ".data"))) / "up.json"
 if _up.is_file():
     env.use_defaults(json.loads(_up.read_text(encoding="utf-8"))["environment"])
 
+if not env.is_set("DATABASE_URL"):
+    # The shell's PG* variables are for other servers, and would break connections to this one.
+    for _name in [name for name in os.environ if name.startswith("PG")]:
+        del os.environ[_name]
+
 from config.settings.base import *  # noqa: E402
 
 INSTALLED_APPS += ["dovetail.devtools"]
 MAIL_DIR = DATA_DIR / "mail"
+MIDDLEWARE.insert(
+    MIDDLEWARE.index("django.contrib.sessions.middleware.SessionMiddleware"),
+    "dovetail.devtools.middleware.DueMigrationsMiddleware",
+)
 ENV: ModuleType = env  # tells `manage.py up` which services and ports are set
+PORT = env.int("PORT", 8000, least=1)  # of the web server; `manage.py up --port` sets it
+# Browsers send a cookie to every port of a host: without the port in their names, two checkouts
+# would sign each other out.
+SESSION_COOKIE_NAME = f"sessionid_{PORT}"
+CSRF_COOKIE_NAME = f"csrftoken_{PORT}"
+LANGUAGE_COOKIE_NAME = f"language_{PORT}"
+MFA_TRUST_COOKIE_NAME = f"mfa_trusted_{PORT}"
+DEVICE_COOKIE_NAME = f"device_{PORT}"
+THEME_COOKIE_NAME = f"theme_{PORT}"
+MESSAGE_COOKIE_NAME = f"messages_{PORT}"
+MESSAGE_STORAGE = "dovetail.devtools.messages.MessageStorage"
 DEMO = "apps.articles.demo.people"  # `manage.py up` prints its LOGINS and PASSWORD
 INTERNAL_IPS = ["127.0.0.1", "::1"]
 

@@ -7,6 +7,14 @@ env.use_defaults({"VITE_DEV_SERVER": "true"})
 from config.settings.dev import *  # noqa: E402
 
 DEBUG = False
+# Without the port, which tests start servers on many of.
+SESSION_COOKIE_NAME = "sessionid"
+CSRF_COOKIE_NAME = "csrftoken"
+LANGUAGE_COOKIE_NAME = "django_language"
+MFA_TRUST_COOKIE_NAME = "mfa_trusted"
+DEVICE_COOKIE_NAME = "device"
+THEME_COOKIE_NAME = "theme"
+MESSAGE_COOKIE_NAME = "messages"
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 MAIL_TRANSPORT = "django.core.mail.backends.locmem.EmailBackend"
 CELERY_TASK_ALWAYS_EAGER = True
@@ -18,7 +26,14 @@ WHITENOISE_AUTOREFRESH = False
 INSTALLED_APPS += ["tests.dovetail.shelves"]
 # Fails a test if a request runs a query in a loop.
 INSTALLED_APPS += ["zeal"]
-MIDDLEWARE = ["zeal.middleware.zeal_middleware", *MIDDLEWARE]
+MIDDLEWARE = [
+    "zeal.middleware.zeal_middleware",
+    *(
+        name
+        for name in MIDDLEWARE
+        if name != "dovetail.devtools.middleware.DueMigrationsMiddleware"
+    ),
+]
 ZEAL_RAISE = True
 # allauth's confirmation page loads the address twice.
 ZEAL_ALLOWLIST = [{"model": "account.EmailAddress"}]

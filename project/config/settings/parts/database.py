@@ -3,8 +3,8 @@ from config import env
 # For third-party models: BaseModel uses UUIDv7.
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-# The size of the connection pool of a process. config/asgi.py sets it, because under ASGI requests
-# share no thread to keep a connection in. Commands and Celery workers use no pool.
+# The size of the connection pool of a process. config/asgi.py gives the default, because under ASGI
+# requests share no thread to keep a connection in. Commands and Celery workers use no pool.
 _pool_size = env.int("DATABASE_POOL_SIZE", 0)
 _database = env.database("DATABASE_URL")
 _database["CONN_MAX_AGE"] = 0  # seconds; Django requires 0 with a pool

@@ -3,12 +3,15 @@ from config import env
 ROOT_URLCONF = "config.urls"
 ASGI_APPLICATION = "config.asgi.application"
 
-SITE_URL = env.url("SITE_URL", "https", "http").rstrip("/")
+SITE_URL = env.site_url("SITE_URL")
 # The number of proxies in front of the application whose X-Forwarded-* headers are trusted.
 TRUSTED_PROXY_COUNT = env.int("TRUSTED_PROXY_COUNT", 0)
+# Whether /readyz answers 503 while migrations are to be applied.
+READINESS_NEEDS_MIGRATIONS = False
 
 MIDDLEWARE = [
     "dovetail.http.health.HealthMiddleware",
+    "dovetail.http.proxy.RedirectLoopMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "dovetail.http.static.StaticFilesMiddleware",
     "dovetail.http.security.SecurityHeadersMiddleware",
@@ -21,4 +24,5 @@ MIDDLEWARE = [
     "allauth.account.middleware.AccountMiddleware",
     "apps.users.middleware.SessionUseMiddleware",
     "dovetail.turbo.middleware.TurboMiddleware",
+    "dovetail.http.paths.PathMiddleware",
 ]

@@ -1,5 +1,7 @@
 """Security headers, cookies and hosts, as strict as all environments allow."""
 
+from django.core.exceptions import ImproperlyConfigured
+
 from config import env
 from config.settings.parts.http import SITE_URL
 
@@ -29,6 +31,20 @@ PERMISSIONS_POLICY: dict[str, list[str]] = {
     feature: []
     for feature in ("camera", "display-capture", "geolocation", "microphone", "payment", "usb")
 }
+# For how long browsers refuse plain HTTP after a visit. Short at first, because it cannot be taken
+# back: see docs/deployment.md.
+SECURE_HSTS_SECONDS = env.int("HSTS_SECONDS", 0 if DEBUG else 3600)
+SECURE_HSTS_INCLUDE_SUBDOMAINS = env.bool("HSTS_INCLUDE_SUBDOMAINS", default=False)
+SECURE_HSTS_PRELOAD = env.bool("HSTS_PRELOAD", default=False)
+if SECURE_HSTS_PRELOAD and not (
+    SECURE_HSTS_INCLUDE_SUBDOMAINS and SECURE_HSTS_SECONDS >= 365 * 24 * 3600
+):
+    raise ImproperlyConfigured(
+        "HSTS_PRELOAD requires HSTS_INCLUDE_SUBDOMAINS=true and HSTS_SECONDS of at least 31536000 "
+        "(a year), or browsers' preload lists will not accept the site."
+    )
+# `check --deploy` would ask for both of them from the first deployment.
+SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
 SECURE_REFERRER_POLICY = "strict-origin-when-cross-origin"
 SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
@@ -39,3 +55,4 @@ CSRF_FAILURE_VIEW = "django.views.csrf.csrf_failure"
 SESSION_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_SAMESITE = "Lax"
 LANGUAGE_COOKIE_SAMESITE = "Lax"
+THEME_COOKIE_NAME = "theme"  # written by frontend/src/js/controllers/theme_controller.ts

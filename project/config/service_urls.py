@@ -1,0 +1,210 @@
+"""Parses the URLs of services into the form that their clients take.
+
+Each function takes the name of a setting and its value. As in `url_parts`, an error is one sentence
+that names the setting and the remedy, and contains no part of the value.
+"""
+
+import difflib
+import re
+from typing import Any
+from urllib.parse import unquote
+
+import kombu
+import redis
+from django.core.exceptions import ImproperlyConfigured
+from psycopg import ProgrammingError
+from psycopg.conninfo import conninfo_to_dict
+from psycopg.pq import Conninfo
+
+from config.url_parts import MAX_PORT, malformed, split, with_host
+from dovetail.cache.urls import client_url
+
+VALKEY_SCHEMES = ("redis", "rediss", "valkey", "valkeys", "unix")
+SMTP_PORTS = {"smtp": 25, "smtp+tls": 587, "smtp+ssl": 465}
+
+
+def database(name: str, value: str) -> dict[str, Any]:
+    """Return a PostgreSQL URL as an entry of `DATABASES`, read as psql reads it.
+
+    In addition, it may name a Unix socket as in `postgres:////run/postgresql/database`.
+    """
+    schemes = ("postgres", "postgresql")
+    example = "postgres://user:password@host:5432/database"
+    url = split(name, value, *schemes, example=example)
+    _check_options(name, url.query)
+    try:
+        options: dict[str, Any] = dict(conninfo_to_dict(url.text))
+    except ProgrammingError:
+        # Not chained, because libpq's message quotes the URL.
+        raise malformed(name, *schemes, example=example) from None
+    database = options.pop("dbname", "")
+    host = options.pop("host", "")
+    if not host and database.startswith("/"):
+        host, _, database = database.rpartition("/")
+    if not host and "hostaddr" not in options:
+        # libpq's default is a folder that depends on how it was built.
+        raise ImproperlyConfigured(
+            f"{name} does not name a host: it must look like {example}, or, for a Unix socket, "
+            "like postgres://user@/database?host=/run/postgresql."
+        )
+    if not database:
+        raise ImproperlyConfigured(f"{name} does not name a database: it must end in /database.")
+    if "/" in database:
+        raise ImproperlyConfigured(
+            f"{name} names a database with a /: end it in /database, and if you mean a Unix "
+            "socket, add its folder as in ?host=/run/postgresql."
+        )
+    port = options.pop("port", "")
+    ports = [item for item in port.split(",") if item]
+    if not all(re.fullmatch(r"\d{1,5}", item) and 0 < int(item) <= MAX_PORT for item in ports):
+        raise malformed(name, *schemes, example=example)
+    return {
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": database,
+        "USER": options.pop("user", ""),
+        "PASSWORD": options.pop("password", ""),
+        "HOST": host,
+        "PORT": int(port) if port.isdecimal() else port,
+        **({"OPTIONS": options} if options else {}),
+    }
+
+
+def valkey(name: str, value: str) -> str:
+    """Return the URL of a server for the Valkey protocol, with a scheme that redis-py accepts."""
+    url = _valkey(name, value, *VALKEY_SCHEMES)
+    try:
+        # Only the connection would report an unknown option, and not before it is used.
+        redis.ConnectionPool.from_url(url).make_connection()
+    except (TypeError, ValueError):
+        raise _unknown_option(name) from None
+    return url
+
+
+def broker(name: str, value: str) -> str:
+    """Return the URL of a broker, or several separated by `;`, with schemes that kombu accepts."""
+    items = value.split(";")
+    if not all("://" in item for item in items[1:]):
+        raise ImproperlyConfigured(
+            f"{name} contains a ; that no other broker follows: in the user name and the password "
+            "write %3B for ;, or add the other broker with its scheme, as in amqp://one;amqp://two."
+        )
+    return ";".join(_broker(name, item) for item in items)
+
+
+def memcached(name: str, value: str) -> list[str]:
+    """Return the servers of a memcached URL: `host:port`, or the path of a Unix socket."""
+    example = "memcached://host:11211"
+    url = split(name, value, "memcached", example=example)
+    path = url.path.rstrip("/")
+    is_socket = not any(host for host, _ in url.hosts) or url.hosts == [("unix", None)]
+    if url.has_credentials:
+        raise ImproperlyConfigured(
+            f"{name} must not contain a user or a password: only the network protects memcached."
+        )
+    complete = bool(path) if is_socket else not path and all(host for host, _ in url.hosts)
+    if url.query or not complete:
+        raise ImproperlyConfigured(
+            f"{name} is malformed: it must look like {example}, {example},other:11211 or "
+            "memcached:///run/memcached/memcached.sock."
+        )
+    if is_socket:
+        return [unquote(path)]
+    return [f"{f'[{host}]' if ':' in host else host}:{port or 11211}" for host, port in url.hosts]
+
+
+def email(name: str, value: str) -> dict[str, Any]:
+    """Return an SMTP URL as Django's `EMAIL_*` settings."""
+    example = "smtp+tls://user:password@host:587"
+    url = with_host(name, value, *SMTP_PORTS, example=example)
+    if url.tail not in {"", "/"}:
+        raise ImproperlyConfigured(f"{name} must end after the host and port, as in {example}.")
+    if bool(url.user) != bool(url.password):
+        raise ImproperlyConfigured(
+            f"{name} must contain both a user and a password or neither, as in {example}."
+        )
+    return {
+        "EMAIL_BACKEND": "django.core.mail.backends.smtp.EmailBackend",
+        "EMAIL_HOST": url.host,
+        "EMAIL_PORT": url.port or SMTP_PORTS[url.scheme],
+        "EMAIL_HOST_USER": url.user,
+        "EMAIL_HOST_PASSWORD": url.password,
+        "EMAIL_USE_TLS": url.scheme == "smtp+tls",
+        "EMAIL_USE_SSL": url.scheme == "smtp+ssl",
+    }
+
+
+def site(name: str, value: str) -> str:
+    """Return the URL of a site as browsers write its origin, such as `https://site.example`."""
+    example = "https://site.example"
+    url = with_host(name, value, "https", "http", example=example)
+    if url.tail not in {"", "/"} or url.has_credentials:
+        raise ImproperlyConfigured(
+            f"{name} must be only a scheme and a host, as in {example}: the site cannot be served "
+            "below a path, so give it a host name of its own."
+        )
+    if not url.host.isascii() or "%" in url.host:
+        raise ImproperlyConfigured(
+            f"{name} must have a host of ASCII characters: write an international name as browsers "
+            "send it, as in https://xn--bcher-kva.example."
+        )
+    host = f"[{url.host}]" if ":" in url.host else url.host.lower()
+    default = {"https": 443, "http": 80}[url.scheme]
+    port = f":{url.port}" if url.port and url.port != default else ""
+    return f"{url.scheme}://{host}{port}"
+
+
+def _valkey(name: str, value: str, *schemes: str) -> str:
+    """Return a URL with a scheme that redis-py accepts, after checking all but its options."""
+    example = "redis://host:6379/0"
+    url = split(name, value, *schemes, example=example)
+    if url.scheme == "unix":
+        if url.host or not url.path.strip("/"):
+            raise ImproperlyConfigured(
+                f"{name} is malformed: a Unix socket must look like "
+                "unix:///run/valkey/valkey.sock?db=0."
+            )
+        return url.text
+    if len(url.hosts) != 1 or not url.host:
+        raise malformed(name, *schemes, example=example)
+    if not re.fullmatch(r"(/\d*)?", url.path):
+        # redis-py would ignore it and use database 0.
+        raise ImproperlyConfigured(f"{name} must end in the number of a database, as in {example}.")
+    return client_url(url.text)
+
+
+def _broker(name: str, value: str) -> str:
+    schemes = ("amqp", "amqps", *VALKEY_SCHEMES)
+    example = "amqp://user:password@host:5672//"
+    url = split(name, value, *schemes, example=example)
+    if url.scheme in VALKEY_SCHEMES:
+        text = _valkey(name, value, *schemes)
+    elif len(url.hosts) == 1 and url.host:
+        text = url.text
+    else:
+        raise malformed(name, *schemes, example=example)
+    if url.scheme == "unix":
+        valkey(name, value)  # checks the options, which kombu reads only when it connects
+        # kombu's names for the scheme and for the option `db`.
+        text = re.sub(r"([?&])db=", r"\1virtual_host=", text.replace("unix", "redis+socket", 1))
+    try:
+        # `ssl` prevents a warning: see CELERY_BROKER_USE_SSL.
+        kombu.Connection(text, ssl=True)
+    except (KeyError, TypeError, ValueError):
+        raise _unknown_option(name) from None
+    return text
+
+
+def _check_options(name: str, query: str) -> None:
+    """Refuse what is no option of libpq, naming the option that was probably meant."""
+    known = [option.keyword.decode() for option in Conninfo.get_defaults()]
+    for item in query.split("&") if query else []:
+        keyword, separator, _ = item.partition("=")
+        if separator and unquote(keyword) in {*known, "ssl"}:
+            continue
+        near = difflib.get_close_matches(unquote(keyword), known, n=1, cutoff=0.8)
+        raise _unknown_option(name, near[0] if separator and near else "")
+
+
+def _unknown_option(name: str, near: str = "") -> ImproperlyConfigured:
+    hint = f"did you mean {near}?" if near else "remove it, or correct its name or value."
+    return ImproperlyConfigured(f"{name} has an invalid option after its ?: {hint}")

@@ -1,0 +1,183 @@
+"""The production ASGI application, started as the image starts it."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from http.client import HTTPConnection
+from pathlib import Path
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+from django.db import connection
+
+from config import env
+from dovetail.devtools.embedded.testing import free_port
+from tests.config.test_settings import PRODUCTION, run
+
+ENTRYPOINT = env.BASE_DIR / "nix" / "entrypoint.py"
+LIMIT = 120  # seconds until the server answers
+REQUESTS = 12
+POOL_SIZE = 8  # the default in config/asgi.py
+LABEL = "asgi-pool-test"  # of the server's database connections
+HEADERS = {"Host": "site.example", "X-Forwarded-Proto": "https"}
+
+
+@pytest.fixture
+def deployment(tmp_path: Path) -> dict[str, str]:
+    """Return the environment of a deployment whose front end is built and collected."""
+    (tmp_path / "vite.json").write_text("{}")
+    (tmp_path / "staticfiles.json").write_text('{"version": "1.1", "paths": {"a.css": "a.css"}}')
+    (tmp_path / "deployed.py").write_text(
+        "from config.settings.production import *\n"
+        f"STATIC_ROOT = {str(tmp_path)!r}\n"
+        f"DJANGO_VITE['default']['manifest_path'] = {str(tmp_path / 'vite.json')!r}\n"
+    )
+    return PRODUCTION | {
+        "DJANGO_SETTINGS_MODULE": "deployed",
+        "PYTHONPATH": f"{tmp_path}{os.pathsep}{env.BASE_DIR / 'project'}",
+        "ENV_FILE": os.devnull,
+        "TRUSTED_PROXY_COUNT": "1",
+        "VALKEY_URL": os.environ["VALKEY_URL"],
+        "CELERY_BROKER_URL": os.environ["CELERY_BROKER_URL"],
+    }
+
+
+def database_url() -> str:
+    """Return the URL of this test's database, with a label for connections."""
+    server = connection.settings_dict
+    return (
+        f"postgres://{server['HOST']}:{server['PORT']}/{server['NAME']}"
+        f"?user={server['USER']}&password={server['PASSWORD']}&application_name={LABEL}"
+    )
+
+
+@contextmanager
+def web(log: Path, environment: dict[str, str]) -> Iterator[HTTPConnection]:
+    """Run the image's web role and yield a connection to it."""
+    port = free_port()
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [sys.executable, ENTRYPOINT, "web", "--host", "127.0.0.1"],
+            env=environment | {"PATH": path, "PORT": str(port), "WEB_CONCURRENCY": "1"},
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        deadline = time.monotonic() + LIMIT
+        while not is_listening(port):
+            assert process.poll() is None, log.read_text()
+            assert time.monotonic() < deadline, log.read_text()
+            time.sleep(0.05)
+        with closing(HTTPConnection("127.0.0.1", port, timeout=LIMIT)) as client:
+            yield client
+    finally:
+        process.terminate()
+        process.wait(LIMIT)
+
+
+def is_listening(port: int) -> bool:
+    try:
+        with closing(HTTPConnection("127.0.0.1", port, timeout=LIMIT)) as client:
+            client.request("GET", "/livez")
+            return client.getresponse().status == 200
+    except OSError:
+        return False
+
+
+def backends() -> set[int]:
+    """Return the processes of PostgreSQL that serve the labelled connections."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pid FROM pg_stat_activity WHERE application_name = %s", [LABEL])
+        return {pid for (pid,) in cursor}
+
+
+def status_of(client: HTTPConnection, path: str) -> int:
+    client.request("GET", path, headers=HEADERS)
+    response = client.getresponse()
+    response.read()
+    return response.status
+
+
+def backends_of_requests(log: Path, environment: dict[str, str]) -> list[set[int]]:
+    """Return the server's database connections after each of some requests."""
+    with web(log, environment) as client:
+        seen = []
+        for _ in range(REQUESTS):
+            assert status_of(client, "/readyz") == 200, log.read_text()
+            seen.append(backends())
+    return seen
+
+
+@pytest.mark.usefixtures("transactional_db")
+def test_requests_share_the_connections_of_a_pool(
+    deployment: dict[str, str], tmp_path: Path
+) -> None:
+    """Kind: a default that comes too late, here that of DATABASE_POOL_SIZE under ASGI.
+
+    Without a pool, each request opens a connection and closes it.
+    """
+    seen = backends_of_requests(tmp_path / "log", deployment | {"DATABASE_URL": database_url()})
+
+    assert set.intersection(*seen), f"No connection outlived a request: {seen}"
+    assert len(set.union(*seen)) <= POOL_SIZE
+
+
+@pytest.mark.usefixtures("transactional_db")
+def test_pool_size_in_the_environment_wins(deployment: dict[str, str], tmp_path: Path) -> None:
+    changes = {"DATABASE_URL": database_url(), "DATABASE_POOL_SIZE": "1"}
+
+    seen = backends_of_requests(tmp_path / "log", deployment | changes)
+
+    assert len(set.union(*seen)) == 1
+
+
+@pytest.mark.parametrize(("module", "size"), [("config.asgi", POOL_SIZE), ("config.celery", None)])
+def test_only_the_web_server_uses_a_pool(
+    deployment: dict[str, str], module: str, size: int | None
+) -> None:
+    code = (
+        f"import json, {module}; from django.conf import settings; "
+        "print(json.dumps(settings.DATABASES['default'].get('OPTIONS', {}).get('pool')))"
+    )
+    result = run("-c", code, **deployment)
+
+    assert result.returncode == 0, result.stderr
+    pool = json.loads(result.stdout)
+    assert (pool and pool["max_size"]) == size
+
+
+def test_default_that_comes_too_late_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Kind: a default that comes too late is ignored silently."""
+    monkeypatch.setattr(env, "names_read", set())
+    monkeypatch.setattr(env, "_defaults", {})
+    monkeypatch.delenv("THING", raising=False)
+    env.use_defaults({"THING": "1"})
+    env.use_defaults({"THING": "2"})
+    assert env.int("THING", 0) == 2
+
+    with pytest.raises(
+        ImproperlyConfigured,
+        match=r"The default of THING comes too late, because THING has been read already",
+    ):
+        env.use_defaults({"OTHER": "1", "THING": "3"})
+    assert env.int("THING", 0) == 2
+    assert env.str("OTHER", "") == ""
+
+
+def test_late_default_stops_a_server_in_one_line() -> None:
+    code = (
+        "from config.startup import one_line_errors\n"
+        "with one_line_errors():\n"
+        "    from config import env\n"
+        "    env.use_defaults({'DATABASE_POOL_SIZE': '8'})"
+    )
+    result = run("-c", code, PYTHONPATH="project", DJANGO_SETTINGS_MODULE="config.settings.dev")
+
+    assert result.returncode == 1
+    assert result.stderr.startswith("error: The default of DATABASE_POOL_SIZE comes too late")
+    assert result.stderr.count("\n") == 1

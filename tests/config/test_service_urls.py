@@ -1,0 +1,364 @@
+"""URLs of services: usual forms are accepted, others refused without showing a password."""
+
+import re
+from typing import Any
+
+import kombu
+import psycopg
+import pytest
+import redis
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+
+from config import env
+from tests.config.test_settings import run
+
+NAME = "THING"
+# A URL for each of these functions of `env`, with a place for the user and the password.
+PATTERNS = {
+    "database": "postgres://{}@db.example:5432/kit",
+    "valkey": "redis://{}@valkey:6379/0",
+    "broker": "amqp://{}@rabbitmq:5672//",
+    "memcached": "memcached://{}@memcached:11211",
+    "email": "smtp+tls://{}@mail.example:587",
+    "site_url": "https://{}@site.example",
+}
+SOCKET = "/run/postgresql"
+
+
+def read(kind: str, value: str, monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.setenv(NAME, value)
+    return getattr(env, kind)(NAME)
+
+
+def error_of(kind: str, value: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    with pytest.raises(ImproperlyConfigured) as raised:
+        read(kind, value, monkeypatch)
+    sentence = str(raised.value)
+    assert sentence.startswith(NAME)
+    assert sentence.endswith((".", "?"))
+    assert "\n" not in sentence
+    return sentence
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("postgres://ada@db/kit", {"USER": "ada", "HOST": "db", "NAME": "kit", "PORT": ""}),
+        ("postgresql://db:5433/kit", {"HOST": "db", "PORT": 5433, "USER": "", "PASSWORD": ""}),
+        ("postgres://ada:a%23b%3Fc%2Fd%5Be%40f+g%2Bh@db/kit", {"PASSWORD": "a#b?c/d[e@f+g+h"}),
+        ("postgres://db:pa:ss@db/db", {"PASSWORD": "pa:ss", "HOST": "db", "NAME": "db"}),
+        ("postgres://ada@[::1]:5433/kit", {"HOST": "::1", "PORT": 5433}),
+        ("postgres://a:5432,b:5433/kit", {"HOST": "a,b", "PORT": "5432,5433"}),
+        ("postgres://ada@%2Frun%2Fpostgresql/kit", {"HOST": SOCKET, "NAME": "kit", "USER": "ada"}),
+        ("postgres://%2Frun%2Fpostgresql:5433/kit", {"HOST": SOCKET, "PORT": 5433}),
+        ("postgres:///kit?host=/run/postgresql", {"HOST": SOCKET, "NAME": "kit"}),
+        ("postgres:///kit?host=%2Frun%2Fpostgresql&port=5433", {"HOST": SOCKET, "PORT": 5433}),
+        ("postgres://@/kit?host=/run/postgresql", {"HOST": SOCKET, "NAME": "kit", "USER": ""}),
+        ("postgres://ada:pw@/kit?host=/run/postgresql", {"HOST": SOCKET, "PASSWORD": "pw"}),
+        ("postgres:////run/postgresql/kit", {"HOST": SOCKET, "NAME": "kit"}),
+        ("postgres://ada@//run/postgresql/kit", {"HOST": SOCKET, "NAME": "kit", "USER": "ada"}),
+        ("postgres://db/kit?host=elsewhere", {"HOST": "elsewhere"}),  # as psql reads it
+        ("postgres://db/kit?user=ada&password=p%26w", {"USER": "ada", "PASSWORD": "p&w"}),
+        ("postgres:///?host=db&dbname=kit", {"HOST": "db", "NAME": "kit"}),
+        (
+            "postgres://db/kit?sslmode=verify-full&connect_timeout=3&options=-c%20jit%3Doff",
+            {
+                "OPTIONS": {
+                    "sslmode": "verify-full",
+                    "connect_timeout": "3",
+                    "options": "-c jit=off",
+                }
+            },
+        ),
+        ("  postgres://db/kit\n", {"HOST": "db", "NAME": "kit"}),
+    ],
+)
+def test_usual_forms_of_database_urls_are_read_as_psql_reads_them(
+    monkeypatch: pytest.MonkeyPatch, url: str, expected: dict[str, Any]
+) -> None:
+    """Kind: a usual form of a URL, such as a Unix socket, that is misread or refused."""
+    config = read("database", url, monkeypatch)
+
+    assert {key: config[key] for key in expected} == expected
+
+
+def test_options_of_the_database_url_reach_the_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Kind: a part of the URL that is accepted and then dropped."""
+    server = settings.DATABASES["default"]
+    url = (
+        f"postgres:///postgres?host={server['HOST']}&port={server['PORT']}&user={server['USER']}"
+        f"&password={server['PASSWORD']}&application_name=a%20b&options=-c%20work_mem%3D7MB"
+    )
+    config = read("database", url, monkeypatch)
+
+    with psycopg.connect(
+        host=config["HOST"],
+        port=config["PORT"],
+        user=config["USER"],
+        password=config["PASSWORD"],
+        dbname=config["NAME"],
+        **config["OPTIONS"],
+    ) as connection:
+        row = connection.execute(
+            "SELECT current_setting('application_name'), current_setting('work_mem')"
+        ).fetchone()
+    assert row == ("a b", "7MB")
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("redis://valkey:6379/0", "redis://valkey:6379/0"),
+        ("valkey://valkey:6379/0", "redis://valkey:6379/0"),
+        ("valkeys://valkey-valkeys:6380", "rediss://valkey-valkeys:6380"),
+        ("VALKEY://valkey/1", "redis://valkey/1"),
+        ("redis://:valkey@valkey/0", "redis://:valkey@valkey/0"),
+        ("valkey://valkey:valkeys%2F@valkey/0", "redis://valkey:valkeys%2F@valkey/0"),
+        ("rediss://host/0?ssl_ca_certs=/valkey.pem", "rediss://host/0?ssl_ca_certs=/valkey.pem"),
+    ],
+)
+def test_only_the_scheme_of_a_valkey_url_is_changed(
+    monkeypatch: pytest.MonkeyPatch, url: str, expected: str
+) -> None:
+    """Kind: text replacement on a whole URL."""
+    assert read("valkey", url, monkeypatch) == expected
+    assert read("broker", url, monkeypatch) == expected
+    parts = redis.ConnectionPool.from_url(expected).connection_kwargs
+    assert parts["host"] in {"valkey", "valkey-valkeys", "host"}
+
+
+def test_valkey_unix_socket_reaches_each_client(monkeypatch: pytest.MonkeyPatch) -> None:
+    url = "unix://ada:p%40w@/run/valkey/valkey.sock?db=3"
+
+    kept = redis.ConnectionPool.from_url(read("valkey", url, monkeypatch)).connection_kwargs
+    broker = kombu.Connection(read("broker", url, monkeypatch))
+
+    assert (kept["path"], kept["db"], kept["password"]) == ("/run/valkey/valkey.sock", 3, "p@w")
+    # What kombu reads from its own form of the URL.
+    assert broker.transport_cls == "redis"
+    assert broker.hostname == "socket://ada:p%40w@/run/valkey/valkey.sock?virtual_host=3"
+
+
+CODE = """
+import json
+from config.settings.base import *
+address = CHANNEL_LAYERS["default"]["CONFIG"]["hosts"][0]["address"]
+print(json.dumps([CACHES["default"]["LOCATION"], address, VALKEY_URL, CELERY_BROKER_URL]))
+print(globals().get("CELERY_BROKER_USE_SSL"))
+"""
+
+
+def test_cache_channels_and_broker_keep_a_host_named_valkey() -> None:
+    """Kind: text replacement on a whole URL, in each of its users."""
+    result = run(
+        "-c",
+        CODE,
+        PYTHONPATH="project",
+        VALKEY_URL="valkey://:valkey@valkey:6379/0",
+        CELERY_BROKER_URL="valkeys://:valkey@valkey:6379/1",
+        SECRET_KEY="x",
+        ALLOWED_HOSTS="x",
+        SITE_URL="https://x",
+        DATABASE_URL="postgres://db/x",
+        EMAIL_URL="smtp://x",
+        DEFAULT_FROM_EMAIL="x@x",
+    )
+
+    one, two = "redis://:valkey@valkey:6379/0", "rediss://:valkey@valkey:6379/1"
+    assert result.stdout.splitlines() == [
+        str([one, one, one, two]).replace("'", '"'),
+        "{'ssl_cert_reqs': 'required'}",  # kombu alone would check no certificate
+    ], result.stderr
+
+
+def test_celery_connects_to_a_valkey_url() -> None:
+    """Kind: a setting that is mended for one reader; Celery reads the environment by itself."""
+    address = str(settings.CACHES["default"]["LOCATION"]).partition("://")[2]
+    code = (
+        "from config.celery import app\n"
+        "for connection in app.connection_for_read(), app.connection_for_write():\n"
+        "    with connection:\n"
+        "        connection.ensure_connection(max_retries=1, timeout=5)\n"
+        "        print(connection.transport_cls)"
+    )
+    environment = {"PYTHONPATH": "project", "DJANGO_SETTINGS_MODULE": "config.settings.dev"}
+
+    result = run("-c", code, CELERY_BROKER_URL=f"valkey://{address}", **environment)
+
+    assert result.stdout.split() == ["redis", "redis"], result.stderr
+
+
+@pytest.mark.parametrize(
+    ("kind", "url", "expected"),
+    [
+        ("broker", "amqp://site:secret@rabbitmq//", "amqp://site:secret@rabbitmq//"),
+        ("broker", "amqps://u:p%2F@r:5671/site", "amqps://u:p%2F@r:5671/site"),
+        ("broker", "amqp://a//;valkey://b/1", "amqp://a//;redis://b/1"),
+        ("broker", "amqp://[::1]:5672", "amqp://[::1]:5672"),
+        ("memcached", "memcached://127.0.0.1:11211", ["127.0.0.1:11211"]),
+        ("memcached", "memcached://one,two:11212/", ["one:11211", "two:11212"]),
+        ("memcached", "memcached://[::1]:11211", ["[::1]:11211"]),
+        ("memcached", "memcached:///run/m/m.sock", ["/run/m/m.sock"]),
+        ("memcached", "memcached://unix:/run/m.sock", ["/run/m.sock"]),
+        ("memcached", "", []),
+        ("site_url", "https://Site.Example:443/", "https://site.example"),
+        ("site_url", "http://localhost:8000", "http://localhost:8000"),
+        ("site_url", "https://[::1]:8443", "https://[::1]:8443"),
+    ],
+)
+def test_usual_forms_of_other_urls_are_accepted(
+    monkeypatch: pytest.MonkeyPatch, kind: str, url: str, expected: object
+) -> None:
+    """Kind: a usual form of a URL that is misread or refused."""
+    assert read(kind, url, monkeypatch) == expected
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("smtp://mail", ("mail", 25, "", "", False, False)),
+        ("smtp+tls://mail", ("mail", 587, "", "", True, False)),
+        ("smtp+ssl://mail/", ("mail", 465, "", "", False, True)),
+        (
+            "smtp+tls://ada+news%40site.example:p%2Fw+%23@mail:2525",
+            ("mail", 2525, "ada+news@site.example", "p/w+#", True, False),
+        ),
+    ],
+)
+def test_usual_forms_of_smtp_urls_are_accepted(
+    monkeypatch: pytest.MonkeyPatch, url: str, expected: tuple[object, ...]
+) -> None:
+    """Kind: a user or password that reaches the server changed."""
+    config = read("email", url, monkeypatch)
+
+    keys = ("HOST", "PORT", "HOST_USER", "HOST_PASSWORD", "USE_TLS", "USE_SSL")
+    assert tuple(config[f"EMAIL_{key}"] for key in keys) == expected
+
+
+@pytest.mark.parametrize("kind", PATTERNS)
+@pytest.mark.parametrize(
+    ("character", "code"),
+    [("#", "%23"), ("?", "%3F"), ("/", "%2F"), ("[", "%5B"), ("]", "%5D"), ("@", "%40")],
+)
+@pytest.mark.parametrize("before", ["hid", "12", ""])
+def test_raw_character_in_a_password_gets_its_percent_code(
+    monkeypatch: pytest.MonkeyPatch, kind: str, character: str, code: str, before: str
+) -> None:
+    """Kind: a password that cuts its URL in two."""
+    url = PATTERNS[kind].format(f"ada:{before}{character}secret")
+
+    sentence = error_of(kind, url, monkeypatch)
+
+    assert f"write {code} for {character}" in sentence
+    assert "secret" not in sentence
+
+
+@pytest.mark.parametrize("kind", PATTERNS)
+@pytest.mark.parametrize(
+    ("password", "remedy"),
+    [
+        ("50%off", "write %25 for %"),
+        ("se cret", "write a space as %20"),
+        ("se\ncret", "a line break as %0A"),
+        ("secret%00", "encode it as UTF-8"),
+        ("secret%FF", "encode it as UTF-8"),
+    ],
+)
+def test_password_that_would_be_misread_is_refused(
+    monkeypatch: pytest.MonkeyPatch, kind: str, password: str, remedy: str
+) -> None:
+    """Kind: a character that a parser drops or replaces."""
+    sentence = error_of(kind, PATTERNS[kind].format(f"ada:{password}"), monkeypatch)
+
+    assert remedy in sentence
+    assert not re.search("secret|off", sentence)
+
+
+@pytest.mark.parametrize(
+    ("kind", "url", "remedy"),
+    [
+        ("database", "secret", "must look like postgres://user:password@host:5432/database"),
+        ("database", "mysql://ada:secret@db/kit", "must look like postgres://"),
+        ("database", "postgres:/ada:secret@db/kit", "must look like postgres://"),
+        ("database", "postgres://ada:secret@db:0/kit", "must look like postgres://"),
+        ("database", "postgres://ada:secret@db:65536/kit", "must look like postgres://"),
+        ("database", "postgres://ada:secret@db:5432:1/kit", "must look like postgres://"),
+        ("database", "postgres://ada:secret@::1/kit", "must look like postgres://"),
+        ("database", "postgres://ada:secret@[1::2::3]/kit", "must look like postgres://"),
+        ("database", "postgres://ada:secret@db/kit?port=secret", "must look like postgres://"),
+        ("database", "postgres://ada:secret@db", "must end in /database"),
+        ("database", "postgres://ada:secret@db/", "must end in /database"),
+        ("database", "postgres://ada:secret@/kit", "?host=/run/postgresql"),
+        ("database", "postgres://ada:secret@/run/postgresql/kit", "?host=/run/postgresql"),
+        ("database", "postgres://db/run/postgresql/kit", "?host=/run/postgresql"),
+        ("database", "postgres://db/kit?sslmod=secret", "did you mean sslmode?"),
+        ("database", "postgres://db/kit?secret=secret", "remove it"),
+        ("database", "postgres://db/kit?sslmode", "remove it"),
+        ("valkey", "valkey", "must look like redis://host:6379/0 (or rediss://, valkey://"),
+        ("valkey", "http://secret@valkey", "must look like redis://host:6379/0"),
+        ("valkey", "redis://:secret@", "must look like redis://host:6379/0"),
+        ("valkey", "redis://:secret@a,b/0", "must look like redis://host:6379/0"),
+        ("valkey", "redis://valkey:port/0", "must look like redis://host:6379/0"),
+        ("valkey", "redis://valkey/secret", "must end in the number of a database"),
+        ("valkey", "redis://valkey/0/1", "must end in the number of a database"),
+        ("valkey", "redis://valkey/0?secret=1", "invalid option after its ?"),
+        ("valkey", "redis://valkey/0?ssl_cert_reqs=none", "invalid option after its ?"),
+        ("valkey", "unix://valkey/valkey.sock", "unix:///run/valkey/valkey.sock"),
+        ("valkey", "unix:///run/valkey.sock?secret=1", "invalid option after its ?"),
+        ("broker", "http://secret@x", "must look like amqp://user:password@host:5672//"),
+        ("broker", "amqp://ada:secret@", "must look like amqp://"),
+        ("broker", "amqp://ada:secret@r;r2", "as in amqp://one;amqp://two"),
+        ("broker", "amqp://ada:sec;ret@r//", "write %3B for ;"),
+        ("broker", "amqp://ada:secret@r:99999//", "must look like amqp://"),
+        ("broker", "amqp://ada:secret@r//;", "as in amqp://one;amqp://two"),
+        ("broker", "amqp://r//?secret=1", "invalid option after its ?"),
+        ("broker", "valkey://valkey/tasks", "must end in the number of a database"),
+        ("broker", "rediss://valkey/0?ssl_cert_reqs=secret", "invalid option after its ?"),
+        ("broker", "unix:///run/valkey.sock?secret=1", "invalid option after its ?"),
+        ("memcached", "memcached", "must look like memcached://host:11211"),
+        ("memcached", "memcached://", "must look like memcached://host:11211"),
+        ("memcached", "memcached://one,,two", "must look like memcached://host:11211"),
+        ("memcached", "memcached://one/0", "must look like memcached://host:11211"),
+        ("memcached", "memcached://one?secret=1", "must look like memcached://host:11211"),
+        ("memcached", "memcached://one:port", "must look like memcached://host:11211"),
+        ("memcached", "memcached://ada:secret@one", "must not contain a user or a password"),
+        ("email", "mail.example", "must look like smtp+tls://user:password@host:587"),
+        ("email", "smtps://ada:secret@mail", "must look like smtp+tls://"),
+        ("email", "smtp+tls://ada:secret@", "must look like smtp+tls://"),
+        ("email", "smtp+tls://ada@mail", "both a user and a password"),
+        ("email", "smtp+tls://:secret@mail", "both a user and a password"),
+        ("email", "smtp+tls://mail/secret", "must end after the host and port"),
+        ("email", "smtp+tls://mail?secret=1", "must end after the host and port"),
+        ("site_url", "site.example", "must look like https://site.example"),
+        ("site_url", "ftp://site.example", "must look like https://site.example"),
+        ("site_url", "https://", "must look like https://site.example"),
+        ("site_url", "https://site.example/app", "a host name of its own"),
+        ("site_url", "https://site.example//", "a host name of its own"),
+        ("site_url", "https://site.example?secret=1", "a host name of its own"),
+        ("site_url", "https://ada:secret@site.example", "a host name of its own"),
+        ("site_url", "https://a,b", "must look like https://site.example"),
+        ("site_url", "https://bücher.example", "xn--bcher-kva.example"),
+    ],
+)
+def test_malformed_url_is_refused_with_the_remedy(
+    monkeypatch: pytest.MonkeyPatch, kind: str, url: str, remedy: str
+) -> None:
+    """Kind: a malformed URL that fails later, elsewhere, or by showing its password."""
+    sentence = error_of(kind, url, monkeypatch)
+
+    assert remedy in sentence
+    assert "secret" not in sentence
+
+
+@pytest.mark.parametrize(
+    "name", ["DATABASE_URL", "VALKEY_URL", "CELERY_BROKER_URL", "MEMCACHED_URL", "EMAIL_URL"]
+)
+def test_each_setting_is_parsed_when_the_settings_load(name: str) -> None:
+    """Kind: a malformed URL that is noticed at the first use instead of at the start."""
+    result = run("project/manage.py", "check", **{name: "secret://ada:se#cret@host"})
+
+    assert result.returncode == 1
+    assert result.stderr.startswith(f"error: {name} ")
+    assert result.stderr.count("\n") == 1
+    assert "cret" not in result.stderr
