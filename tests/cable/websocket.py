@@ -4,8 +4,10 @@ import base64
 import json
 import os
 import socket
+import ssl
 import struct
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -18,7 +20,12 @@ class HandshakeRejected(Exception):  # noqa: N818 - an answer
 
 class RawSocket:
     def __init__(
-        self, url: str, *, timeout: float = 20, headers: Mapping[str, str] | None = None
+        self,
+        url: str,
+        *,
+        timeout: float = 20,
+        headers: Mapping[str, str] | None = None,
+        certificate: Path | None = None,
     ) -> None:
         """Connect and shake hands.
 
@@ -26,12 +33,16 @@ class RawSocket:
             url: the server's address, as in `http://127.0.0.1:8000`; the socket is at /cable.
             timeout: seconds for each operation.
             headers: override a browser's headers; "" omits one.
+            certificate: for an https URL, what to trust.
 
         Raises:
             HandshakeRejected: the status is not 101.
         """
         parts = urlsplit(url)
         self.socket = socket.create_connection((parts.hostname, parts.port), timeout)
+        if parts.scheme == "https":
+            context = ssl.create_default_context(cafile=certificate)
+            self.socket = context.wrap_socket(self.socket, server_hostname=parts.hostname)
         self.buffer = b""
         values = {
             "host": parts.netloc,

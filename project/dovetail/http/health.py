@@ -10,15 +10,22 @@ from collections.abc import Callable
 
 from asgiref.sync import async_to_sync, sync_to_async
 from celery import current_app
+from django.conf import settings
 from django.core.cache import cache
 from django.db import connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
 from dovetail.http.middleware import Middleware
+from dovetail.http.migrations import due_migrations
+from dovetail.http.reported import ReportedCheck
 
 logger = logging.getLogger(__name__)
 
 TIMEOUT = 3  # seconds each service has to answer
+
+
+class MigrationsDue(Exception):  # noqa: N818 - a state
+    """The database lacks migrations of this code; the argument names them."""
 
 
 def check_database() -> None:
@@ -29,47 +36,84 @@ def check_database() -> None:
         connection.close()  # this thread does not use it again
 
 
+def check_migrations() -> None:
+    try:
+        due = due_migrations()
+    finally:
+        connection.close()
+    if due:
+        raise MigrationsDue(
+            f"{len(due)} to apply, the first of them {due[0]}. Run `python manage.py migrate`"
+        )
+
+
 def check_cache() -> None:
     if ping := getattr(cache, "ping", None):
         ping()
 
 
 def check_broker() -> None:
-    with current_app.connection_for_write(connect_timeout=TIMEOUT) as broker:
-        broker.connect()
+    # For Valkey and for RabbitMQ: a server may accept a connection and then say nothing.
+    limits = {"socket_timeout": TIMEOUT, "read_timeout": TIMEOUT}
+    with current_app.connection_for_write(
+        connect_timeout=TIMEOUT, transport_options=limits
+    ) as broker:
+        broker.ensure_connection(max_retries=1, interval_start=0)  # by default it waits 2 seconds
 
 
-CHECKS: dict[str, Callable[[], None]] = {
+# What every page needs. A process that fails one of these gets no requests.
+REQUIRED: dict[str, Callable[[], None]] = {
     "database": check_database,
+    "migrations": check_migrations,
+}
+# What pages can do without, slower or later: for these, taking all processes out of service would
+# turn a small failure into an outage.
+REPORTED: dict[str, Callable[[], None]] = {
     "cache": check_cache,
     "broker": check_broker,
 }
+CHECKS = REQUIRED | REPORTED
+reported = {name: ReportedCheck(name, check) for name, check in REPORTED.items()}
 
 
-async def _passes(name: str, check: Callable[[], None]) -> bool:
+async def _word_for(name: str, check: Callable[[], None]) -> str:
+    """Return what to report: `ok`, `due` or `unavailable`."""
     try:
         await asyncio.wait_for(sync_to_async(check, thread_sensitive=False)(), TIMEOUT)
     except Exception as error:  # noqa: BLE001 - whatever the error, the service is not ready
         # The error may contain hosts and user names, so it is logged but not returned.
         reason = str(error) or type(error).__name__
         logger.warning("Readiness check failed for %s; answering 503: %s", name, reason)
-        return False
-    return True
+        return "due" if isinstance(error, MigrationsDue) else "unavailable"
+    return "ok"
+
+
+async def _required() -> dict[str, str]:
+    words = {"database": await _word_for("database", REQUIRED["database"])}
+    if settings.READINESS_NEEDS_MIGRATIONS:
+        words["migrations"] = words["database"]
+        if words["database"] == "ok":
+            words["migrations"] = await _word_for("migrations", REQUIRED["migrations"])
+    return words
 
 
 async def readiness() -> JsonResponse:
     """Check all services concurrently.
 
     Returns:
-        `{"status": "ok"|"unavailable", "checks": {name: "ok"|"unavailable"}}`, with status 503 if
-        any check fails.
+        `{"status": "ok"|"unavailable", "checks": {name: "ok"|"due"|"unavailable"}}`, with status
+        503 if a check of `REQUIRED` fails. Those of `REPORTED` change only the report.
     """
-    passed = await asyncio.gather(*(_passes(name, check) for name, check in CHECKS.items()))
-    words = {True: "ok", False: "unavailable"}
-    checks = {name: words[ok] for name, ok in zip(CHECKS, passed, strict=True)}
+    required, passed = await asyncio.gather(
+        _required(), asyncio.gather(*(check.passes() for check in reported.values()))
+    )
+    ready = set(required.values()) == {"ok"}
+    others = {
+        name: "ok" if ok else "unavailable" for name, ok in zip(reported, passed, strict=True)
+    }
     return JsonResponse(
-        {"status": words[all(passed)], "checks": checks},
-        status=200 if all(passed) else 503,
+        {"status": "ok" if ready else "unavailable", "checks": required | others},
+        status=200 if ready else 503,
         headers={"Cache-Control": "no-store"},
     )
 

@@ -4,8 +4,8 @@ Own code because WhiteNoise has no plans for ASGI, and its fork ServeStatic serv
 times slower.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any, BinaryIO, cast
+from collections.abc import Awaitable, Callable
+from typing import Any, cast
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_async
 from django.http import FileResponse, HttpRequest
@@ -13,7 +13,8 @@ from django.http.response import HttpResponseBase
 from whitenoise.middleware import WhiteNoiseMiddleware
 from whitenoise.storage import CompressedManifestStaticFilesStorage
 
-CHUNK = 64 * 1024  # bytes
+from dovetail.http.collected import require_files
+from dovetail.http.files import read_chunks
 
 
 class StaticFilesStorage(CompressedManifestStaticFilesStorage):  # type: ignore[misc]
@@ -34,6 +35,7 @@ class StaticFilesMiddleware(WhiteNoiseMiddleware):  # type: ignore[misc]
     sync_capable = True
 
     def __init__(self, get_response: Callable[[HttpRequest], Any]) -> None:
+        require_files()
         super().__init__(get_response)
         if iscoroutinefunction(get_response):
             markcoroutinefunction(self)
@@ -51,14 +53,5 @@ class StaticFilesMiddleware(WhiteNoiseMiddleware):  # type: ignore[misc]
         if static_file is None:
             return await cast("Awaitable[HttpResponseBase]", self.get_response(request))
         response: FileResponse = self.serve(static_file, request)
-        response.streaming_content = _read(response.file_to_stream)
+        response.streaming_content = read_chunks(response.file_to_stream)
         return response
-
-
-async def _read(file: BinaryIO | None) -> AsyncIterator[bytes]:
-    """Yield a file in chunks, read outside the event loop; nothing for HEAD and 304."""
-    if file is None:
-        return
-    read = sync_to_async(file.read, thread_sensitive=False)
-    while chunk := await read(CHUNK):
-        yield chunk

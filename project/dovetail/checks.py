@@ -1,0 +1,116 @@
+"""System checks for `check --deploy`: what breaks in production although every setting is valid.
+
+| Id | What it reports |
+|---|---|
+| `dovetail.E101` | static files are missing, so every page would fail |
+| `dovetail.W101` | requests over plain HTTP, as from a proxy, would be redirected forever |
+| `dovetail.W102` | uploads are kept in the folder of the application, which a deployment replaces |
+| `dovetail.W103` | uploads cannot be written |
+| `dovetail.W104` | migrations are to be applied |
+| `dovetail.W105` | static files have been added since they were collected |
+"""
+
+import os
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core import checks
+from django.core.files.storage import FileSystemStorage, default_storage
+from django.db import DEFAULT_DB_ALIAS, Error as DatabaseError, connections
+
+from dovetail.http.collected import COLLECT, missing_files, uncollected_files
+from dovetail.http.migrations import due_migrations
+
+Messages = list[checks.CheckMessage]
+CONNECT_TIMEOUT = 3  # seconds
+
+
+def register() -> None:
+    """Register the checks; `DovetailConfig.ready` does."""
+    for check in (check_static_files, check_proxies, check_uploads, check_migrations):
+        checks.register(check, deploy=True)
+
+
+def check_static_files(**_: Any) -> Messages:
+    if missing := missing_files():
+        problem, remedy = missing
+        return [checks.Error(problem, hint=remedy, id="dovetail.E101")]
+    if added := uncollected_files():
+        return [
+            checks.Warning(
+                f"{len(added)} static files are not collected, such as {added[0]}.",
+                hint=COLLECT,
+                id="dovetail.W105",
+            )
+        ]
+    return []
+
+
+def check_proxies(**_: Any) -> Messages:
+    if not settings.SECURE_SSL_REDIRECT or settings.SECURE_PROXY_SSL_HEADER:
+        return []
+    return [
+        checks.Warning(
+            "TRUSTED_PROXY_COUNT is 0, so all requests over plain HTTP are redirected to "
+            "https://. Behind a proxy that terminates TLS, this repeats forever.",
+            hint=(
+                "Set TRUSTED_PROXY_COUNT to the number of proxies in front of the application, or "
+                "GRANIAN_SSL_CERTIFICATE if it has none and terminates TLS itself."
+            ),
+            id="dovetail.W101",
+        )
+    ]
+
+
+def check_uploads(**_: Any) -> Messages:
+    if not isinstance(default_storage, FileSystemStorage):
+        return []
+    folder = Path(os.path.realpath(default_storage.location))
+    messages: Messages = []
+    if folder.is_relative_to(os.path.realpath(settings.BASE_DIR)):
+        messages.append(
+            checks.Warning(
+                f"Uploads are stored in {folder}, inside the application's own folder, and are "
+                "lost when that is replaced, as containers are.",
+                hint="Set DATA_DIR to a folder on a volume, or store uploads in S3.",
+                id="dovetail.W102",
+            )
+        )
+    nearest = next(parent for parent in (folder, *folder.parents) if parent.exists())
+    if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
+        messages.append(
+            checks.Warning(
+                f"Uploads cannot be stored in {folder}: {nearest} is not a writable folder.",
+                hint="Set DATA_DIR to a folder on a volume that this user may write to.",
+                id="dovetail.W103",
+            )
+        )
+    return messages
+
+
+def check_migrations(**_: Any) -> Messages:
+    """Report migrations to apply. Says nothing if the database is not available from here."""
+    connection = connections[DEFAULT_DB_ALIAS].copy()
+    options = {key: item for key, item in _options(connection).items() if key != "pool"}
+    connection.settings_dict["OPTIONS"] = {"connect_timeout": CONNECT_TIMEOUT} | options
+    try:
+        due = due_migrations(connection)
+    except DatabaseError:
+        return []
+    finally:
+        connection.close()
+    if not due:
+        return []
+    return [
+        checks.Warning(
+            f"{len(due)} migrations are not applied, the first of them {due[0]}. Pages that need "
+            "them fail, and /readyz answers 503.",
+            hint="Run `python manage.py migrate`.",
+            id="dovetail.W104",
+        )
+    ]
+
+
+def _options(connection: Any) -> dict[str, Any]:
+    return dict(connection.settings_dict.get("OPTIONS") or {})

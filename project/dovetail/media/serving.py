@@ -1,0 +1,162 @@
+"""Serves uploads from the file system, in production too.
+
+    urlpatterns += upload_urls()  # none if the uploads are stored elsewhere, such as in S3
+
+An upload is what a stranger sent, so browsers show only pictures. Everything else, such as HTML and
+SVG, is downloaded, and nothing can run scripts of this site or be framed by another. Own code
+because Django's `static()` serves only with `DEBUG` and gives files the type that their name asks
+for, and WhiteNoise lists a folder once, at the start.
+"""
+
+import os
+import re
+import stat
+from collections.abc import Iterator
+from io import BufferedReader
+from pathlib import PurePosixPath
+from typing import Any, cast
+
+from asgiref.sync import sync_to_async
+from django.conf import settings
+from django.core.exceptions import SuspiciousFileOperation
+from django.core.files.storage import FileSystemStorage, default_storage
+from django.core.handlers.asgi import ASGIRequest
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.urls import URLPattern, path
+from django.utils.cache import get_conditional_response
+from django.utils.http import content_disposition_header, http_date, quote_etag
+from django.views.decorators.http import require_safe
+
+from dovetail.http.files import CHUNK, read_chunks
+
+# Browsers decode these without running anything in them.
+PICTURES = {
+    ".avif": "image/avif",
+    ".gif": "image/gif",
+    ".jpeg": "image/jpeg",
+    ".jpg": "image/jpeg",
+    ".png": "image/png",
+    ".webp": "image/webp",
+}
+DOWNLOAD = "application/octet-stream"
+MAX_AGE = 3600  # seconds; only in browsers, because shared caches would keep what was deleted
+RANGE = re.compile(r"bytes=(\d{0,19})-(\d{0,19})")
+
+
+def upload_urls() -> list[URLPattern]:
+    """Return the URL of uploads, or nothing if another server answers it.
+
+    That is so if the default storage is not the file system, or if `MEDIA_URL` names a host.
+    """
+    prefix = settings.MEDIA_URL
+    if not isinstance(default_storage, FileSystemStorage) or not re.match(r"/(?!/).", prefix):
+        return []
+    return [path(f"{prefix.lstrip('/')}<path:name>", serve_upload, name="upload")]
+
+
+@require_safe
+async def serve_upload(request: HttpRequest, name: str) -> HttpResponseBase:
+    """Return an upload, or a 404 for all that is not a file below `MEDIA_ROOT`."""
+    respond = sync_to_async(_respond, thread_sensitive=False)
+    return await respond(request, name)
+
+
+def _respond(request: HttpRequest, name: str) -> HttpResponseBase:
+    file = _open(name)
+    facts = os.fstat(file.fileno())
+    etag = quote_etag(f"{facts.st_mtime_ns:x}-{facts.st_size:x}")
+    changed = http_date(facts.st_mtime)
+    part = _part(request, facts.st_size, {etag, changed})
+    response: Any = _content(request, file, name, facts.st_size, part)
+    response = get_conditional_response(  # the content, or a 304 or 412 instead
+        request, etag=etag, last_modified=int(facts.st_mtime), response=response
+    )
+    if not response.streaming:
+        file.close()
+    headers = {
+        "Accept-Ranges": "bytes",
+        "Cache-Control": f"private, max-age={MAX_AGE}",
+        "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'; sandbox",
+        "ETag": etag,
+        "Last-Modified": changed,
+        "X-Content-Type-Options": "nosniff",
+    }
+    for header, value in headers.items():
+        response[header] = value
+    return cast("HttpResponseBase", response)
+
+
+def _open(name: str) -> BufferedReader:
+    """Open an upload for reading.
+
+    Raises:
+        Http404: there is no such file, its path leads through a link or out of `MEDIA_ROOT`, or it
+            is hidden.
+    """
+    storage = cast("FileSystemStorage", default_storage)
+    root = os.path.realpath(storage.location)
+    wanted = os.path.join(root, name)  # noqa: PTH118 - pathlib would normalize the name
+    try:
+        # The same only for a normalized name below the root without links.
+        if os.path.realpath(storage.path(name)) != wanted or re.search(r"(^|/)\.", name):
+            raise Http404
+        # Without waiting, because opening a named pipe would.
+        descriptor = os.open(wanted, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except (OSError, ValueError, SuspiciousFileOperation) as error:
+        raise Http404 from error
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise Http404
+    return os.fdopen(descriptor, "rb")
+
+
+def _part(request: HttpRequest, size: int, validators: set[str]) -> tuple[int, int] | None:
+    """Return the first and last byte that `Range` asks for, or None for the whole file.
+
+    Neither exists if the first is larger. Several ranges at once may be answered with the file.
+    """
+    asked = RANGE.fullmatch(request.headers.get("Range", ""))
+    condition = request.headers.get("If-Range")
+    if request.method != "GET" or asked is None or condition not in {None, *validators}:
+        return None
+    first, last = asked.groups()
+    if not first:
+        return (max(size - int(last), 0), size - 1) if last else None
+    if last and int(last) < int(first):
+        return None
+    return int(first), min(int(last), size - 1) if last else size - 1
+
+
+def _content(
+    request: HttpRequest, file: BufferedReader, name: str, size: int, part: tuple[int, int] | None
+) -> HttpResponseBase:
+    """Return the file or a part of it, without a body for HEAD."""
+    first, last = part or (0, size - 1)
+    if part and first > last:
+        return HttpResponse(status=416, headers={"Content-Range": f"bytes */{size}"})
+    kind = PICTURES.get(PurePosixPath(name).suffix.lower(), DOWNLOAD)
+    headers = {
+        "Content-Disposition": str(
+            content_disposition_header(kind == DOWNLOAD, PurePosixPath(name).name)
+        ),
+        "Content-Length": str(last - first + 1),
+        "Content-Type": kind,
+    }
+    if part:
+        headers["Content-Range"] = f"bytes {first}-{last}/{size}"
+    if request.method == "HEAD":
+        return HttpResponse(headers=headers)
+    response = FileResponse(file, status=206 if part else 200)  # closes the file when sent
+    file.seek(first)
+    read = read_chunks if isinstance(request, ASGIRequest) else _read
+    response.streaming_content = read(file, last - first + 1)
+    for header, value in headers.items():
+        response[header] = value
+    return response
+
+
+def _read(file: BufferedReader, size: int) -> Iterator[bytes]:
+    while size and (chunk := file.read(min(CHUNK, size))):
+        size -= len(chunk)
+        yield chunk

@@ -1,0 +1,149 @@
+"""`check --deploy` names what breaks in production although every setting is valid."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core import checks
+from django.core.checks.registry import registry
+from django.db import connection
+from django.db.migrations.recorder import MigrationRecorder
+from pytest_django.fixtures import Settings
+
+from dovetail.checks import (
+    check_migrations,
+    check_proxies,
+    check_static_files,
+    check_uploads,
+)
+
+
+def ids(messages: list[checks.CheckMessage]) -> list[str | None]:
+    return [message.id for message in messages]
+
+
+@pytest.mark.parametrize(
+    "check", [check_migrations, check_proxies, check_static_files, check_uploads]
+)
+def test_check_runs_with_deploy_only(check: Any) -> None:
+    assert check in registry.get_checks(include_deployment_checks=True)
+    assert check not in registry.get_checks()
+
+
+def test_redirect_without_a_trusted_proxy_is_reported(settings: Settings) -> None:
+    """Kind: a default that cannot work in the documented way to deploy."""
+    settings.SECURE_SSL_REDIRECT = True
+    settings.SECURE_PROXY_SSL_HEADER = None
+
+    [message] = check_proxies()
+
+    assert message.id == "dovetail.W101"
+    assert "Set TRUSTED_PROXY_COUNT" in str(message.hint)
+
+    settings.SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    assert check_proxies() == []
+
+
+def test_uploads_inside_the_application_are_reported(settings: Settings, tmp_path: Path) -> None:
+    """Kind: data that is gone after the next deployment, and nothing says so."""
+    settings.BASE_DIR = tmp_path / "app"
+    settings.MEDIA_ROOT = tmp_path / "app" / ".data" / "media"
+
+    [message] = check_uploads()
+
+    assert message.id == "dovetail.W102"
+    assert "DATA_DIR" in str(message.hint)
+    assert "S3" in str(message.hint)
+
+    settings.MEDIA_ROOT = tmp_path / "volume" / "media"
+    assert check_uploads() == []
+
+
+def test_uploads_that_cannot_be_written_are_reported(settings: Settings, tmp_path: Path) -> None:
+    (tmp_path / "volume").write_text("a file")
+    settings.MEDIA_ROOT = tmp_path / "volume" / "media"
+
+    assert ids(check_uploads()) == ["dovetail.W103"]
+
+
+def test_uploads_stored_elsewhere_need_no_folder(settings: Settings) -> None:
+    settings.MEDIA_ROOT = settings.BASE_DIR / ".data"
+    memory = {"BACKEND": "django.core.files.storage.InMemoryStorage"}
+    settings.STORAGES = settings.STORAGES | {"default": memory}
+
+    assert check_uploads() == []
+
+
+@pytest.fixture
+def production_files(settings: Settings, tmp_path: Path) -> None:
+    settings.STATIC_ROOT = tmp_path
+    settings.STATICFILES_FINDERS = ["django.contrib.staticfiles.finders.FileSystemFinder"]
+    settings.STATICFILES_DIRS = [tmp_path / "source"]
+    (tmp_path / "source").mkdir()
+    storage = {"BACKEND": "dovetail.http.static.StaticFilesStorage"}
+    settings.STORAGES = settings.STORAGES | {"staticfiles": storage}
+
+
+@pytest.mark.usefixtures("production_files")
+def test_static_files_that_are_not_collected_are_an_error() -> None:
+    """Kind: a step of the deployment was left out, and each page answers 500."""
+    [message] = check_static_files()
+
+    assert message.id == "dovetail.E101"
+    assert message.is_serious()
+    assert "collectstatic" in str(message.hint)
+
+
+@pytest.mark.usefixtures("production_files")
+def test_new_static_files_are_reported(tmp_path: Path) -> None:
+    manifest = '{"version": "1.1", "paths": {"logo.svg": "logo.1.svg"}, "hash": ""}'
+    (tmp_path / "staticfiles.json").write_text(manifest)
+    assert check_static_files() == []
+
+    (tmp_path / "source" / "robots.txt").write_text("User-agent: *")
+    assert ids(check_static_files()) == ["dovetail.W105"]
+
+
+@pytest.fixture
+def forgotten(transactional_db: None) -> Iterator[str]:
+    """Make the database forget a migration, as after a `git pull` that brought it."""
+    del transactional_db
+    recorder = MigrationRecorder(connection)
+    app, name = max(key for key in recorder.applied_migrations() if key[0] == "users")
+    recorder.record_unapplied(app, name)
+    yield f"{app}.{name}"
+    recorder.record_applied(app, name)
+
+
+def test_due_migration_is_reported(forgotten: str) -> None:
+    """Kind: code that is newer than the database, which pages notice first."""
+    [message] = check_migrations()
+
+    assert message.id == "dovetail.W104"
+    assert forgotten in message.msg
+    assert "manage.py migrate" in str(message.hint)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_migrated_database_is_not_reported() -> None:
+    assert check_migrations() == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_check_opens_no_pool(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pool would keep trying to connect in the background, and log each failure."""
+    monkeypatch.setitem(connection.settings_dict, "OPTIONS", {"pool": {"max_size": 2}})
+    monkeypatch.setitem(connection.settings_dict, "CONN_MAX_AGE", 0)
+    pools: dict[str, object] = getattr(connection, "_connection_pools")  # noqa: B009
+
+    assert check_migrations() == []
+    assert connection.alias not in pools
+
+
+@pytest.mark.django_db(transaction=True)
+def test_unavailable_database_is_no_reason_to_fail(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The image is checked where it is built, too."""
+    monkeypatch.setitem(connection.settings_dict, "PORT", "1")
+
+    assert check_migrations() == []

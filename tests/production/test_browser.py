@@ -1,0 +1,49 @@
+"""A browser on the deployed site: what it accepts, and no test client would refuse."""
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Page, expect, sync_playwright
+
+from tests.e2e.conftest import TIMEOUT, Watch, launcher
+from tests.production.conftest import EMAIL, PASSWORD, Site
+from tests.production.test_production import picture
+
+
+@pytest.fixture
+def page(site: Site) -> Iterator[Page]:
+    """Return a visitor's page; any problem on it fails the test."""
+    watch = Watch()
+    with sync_playwright() as playwright:
+        browser = launcher(playwright)()
+        context = browser.new_context(base_url=site.proxy.https, ignore_https_errors=True)
+        context.set_default_timeout(TIMEOUT)
+        page = context.new_page()
+        watch.on(page)
+        yield page
+        browser.close()
+    assert watch.problems == []
+
+
+def test_browser_accepts_the_cookies_the_upload_and_the_socket(page: Page) -> None:
+    """Kind: a production that boots, and whose parts do not reach the browser."""
+    page.goto("/accounts/login/")
+    page.get_by_label("Email").fill(EMAIL)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("main").get_by_role("button", name="Sign in", exact=True).click()
+    page.wait_for_url("**/")
+    names = {cookie["name"] for cookie in page.context.cookies()}
+    assert {"__Host-sessionid", "__Host-csrftoken"} <= names
+
+    page.goto("/people/me/edit/")
+    page.get_by_label("Avatar").set_input_files(
+        {"name": "ada.png", "mimeType": "image/png", "buffer": picture()}
+    )
+    page.get_by_role("button", name="Save").click()
+    avatar = page.locator("img[src^='/media/avatars/']").first
+    expect(avatar).to_be_visible()
+    expect(avatar).to_have_js_property("naturalWidth", 512)
+
+    page.goto("/articles/")
+    expect(page.locator("turbo-cable-stream-source").first).to_be_attached()
+    expect(page.locator("turbo-cable-stream-source:not([connected])")).to_have_count(0)
