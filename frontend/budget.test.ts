@@ -33,11 +33,13 @@ test.each([
   ["woff2", 23 * KB],
   ["actioncable.esm", 4 * KB],
   ["gsap", 26 * KB],
+  ["drafts", 2 * KB],
+  ["passkeys", 1 * KB],
 ])("%s stays below %d bytes", (kind, limit) => {
   expect(sizes.get(kind)).toBeLessThan(limit)
 })
 
 test("nothing else is loaded", () => {
-  const known = ["entry", "css", "woff2", "actioncable.esm", "gsap", "json"]
+  const known = ["entry", "css", "woff2", "actioncable.esm", "gsap", "drafts", "passkeys", "json"]
   expect(Array.from(sizes.keys()).filter((kind) => !known.includes(kind))).toEqual([])
 })

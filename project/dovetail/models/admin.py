@@ -1,15 +1,20 @@
 from collections.abc import Iterable, Iterator
 from typing import Any, TypeVar
 
+from django.apps import apps
 from django.contrib import admin, messages
-from django.contrib.admin.utils import model_ngettext
+from django.contrib.admin.utils import flatten_fieldsets, model_ngettext
 from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import ValidationError
-from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.db import transaction
+from django.db.models import Model, ProtectedError, QuerySet
+from django.http import HttpRequest, HttpResponse
 
 from dovetail.models import SoftDeleteModel, SoftDeleteQuerySet
+from dovetail.models.kit_admin import KitAdmin, is_autocomplete
+from dovetail.models.versions import FIELD, VersionedModelForm, with_conflict
 
+RowT = TypeVar("RowT", bound=Model)
 ModelT = TypeVar("ModelT", bound=SoftDeleteModel)
 
 
@@ -37,14 +42,68 @@ class DeletedFilter(admin.SimpleListFilter):
         yield from others
 
 
-class SoftDeleteAdmin(admin.ModelAdmin[ModelT]):
+class VersionedAdmin(KitAdmin[RowT]):
+    """Refuses to overwrite what someone else saved since the form was opened.
+
+    The form comes back with both texts (`dovetail.models.versions`).
+    """
+
+    def get_form(
+        self, request: HttpRequest, obj: RowT | None = None, change: bool = False, **kwargs: Any
+    ) -> Any:
+        if change:
+            form = kwargs.get("form", self.form)
+            kwargs["form"] = type(form.__name__, (VersionedModelForm, form), {})
+        return super().get_form(request, obj, change=change, **kwargs)
+
+    def get_fieldsets(self, request: HttpRequest, obj: RowT | None = None) -> Any:
+        """Add the version to the first of the fieldsets, if they are declared without it."""
+        fieldsets = super().get_fieldsets(request, obj)
+        if obj is None or not fieldsets or FIELD in flatten_fieldsets(fieldsets):
+            return fieldsets
+        (name, options), *others = fieldsets
+        return [(name, {**options, "fields": [*options["fields"], FIELD]}), *others]
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        response = super().render_change_form(request, context, *args, **kwargs)
+        with_conflict(response, context["adminform"].form)
+        return response
+
+
+class SoftDeleteAdmin(VersionedAdmin[ModelT]):
     """Soft-deletes rows, and shows and restores deleted ones."""
 
     actions = ["restore_selected"]
 
     def get_queryset(self, request: HttpRequest) -> SoftDeleteQuerySet[ModelT]:
-        rows = self.model.all_objects.all()
-        return rows.order_by(*self.get_ordering(request))
+        rows: SoftDeleteQuerySet[ModelT] = self.model.all_objects.all()
+        if is_autocomplete(request):
+            rows = rows.undeleted()
+        # Without names, `order_by` would drop the order of the model.
+        names = self.get_ordering(request)
+        return rows.order_by(*names) if names else rows
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """Return what a soft deletion deletes, found by a deletion that is rolled back.
+
+        Django's own method lists what a permanent deletion would delete, with queries for each row.
+        """
+        rows = self.model.all_objects.filter(pk__in=[row.pk for row in objs])
+        counts: dict[str, int] = {}
+        protected: list[str] = []
+        with transaction.atomic():
+            try:
+                with transaction.atomic():
+                    counts = rows.delete()[1]
+            except ProtectedError as error:
+                protected = [str(row) for row in error.protected_objects]
+            transaction.set_rollback(True)
+        names = {apps.get_model(label)._meta.verbose_name_plural: n for label, n in counts.items()}
+        is_allowed = self.has_delete_permission(request)
+        refused = set() if is_allowed else {self.opts.verbose_name}
+        return [str(row) for row in objs], names, refused, protected
 
     def get_list_filter(self, request: HttpRequest) -> Any:
         return [DeletedFilter, *super().get_list_filter(request)]

@@ -12,11 +12,13 @@ afterEach(() => {
   vi.restoreAllMocks()
 })
 
-async function copy(attributes = ""): Promise<void> {
+const TOASTS = '<div id="toasts"></div><template id="unsaved"><p role="alert"></p></template>'
+
+async function copy(attributes = "", more = ""): Promise<void> {
   await mount(
     `<button data-controller="clipboard" data-action="clipboard#copy" ${attributes}>
        <span data-clipboard-target="label">Copy link</span>
-     </button>`,
+     </button>${more}`,
     { clipboard: ClipboardController },
   )
   find("button").click()
@@ -40,5 +42,15 @@ test("briefly changes the label", async () => {
   expect(find("span").textContent).toBe("Copied")
 
   vi.advanceTimersByTime(2000)
+  expect(find("span").textContent).toBe("Copy link")
+})
+
+test("shows the text if the browser does not allow copying", async () => {
+  vi.spyOn(navigator.clipboard, "writeText").mockRejectedValue(
+    new DOMException("", "NotAllowedError"),
+  )
+  await copy('data-clipboard-text-value="mortise"', TOASTS)
+
+  expect(find("#toasts [role=alert]").textContent).toContain("copy it yourself: mortise")
   expect(find("span").textContent).toBe("Copy link")
 })

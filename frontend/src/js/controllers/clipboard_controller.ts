@@ -1,4 +1,5 @@
 import { Controller } from "@hotwired/stimulus"
+import { showError } from "../dovetail/error_toast"
 
 /** Copies a text, by default the page's address, and briefly confirms it in the label. */
 export default class extends Controller<HTMLElement> {
@@ -25,7 +26,14 @@ export default class extends Controller<HTMLElement> {
   }
 
   async copy(): Promise<void> {
-    await navigator.clipboard.writeText(this.textValue || location.href)
+    const text = this.textValue || location.href
+    try {
+      await navigator.clipboard.writeText(text)
+    } catch {
+      // Forbidden by the user, or missing outside of HTTPS and localhost.
+      showError(`Your browser didn’t allow copying. Select the text and copy it yourself: ${text}`)
+      return
+    }
     this.labelTarget.textContent = this.doneValue
     clearTimeout(this.#timer)
     this.#timer = window.setTimeout(() => this.#restore(), this.delayValue)

@@ -42,6 +42,18 @@ test("a choice changes the page immediately and is stored in a cookie", async ()
   expect(pressed()).toEqual(["false", "true", "false"])
 })
 
+test("the server names the cookie, since those of other ports of the host are shared", async () => {
+  await mount(page.replace(">", ' data-theme-cookie-value="theme_8100">'), {
+    theme: ThemeController,
+  })
+
+  choice("dark").click()
+  expect(document.cookie).toContain("theme_8100=dark")
+
+  choice("").click()
+  expect(document.cookie).not.toContain("dark")
+})
+
 test("choosing the system theme removes the cookie", async () => {
   await mount(page, { theme: ThemeController })
   choice("dark").click()

@@ -8,8 +8,10 @@ const YEAR = 365 * 24 * 60 * 60 // seconds
  */
 export default class extends Controller<HTMLElement> {
   static targets = ["choice"]
+  static values = { cookie: { type: String, default: "theme" } }
 
   declare readonly choiceTargets: HTMLButtonElement[]
+  declare readonly cookieValue: string
 
   connect(): void {
     this.#press(document.documentElement.dataset.theme ?? "")
@@ -30,7 +32,7 @@ export default class extends Controller<HTMLElement> {
     const secure = location.protocol === "https:" ? "; Secure" : ""
     const age = name === "" ? 0 : YEAR
     // biome-ignore lint/suspicious/noDocumentCookie: the Cookie Store API is not in every browser yet
-    document.cookie = `theme=${name}; Path=/; Max-Age=${age}; SameSite=Lax${secure}`
+    document.cookie = `${this.cookieValue}=${name}; Path=/; Max-Age=${age}; SameSite=Lax${secure}`
   }
 
   #press(name: string): void {

@@ -83,3 +83,20 @@ test("keeps a form that was opened in a frame", () => {
   expect(keeps("#opened", replacement('<turbo-frame id="opened"></turbo-frame>'))).toBe(true)
   expect(keeps("#closed", replacement('<turbo-frame id="closed"></turbo-frame>'))).toBe(false)
 })
+
+test("keeps the version that unsaved text is based on", () => {
+  document.body.innerHTML = `
+    <form><input id="version" type="hidden" value="v1" data-version><input id="text"></form>`
+  const newer = replacement('<input id="version" type="hidden" value="v2" data-version>')
+  expect(keeps("#version", newer)).toBe(false)
+
+  find<HTMLInputElement>("#text").value = "typed"
+  expect(keeps("#version", newer)).toBe(true)
+})
+
+test("keeps errors and notices that the server does not render", () => {
+  document.body.innerHTML = '<p data-kept></p><p class="other"></p>'
+
+  expect(keeps("[data-kept]")).toBe(true)
+  expect(keeps(".other")).toBe(false)
+})

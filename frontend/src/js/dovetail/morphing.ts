@@ -25,6 +25,9 @@ export function keepUnsaved(event: Event): void {
   const { target, detail } = event as ElementEvent
   if (!(target instanceof Element)) return
   if (isUnsaved(target) || isOpenedFrame(target, detail.newElement)) event.preventDefault()
+  else if (isVersionOfUnsaved(target)) event.preventDefault()
+  // An error, or the notice about a restored draft
+  else if (!detail.newElement && target.hasAttribute("data-kept")) event.preventDefault()
   // Don't remove an element that contains unsaved input.
   else if (!detail.newElement && fieldsIn(target).some(isUnsaved)) event.preventDefault()
 }
@@ -55,6 +58,15 @@ function isOpenedFrame(element: Element, newElement?: Element): boolean {
     !newElement?.hasAttribute("src") &&
     fieldsIn(element).some((field) => field.getAttribute("type") !== "hidden")
   )
+}
+
+/**
+ * Returns whether this is the version that unsaved text is based on. A newer one would let that text
+ * overwrite someone else's changes without a warning.
+ */
+function isVersionOfUnsaved(element: Element): boolean {
+  const form = element.hasAttribute("data-version") && element.closest("form")
+  return form ? fieldsIn(form).some(isUnsaved) : false
 }
 
 function fieldsIn(element: Element): Element[] {
