@@ -6,7 +6,12 @@ class DovetailConfig(AppConfig):
     name = "dovetail"
 
     def ready(self) -> None:
+        from dovetail import checks, storable  # noqa: PLC0415 - needs the models
         from dovetail.cable import revocation  # noqa: PLC0415 - needs the models
+        from dovetail.media import cleanup  # noqa: PLC0415 - needs the models
 
+        checks.register()
         revocation.connect()
+        storable.connect()
+        cleanup.connect()
         autodiscover_modules("cable_channels")

@@ -3,10 +3,10 @@ from typing import Any
 from django import forms
 
 from apps.articles.models import Article, Category, Comment
-from dovetail.media.images import clean_image
+from dovetail.models.versions import VersionedModelForm
 
 
-class ArticleForm(forms.ModelForm[Article]):
+class ArticleForm(VersionedModelForm[Article]):
     class Meta:
         model = Article
         fields = ["title", "summary", "category", "body", "cover"]
@@ -15,12 +15,8 @@ class ArticleForm(forms.ModelForm[Article]):
             "body": forms.Textarea(attrs={"rows": 16}),
         }
 
-    def clean_cover(self) -> Any:
-        cover = self.cleaned_data["cover"]
-        return clean_image(cover) if "cover" in self.files and cover else cover
 
-
-class CommentForm(forms.ModelForm[Comment]):
+class CommentForm(VersionedModelForm[Comment]):
     class Meta:
         model = Comment
         fields = ["body"]

@@ -19,8 +19,11 @@ def site(_request: HttpRequest) -> dict[str, Any]:
 
 def theme(request: HttpRequest) -> dict[str, str]:
     """Return the visitor's theme, or "" to follow the system."""
-    chosen = request.COOKIES.get("theme", "")
-    return {"theme": chosen if chosen in THEMES else ""}
+    chosen = request.COOKIES.get(settings.THEME_COOKIE_NAME, "")
+    return {
+        "theme": chosen if chosen in THEMES else "",
+        "theme_cookie_name": settings.THEME_COOKIE_NAME,
+    }
 
 
 def csp(request: HttpRequest) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from allauth.usersessions.adapter import DefaultUserSessionsAdapter
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.hashers import make_password
+from django.contrib.auth.models import AnonymousUser
 from django.db import IntegrityError, transaction
 from django.forms import BaseForm
 from django.http import HttpRequest, HttpResponse
@@ -64,6 +65,15 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
             self.send_notification_mail("account/email/new_device", user, {"device": device})
         devices.remember(request, response, user)
         return response
+
+    def get_reauthentication_methods(self, user: User | AnonymousUser) -> list[dict[str, Any]]:
+        """Return how a person can prove who they are; by mailed code only if there is no other way.
+
+        A code proves less than a password or a second factor: the browser that was left signed in
+        here may be signed in to the mailbox too.
+        """
+        methods: list[dict[str, Any]] = super().get_reauthentication_methods(user)
+        return [way for way in methods if way["id"] != "reauthenticate_by_code"] or methods
 
     def logout(self, request: HttpRequest) -> None:
         sso_session = request.session.get(SSO_KEY)

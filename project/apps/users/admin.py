@@ -8,6 +8,7 @@ from django.http import HttpRequest
 
 from apps.users.models import User
 from apps.users.signals import end_all_sessions
+from dovetail.models.admin import VersionedAdmin
 from dovetail.search.admin import SearchAdmin
 
 # Providers are configured only in the environment, and no tokens are stored.
@@ -15,7 +16,7 @@ admin.site.unregister([SocialApp, SocialToken])
 
 
 @admin.register(User)
-class UserAdmin(SearchAdmin[User], DjangoUserAdmin[User]):
+class UserAdmin(SearchAdmin[User], VersionedAdmin[User], DjangoUserAdmin[User]):
     ordering: ClassVar = ["-created_at"]
     list_display = ["email", "display_name", "is_staff", "is_active", "created_at"]
     list_filter = ["is_staff", "is_superuser", "is_active"]

@@ -1,4 +1,4 @@
-"""Collects everything stored about a person, for their data export and for deleting their files.
+"""Collects everything stored about a person, for their data export.
 
 Every `BaseModel` with a foreign key to the user is included automatically. allauth's models are
 listed here, without their secrets.
@@ -47,14 +47,6 @@ def collect(user: User) -> dict[str, Any]:
         ],
         **{rows.model._meta.label_lower: [_values(row) for row in rows] for rows in _owned(user)},
     }
-
-
-def files_of(user: User) -> Iterator[models.fields.files.FieldFile]:
-    """Yield the stored files of a person and of the rows that belong to them."""
-    for row in [user, *(row for rows in _owned(user) for row in rows)]:
-        for field in row._meta.concrete_fields:
-            if isinstance(field, models.FileField) and (file := getattr(row, field.name)):
-                yield file
 
 
 def _owned(user: User) -> Iterator[models.QuerySet[Any]]:

@@ -1,4 +1,4 @@
-"""Ends the sessions that started before a person's credentials changed."""
+"""Ends the sessions that started before a person's credentials changed, and resizes avatars."""
 
 from typing import Any
 
@@ -6,9 +6,12 @@ from allauth.account import signals as account
 from allauth.mfa import signals as mfa
 from allauth.usersessions.internal.flows import sessions
 from allauth.usersessions.models import UserSession
+from django.db import transaction
 from django.http import HttpRequest
 
 from apps.users.models import User
+from apps.users.tasks import make_small_avatar
+from dovetail.media.cleanup import files_changed
 
 
 def end_other_sessions(request: HttpRequest, user: User, **_: Any) -> None:
@@ -31,8 +34,17 @@ def cycle_session_key(request: HttpRequest, **extra: Any) -> None:
     UserSession.objects.filter(session_key=before).update(session_key=request.session.session_key)
 
 
+def resize_avatar(instance: User, *, fields: list[str], using: str, **_: Any) -> None:
+    """Queue the small variant of a new avatar, or the removal of that of a cleared one."""
+    if "avatar" in fields:
+        pk = str(instance.pk)
+        # If the broker is down, pages show the large variant.
+        transaction.on_commit(lambda: make_small_avatar.delay(pk), using=using, robust=True)
+
+
 def connect() -> None:
-    """Connect the functions above to allauth's signals."""
+    """Connect the functions above."""
+    files_changed.connect(resize_avatar, sender=User)
     for changed in (
         account.password_changed,
         account.password_set,

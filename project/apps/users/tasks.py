@@ -29,12 +29,11 @@ def delete_ended_user_sessions() -> None:
 
 @shared_task
 def make_small_avatar(user_id: str) -> None:
-    """Generate the small variant of a person's avatar and delete the previous one."""
+    """Generate the small variant of a person's avatar, which replaces the previous one."""
     with transaction.atomic():
         user = User.objects.select_for_update().filter(pk=user_id).first()
         if user is None:
             return
-        old = user.avatar_small.name
         if user.avatar:
             with user.avatar.open() as file:
                 content = shrink_square(file.read(), SMALL_AVATAR)
@@ -42,9 +41,6 @@ def make_small_avatar(user_id: str) -> None:
         else:
             user.avatar_small = ""
         user.save(update_fields=["avatar_small", "updated_at"])
-        if old:
-            storage = User._meta.get_field("avatar_small").storage
-            transaction.on_commit(lambda: storage.delete(old))
 
 
 @shared_task
@@ -79,11 +75,5 @@ def remove_deleted_accounts() -> None:
             user = User.objects.select_for_update().filter(pk=pk, deleted_at__lt=limit).first()
             if user is None:
                 continue
-            files = [(file.storage, file.name) for file in personal_data.files_of(user)]
             user.delete()
-            for storage, name in files:
-                transaction.on_commit(
-                    lambda storage=storage, name=name: storage.delete(name),  # type: ignore[misc]
-                    robust=True,
-                )
         logger.info("Deleted account %s for good after its grace period", pk)

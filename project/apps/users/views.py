@@ -16,7 +16,7 @@ from django.urls import reverse_lazy
 from django.utils import timezone
 from django.utils.decorators import method_decorator
 from django.views.decorators.cache import never_cache
-from django.views.generic import DetailView, ListView, TemplateView, UpdateView, View
+from django.views.generic import DetailView, ListView, TemplateView, View
 
 from apps.users import mail
 from apps.users.forms import ProfileForm
@@ -24,6 +24,7 @@ from apps.users.models import DataExport, Notification, User
 from apps.users.models.notification import with_details
 from apps.users.signals import end_all_sessions
 from apps.users.tasks import collect_data
+from dovetail.models.versions import VersionedUpdateView
 
 NOTIFICATIONS_PER_PAGE = 20
 
@@ -43,7 +44,9 @@ class ProfileView(DetailView[User]):
 
 
 class ProfileUpdateView(
-    LoginRequiredMixin, SuccessMessageMixin[ProfileForm], UpdateView[User, ProfileForm]
+    LoginRequiredMixin,
+    SuccessMessageMixin[ProfileForm],
+    VersionedUpdateView[User, ProfileForm],
 ):
     form_class = ProfileForm
     template_name = "users/profile_form.html"

@@ -13,7 +13,8 @@ import logging
 import secrets
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -133,9 +134,14 @@ async def refresh(_hub: Hub) -> None:
     if time.monotonic() - rooms.refreshed_at < REFRESH:
         return
     rooms.refreshed_at = time.monotonic()
-    for room in list(rooms.rooms.values()):
-        count = await _try(_update(rooms, room, set(room.people)), room.stream)
-        if count is not None and count != room.published:
+    # At once, so that a room whose answer takes long does not delay the others.
+    await asyncio.gather(*(_refresh_room(rooms, room) for room in list(rooms.rooms.values())))
+
+
+async def _refresh_room(rooms: Rooms, room: Room) -> None:
+    with _logged(room):
+        count = await _update(rooms, room, set(room.people))
+        if count != room.published:
             await _publish(room, count)
 
 
@@ -164,31 +170,37 @@ async def _update(rooms: Rooms, room: Room, people: set[str]) -> int:
 
 
 async def _publish_changes(rooms: Rooms, room: Room) -> None:
-    while room.changed:
-        await asyncio.sleep(DELAY)
-        changed, room.changed = room.changed, set()
-        count = await _try(_update(rooms, room, changed), room.stream)
-        if count is not None:
-            await _publish(room, count)
+    try:
+        while room.changed:
+            await asyncio.sleep(DELAY)
+            changed, room.changed = room.changed, set()
+            with _logged(room):
+                await _publish(room, await _update(rooms, room, changed))
             room.published = None  # another process may have published a different count meanwhile
-    room.is_publishing = False
-    if not room.people:
-        del rooms.rooms[room.stream]
+    finally:
+        room.is_publishing = False  # or no later change would ever be published
+        if not room.people:
+            rooms.rooms.pop(room.stream, None)
     if not rooms.rooms:
         await rooms.server.aclose()  # it reconnects when needed
 
 
 async def _publish(room: Room, count: int) -> None:
+    await abroadcast_merged(room.stream, "presence", room.show(count))
     room.published = count
-    await _try(abroadcast_merged(room.stream, "presence", room.show(count)), room.stream)
 
 
-async def _try(work: Any, stream: str) -> Any:
-    """Return the awaited result; if the server is unavailable, log that and return None."""
+@contextmanager
+def _logged(room: Room) -> Iterator[None]:
+    """Log whatever goes wrong with one room, which must affect neither its future nor the others.
+
+    The count is published again at the next change or refresh.
+    """
     try:
-        return await work
+        yield
     except (RedisError, OSError) as error:
-        logger.warning(
-            "Could not update presence for %s; retrying at the next refresh: %s", stream, error
+        logger.warning("Could not update presence for %s: %s", room.stream, error)
+    except Exception:
+        logger.exception(
+            "Could not show presence for %s; trying again when it is refreshed", room.stream
         )
-        return None

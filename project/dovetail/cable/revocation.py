@@ -1,7 +1,8 @@
 """Closes sockets when their session ends or their user's rights change.
 
-It listens to signals, so views that sign users out need no code for it. After changes that send no
-signal (`QuerySet.update`, SQL), call `broadcasting.disconnect` yourself.
+It listens to signals, so views that sign users out need no code for it, and neither do bulk
+operations on users. After changes that send no signal (SQL, bulk operations on the rows of
+`User.groups.through`), call `broadcasting.disconnect` yourself.
 """
 
 from collections.abc import Iterable
@@ -16,6 +17,7 @@ from django.db.models.signals import m2m_changed, post_delete, post_save, pre_de
 from django.utils import timezone
 
 from dovetail.cable.broadcasting import disconnect
+from dovetail.models.signals import rows_changed
 
 RIGHTS = ("is_active", "is_staff", "is_superuser", "password")
 
@@ -44,6 +46,17 @@ def on_user_saved(instance: Any, **_: Any) -> None:
     before = instance.rights_before_save
     if before and before != tuple(getattr(instance, name) for name in RIGHTS):
         disconnect([instance])
+
+
+def on_users_changed(
+    sender: Any, *, pks: list[Any], using: str, fields: frozenset[str], **_: Any
+) -> None:
+    """Handle the same changes by `QuerySet.update` and `bulk_update`, which send no `post_save`.
+
+    The user model needs the kit's `BaseManager` for it.
+    """
+    if not fields.isdisjoint(RIGHTS):
+        disconnect(sender._base_manager.using(using).filter(pk__in=pks))
 
 
 def on_user_deleted(instance: Any, **_: Any) -> None:
@@ -94,6 +107,7 @@ def connect() -> None:
     post_delete.connect(on_session_deleted, sender=Session, dispatch_uid="cable.session")
     pre_save.connect(before_user_saved, sender=model, dispatch_uid="cable.user")
     post_save.connect(on_user_saved, sender=model, dispatch_uid="cable.user")
+    rows_changed.connect(on_users_changed, sender=user, dispatch_uid="cable.users")
     post_delete.connect(on_user_deleted, sender=model, dispatch_uid="cable.gone")
     pre_delete.connect(before_group_deleted, sender=Group, dispatch_uid="cable.group")
     pre_delete.connect(

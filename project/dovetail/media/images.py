@@ -2,7 +2,6 @@
 
 import io
 import warnings
-from pathlib import PurePath
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
@@ -47,7 +46,7 @@ def clean_image(upload: UploadedFile[bytes], *, square: int | None = None) -> Co
         raise ValidationError("This image has too many pixels. Choose a smaller one.") from error
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
         raise unreadable from error
-    return ContentFile(content, name=f"{PurePath(upload.name or 'picture').stem}.webp")
+    return ContentFile(content, name="image.webp")
 
 
 def shrink_square(content: bytes, side: int) -> bytes:

@@ -3,6 +3,7 @@ from typing import Any, TypeVar
 
 from django.db import models, transaction
 
+from dovetail.media.cleanup import replacing_files, updating_files
 from dovetail.models.signals import rows_changed
 from dovetail.models.uuid7 import uuid7
 
@@ -13,19 +14,20 @@ class BaseQuerySet(models.QuerySet[ModelT]):
     """A QuerySet whose bulk operations send the `rows_changed` signal."""
 
     def update(self, **values: Any) -> int:
-        if not rows_changed.has_listeners(self.model):
-            return super().update(**values)  # saves the query for the primary keys
-        with transaction.atomic(using=self.db, savepoint=False):
-            pks = list(self.order_by().values_list("pk", flat=True))
-            count = super().update(**values)
-            send_rows_changed(self.model, pks, self.db)
-        return count
+        with updating_files(self, values):
+            if not rows_changed.has_listeners(self.model):
+                return super().update(**values)  # saves the query for the primary keys
+            with transaction.atomic(using=self.db, savepoint=False):
+                pks = list(self.order_by().values_list("pk", flat=True))
+                count = super().update(**values)
+                send_rows_changed(self.model, pks, self.db, fields=frozenset(values))
+            return count
 
     update.alters_data = True  # type: ignore[attr-defined]
 
     def bulk_create(self, objs: Iterable[ModelT], *args: Any, **kwargs: Any) -> list[ModelT]:
         rows = super().bulk_create(objs, *args, **kwargs)
-        send_rows_changed(self.model, [row.pk for row in rows], self.db)
+        send_rows_changed(self.model, [row.pk for row in rows], self.db, is_created=True)
         return rows
 
 
@@ -39,9 +41,16 @@ class BaseManager(_BaseManager[ModelT]):
     """
 
 
-def send_rows_changed(model: type[models.Model], pks: list[Any], using: str) -> None:
+def send_rows_changed(
+    model: type[models.Model],
+    pks: list[Any],
+    using: str,
+    *,
+    fields: frozenset[str] = frozenset(),
+    is_created: bool = False,
+) -> None:
     if pks:
-        rows_changed.send(model, pks=pks, using=using)
+        rows_changed.send(model, pks=pks, using=using, fields=fields, is_created=is_created)
 
 
 class BaseModel(models.Model):
@@ -53,3 +62,7 @@ class BaseModel(models.Model):
 
     class Meta:
         abstract = True
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        with replacing_files(self, kwargs.get("update_fields"), kwargs.get("using")):
+            super().save(*args, **kwargs)

@@ -4,18 +4,22 @@ Own code because a restore must bring back the cascade of that deletion and noth
 existing packages leave to their users.
 """
 
-from collections import Counter
-from collections.abc import Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar, cast
 
+from django.core import checks
 from django.core.exceptions import ValidationError
-from django.db import models, transaction
+from django.db import IntegrityError, models, transaction
 from django.utils import timezone
 
-from dovetail.models.base import BaseModel, BaseQuerySet, send_rows_changed
+from dovetail.models.base import BaseModel, BaseQuerySet
+from dovetail.models.cascade import delete_rows, restore_rows
+from dovetail.models.checks import check_soft_delete
+from dovetail.models.conflicts import violated_constraint
 
 ModelT = TypeVar("ModelT", bound=models.Model)
+
+ATTEMPTS = 8  # at a restoration, while others take the unique values that it chooses
 
 
 class SoftDeleteQuerySet(BaseQuerySet[ModelT]):
@@ -40,7 +44,7 @@ class SoftDeleteQuerySet(BaseQuerySet[ModelT]):
         if not issubclass(self.model, SoftDeleteModel):
             return super().delete()
         with transaction.atomic(using=self.db):
-            counts = _delete(self, timezone.now())
+            counts = delete_rows(self, timezone.now())
         return counts.total(), dict(counts)
 
     delete.alters_data = True  # type: ignore[attr-defined]
@@ -117,6 +121,10 @@ class SoftDeleteModel(BaseModel):
     class Meta:
         abstract = True
 
+    @classmethod
+    def check(cls, **kwargs: Any) -> list[checks.CheckMessage]:
+        return [*super().check(**kwargs), *check_soft_delete(cls)]
+
     @property
     def is_deleted(self) -> bool:
         return self.deleted_at is not None
@@ -152,11 +160,7 @@ class SoftDeleteModel(BaseModel):
             return 0
         at, self.deleted_at = self.deleted_at, None
         try:
-            self._require_undeleted_parents()
-            self.validate_constraints()
-            with transaction.atomic(using=self._state.db):
-                rows = type(self).all_objects.using(self._state.db).filter(pk=self.pk)
-                return _restore(rows, at)
+            return self._restore(at)
         except Exception:
             self.deleted_at = at
             raise
@@ -169,99 +173,86 @@ class SoftDeleteModel(BaseModel):
 
     hard_delete.alters_data = True  # type: ignore[attr-defined]
 
-    def _require_undeleted_parents(self) -> None:
+    def resolve_conflicts(self, attempt: int) -> list[str]:
+        """Change the unique values of this row that others have taken since it was deleted.
+
+        Called before a restoration, and again when another transaction was faster to take the
+        values that were chosen. Override it to restore a row under another slug, say.
+
+        Args:
+            attempt: how many restorations have failed on taken values before, from 0.
+
+        Returns:
+            The names of the changed fields. They are saved together with the restoration.
+        """
+        del attempt
+        return []
+
+    def _restore(self, at: datetime) -> int:
+        using = self._state.db or "default"
+        rows = type(self).all_objects.using(using).filter(pk=self.pk)
+        conflict: ValidationError | None = None
+        for attempt in range(ATTEMPTS):
+            changed = self.resolve_conflicts(attempt)
+            if conflict and not changed:
+                raise conflict
+            try:
+                with transaction.atomic(using=using):
+                    parents = self._lock_parents()
+                    self.validate_constraints()
+                    if changed:
+                        values = {name: getattr(self, name) for name in changed}
+                        models.QuerySet.update(rows, **values, updated_at=timezone.now())
+                    count = restore_rows(rows, at)
+                    self._require_undeleted(parents)
+                    return count
+            except IntegrityError as error:
+                conflict = _conflict(error, self)
+            except ValidationError as error:
+                conflict = error
+        raise conflict or AssertionError
+
+    def _lock_parents(self) -> dict[str, "SoftDeleteModel"]:
+        """Return the deleted rows that this one belongs to, by the name of the foreign key.
+
+        Locks all rows that this one belongs to, so that no other transaction deletes them.
+        """
+        deleted: dict[str, SoftDeleteModel] = {}
         for field in self._meta.concrete_fields:
             if (
                 not isinstance(field, models.ForeignKey)
                 or field.remote_field.on_delete is not models.CASCADE
             ):
                 continue
-            parent = getattr(self, field.name)
-            if isinstance(parent, SoftDeleteModel) and parent.is_deleted:
+            model = field.related_model
+            if not isinstance(model, type) or not issubclass(model, SoftDeleteModel):
+                continue
+            parents = model.all_objects.using(self._state.db).select_for_update(no_key=True)
+            key = {field.target_field.name: getattr(self, field.attname)}
+            if (parent := parents.filter(**key).first()) and parent.is_deleted:
+                deleted[str(field.verbose_name)] = parent
+        return deleted
+
+    def _require_undeleted(self, parents: dict[str, "SoftDeleteModel"]) -> None:
+        for name, parent in parents.items():
+            parent.refresh_from_db(fields=["deleted_at"])
+            if parent.is_deleted:  # it does not depend on this row, which would have restored it
                 raise ValidationError(
-                    f"Restore the {field.verbose_name} “{parent}” first; "
+                    f"Restore the {name} “{parent}” first; "
                     f"this {self._meta.verbose_name} belongs to it."
                 )
 
 
-def delete_dependents(row: models.Model, at: datetime) -> None:
-    """Soft-delete the rows that reference a row by `CASCADE`, but not the row itself.
-
-    Args:
-        row: a row of any model.
-        at: the value for `deleted_at`, by which `dependents_deleted` finds the rows again.
-
-    Raises:
-        django.db.models.ProtectedError: see `SoftDeleteQuerySet.delete`.
-    """
-    with transaction.atomic(using=row._state.db):
-        for dependents in _dependents(
-            type(row), [row.pk], row._state.db or "default", models.CASCADE
-        ):
-            _delete(dependents, at)
-
-
-def dependents_deleted(row: models.Model, at: datetime) -> Iterator["SoftDeleteModel"]:
-    """Yield the rows that `delete_dependents` soft-deleted for this row at that time."""
-    for dependents in _dependents(type(row), [row.pk], row._state.db or "default", models.CASCADE):
-        yield from dependents.filter(deleted_at=at)
-
-
-def _delete(rows: SoftDeleteQuerySet[Any], at: datetime) -> "Counter[str]":
-    # Marking rows before looking for their dependents ends the recursion for circular references.
-    pks = list(rows.undeleted().select_for_update().order_by().values_list("pk", flat=True))
-    if not pks:
-        return Counter()
-    _refuse_protected(rows.model, pks, rows.db)
-    marked = rows.model.all_objects.using(rows.db).filter(pk__in=pks)
-    counts = Counter({rows.model._meta.label: _mark(marked, pks, at)})
-    for dependents in _dependents(rows.model, pks, rows.db, models.CASCADE):
-        counts += _delete(dependents, at)
-    return counts
-
-
-def _mark(rows: SoftDeleteQuerySet[Any], pks: list[Any], at: datetime | None) -> int:
-    """Set `deleted_at` and send `rows_changed`; unlike `update`, don't query the keys again."""
-    count = models.QuerySet.update(rows, deleted_at=at)
-    send_rows_changed(rows.model, pks, rows.db)
-    return count
-
-
-def _restore(rows: SoftDeleteQuerySet[Any], at: datetime) -> int:
-    pks = list(rows.filter(deleted_at=at).select_for_update().values_list("pk", flat=True))
-    if not pks:
-        return 0
-    marked = rows.model.all_objects.using(rows.db).filter(pk__in=pks)
-    total = _mark(marked, pks, None)
-    for dependents in _dependents(rows.model, pks, rows.db, models.CASCADE):
-        total += _restore(dependents, at)
-    return total
-
-
-def _refuse_protected(model: type[models.Model], pks: list[Any], using: str) -> None:
-    for on_delete in (models.PROTECT, models.RESTRICT):
-        for dependents in _dependents(model, pks, using, on_delete):
-            if protected := set(dependents.undeleted()[:10]):
-                raise models.ProtectedError(
-                    f"Cannot delete this {model._meta.verbose_name}: it is still referenced by "
-                    f"{dependents.model._meta.verbose_name_plural}.",
-                    protected,
-                )
-
-
-def _dependents(
-    model: type[models.Model], pks: list[Any], using: str, on_delete: Any
-) -> Iterator[SoftDeleteQuerySet[Any]]:
-    """Yield a QuerySet per relation of the soft-deletable rows that reference these rows."""
-    for relation in model._meta.related_objects:
-        related = relation.related_model
-        if (
-            isinstance(relation, models.ManyToOneRel)
-            and relation.on_delete is on_delete
-            and isinstance(related, type)
-            and issubclass(related, SoftDeleteModel)
-        ):
-            referenced = model._base_manager.using(using).filter(pk__in=pks)
-            yield related.all_objects.using(using).filter(
-                **{f"{relation.field.name}__in": referenced}
-            )
+def _conflict(error: IntegrityError, row: SoftDeleteModel) -> ValidationError:
+    """Return a unique violation as the error that a check before it would have raised."""
+    name = violated_constraint(error)
+    if name is None:
+        raise error
+    for constraint in row._meta.constraints:
+        if constraint.name == name:
+            return ValidationError(constraint.get_violation_error_message(), code="unique")
+    return ValidationError(
+        f"This {row._meta.verbose_name} cannot be restored: another row has taken a value that "
+        f"must be unique, either its own or that of a row that belongs to it.",
+        code="unique",
+    )

@@ -1,15 +1,15 @@
 from typing import TypeVar
 
-from django.contrib import admin
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 
+from dovetail.models.kit_admin import KitAdmin
 from dovetail.search.queryset import SearchQuerySet
 
 ModelT = TypeVar("ModelT", bound=Model)
 
 
-class SearchAdmin(admin.ModelAdmin[ModelT]):
+class SearchAdmin(KitAdmin[ModelT]):
     """Makes the admin's search box and autocomplete use the model's `SearchIndex`.
 
     Set `search_fields` to show the box; the index decides which fields are searched.

@@ -165,6 +165,49 @@ async def test_bulk_operations_on_comments_update_open_pages(connect: Connect) -
     assert (await browser.receive())["message"] == REFRESH
 
 
+@pytest.mark.parametrize("is_bulk", [False, True])
+async def test_comments_deleted_for_good_leave_open_pages(
+    connect: Connect, *, is_bulk: bool
+) -> None:
+    article: Article = await call(make_article)
+    comment: Comment = await call(make_comment, article)
+    browser = await stream_of(connect, stream_name(article))
+    notifications = await stream_of(connect, stream_name(article.author, "notifications"))
+
+    pk = comment.pk
+    rows = Comment.all_objects.filter(pk=pk)
+    await call(rows.hard_delete if is_bulk else comment.hard_delete)
+
+    assert f'action="remove" target="comment_{pk}"' in (await browser.receive())["message"]
+    assert ">1</span>" not in (await notifications.receive())["message"]
+
+
+async def test_comments_of_a_removed_person_leave_open_pages(connect: Connect) -> None:
+    article: Article = await call(make_article)
+    comment: Comment = await call(make_comment, article)
+    browser = await stream_of(connect, stream_name(article))
+
+    await call(User.objects.filter(pk=comment.author_id).delete)
+
+    assert f'action="remove" target="comment_{comment.pk}"' in (await browser.receive())["message"]
+
+
+async def test_comments_created_in_bulk_appear_and_notify_the_author(connect: Connect) -> None:
+    article: Article = await call(make_article)
+    reader: User = await call(make_user)
+    browser = await stream_of(connect, stream_name(article))
+    notifications = await stream_of(connect, stream_name(article.author, "notifications"))
+    people = (reader, reader, article.author)
+    comments = [Comment(article=article, author=person, body="Well cut.") for person in people]
+
+    await call(Comment.objects.bulk_create, comments)
+
+    assert (await browser.receive())["message"] == REFRESH
+    assert ">1</span>" in (await notifications.receive())["message"]
+    assert ">2</span>" in (await notifications.receive())["message"]
+    assert await notifications.receives_nothing()
+
+
 async def test_only_the_author_may_subscribe_to_a_draft(connect: Connect) -> None:
     author: User = await call(make_user)
     other: User = await call(make_user)

@@ -1,7 +1,9 @@
 import pytest
+from allauth.account.models import EmailAddress
 from django.core.exceptions import ValidationError
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 from django.db import IntegrityError, connection, transaction
+from django.test import Client
 
 from apps.users.models import User
 from tests.factories import make_user
@@ -59,3 +61,31 @@ def test_createsuperuser_makes_staff_that_can_sign_in_by_password(
     assert root.is_superuser
     assert root.is_staff
     assert root.check_password("correct horse")
+
+
+def test_first_administrator_can_sign_in_at_once(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`createsuperuser` makes production's first account, whose address no email confirms."""
+    monkeypatch.setenv("DJANGO_SUPERUSER_PASSWORD", "a-joint-of-wood-29")
+    call_command("createsuperuser", email="Root@example.org", interactive=False, verbosity=0)
+
+    response = client.post(
+        "/accounts/login/", {"login": "root@example.org", "password": "a-joint-of-wood-29"}
+    )
+
+    assert response["Location"] == "/"
+    assert client.session["_auth_user_id"] == str(User.objects.get().pk)
+
+
+def test_administrator_cannot_take_an_address_of_another_account(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    other = make_user()
+    EmailAddress.objects.create(user=other, email="root@example.org", verified=True)
+    monkeypatch.setenv("DJANGO_SUPERUSER_PASSWORD", "a-joint-of-wood-29")
+
+    with pytest.raises(CommandError, match="confirmed for another account"):
+        call_command("createsuperuser", email="root@example.org", interactive=False, verbosity=0)
+
+    assert User.objects.count() == 1

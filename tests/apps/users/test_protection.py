@@ -96,7 +96,7 @@ def test_concurrent_signups_create_one_account() -> None:
     def save_together(self: User, **options: object) -> None:
         if self._state.adding:
             barrier.wait()  # both requests have found the address available
-        save(self, **options)  # type: ignore[arg-type]
+        save(self, **options)
 
     def run() -> None:
         try:

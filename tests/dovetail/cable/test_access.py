@@ -290,6 +290,52 @@ class TestRevocation:
 
         assert await browser.receive() == REMOTE
 
+    @pytest.mark.parametrize("right", ["is_active", "is_staff", "is_superuser", "password"])
+    async def test_rights_changed_in_bulk_close_sockets(
+        self, connect: Connect, ada: User, right: str
+    ) -> None:
+        """Bulk operations send no `post_save`."""
+        browser = await connect(await session_of(ada))
+        await User.objects.filter(pk=ada.pk).aupdate(display_name="Ada")
+        assert await browser.receives_nothing()
+        value = "!" if right == "password" else not getattr(ada, right)
+
+        await User.objects.filter(pk=ada.pk).aupdate(**{right: value})
+
+        assert await browser.receive() == REMOTE
+
+    async def test_bulk_update_and_bulk_deletion_of_users_close_sockets(
+        self, connect: Connect, ada: User, bob: User
+    ) -> None:
+        browsers = [await connect(await session_of(user)) for user in (ada, bob)]
+
+        ada.is_active = False
+        await User.objects.abulk_update([ada], ["is_active"])
+        assert await browsers[0].receive() == REMOTE
+        await User.objects.filter(pk=bob.pk).adelete()
+        assert await browsers[1].receive() == REMOTE
+
+    async def test_bulk_deletion_of_sessions_closes_their_sockets(
+        self, connect: Connect, ada: User, bob: User
+    ) -> None:
+        sessions = [await session_of(user) for user in (ada, bob)]
+        browsers = [await connect(session) for session in sessions]
+
+        await Session.objects.filter(pk__in=sessions).adelete()
+
+        assert [await browser.receive() for browser in browsers] == [REMOTE, REMOTE]
+
+    async def test_bulk_deletion_of_groups_closes_their_members_sockets(
+        self, connect: Connect, ada: User
+    ) -> None:
+        group = await Group.objects.acreate(name="Editors")
+        await ada.groups.aadd(group)
+        browser = await connect(await session_of(ada))
+
+        await Group.objects.filter(pk=group.pk).adelete()
+
+        assert await browser.receive() == REMOTE
+
     async def test_clearing_expired_sessions_broadcasts_nothing(self, ada: User) -> None:
         session = await session_of(ada)
         layer: Any = get_channel_layer()
@@ -312,7 +358,7 @@ class TestRevocation:
         assert (await browser.subscribe(secret))["type"] == "confirm_subscription"
         assert (await browser.subscribe(public))["type"] == "confirm_subscription"
 
-        await User.objects.filter(pk=ada.pk).aupdate(is_staff=False)  # no signal
+        await User._base_manager.filter(pk=ada.pk).aupdate(is_staff=False)  # no signal
         await sync_to_async(reauthorize)("secrets")
 
         assert await browser.receive() == {"identifier": secret, "type": "reject_subscription"}

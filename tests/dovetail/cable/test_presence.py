@@ -127,3 +127,65 @@ async def test_unavailable_server_is_logged_and_breaks_nothing(
 
     assert await follower.receives_nothing()
     assert "Could not update presence for room" in caplog.text
+
+
+async def test_failed_render_does_not_stop_later_updates(
+    follower: Browser, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What fails once must not leave a state in which nothing is tried any more."""
+    failures = [ZeroDivisionError("no such template"), ValueError("twice")]
+
+    def show_or_fail(count: int) -> str:
+        if failures:
+            raise failures.pop()
+        return show(count)
+
+    presence.enter("room", "ada", show_or_fail)
+    await until(lambda: not Rooms.current().tasks)
+    assert "Could not show presence for room" in caplog.text
+    presence.enter("room", "bob", show_or_fail)
+    await until(lambda: not Rooms.current().tasks)
+    assert not failures
+
+    presence.enter("room", "cleo", show_or_fail)
+    await receive_until(follower, "3 here")
+
+    for person in ("ada", "bob", "cleo"):
+        presence.leave("room", person)
+    await receive_until(follower, "0 here")
+    assert "room" not in Rooms.current().rooms
+
+
+async def test_failed_render_is_repaired_by_the_next_refresh(follower: Browser) -> None:
+    failures = [ZeroDivisionError()]
+
+    def show_or_fail(count: int) -> str:
+        if failures:
+            raise failures.pop()
+        return show(count)
+
+    presence.enter("room", "ada", show_or_fail)
+    await until(lambda: not Rooms.current().tasks)
+
+    with patch.object(presence, "REFRESH", 0):
+        await presence.refresh(Hub.current())
+
+    await receive_until(follower, "1 here")
+    presence.leave("room", "ada")
+
+
+async def test_bad_room_does_not_starve_the_others(follower: Browser) -> None:
+    def fail(_count: int) -> str:
+        raise ZeroDivisionError
+
+    presence.enter("bad room", "ada", fail)  # comes first at each refresh
+    presence.enter("room", "ada", show)
+    await receive_until(follower, "1 here")
+    await until(lambda: not Rooms.current().tasks)
+
+    with patch.object(presence, "REFRESH", 0):
+        await presence.refresh(Hub.current())
+
+    await receive_until(follower, "1 here")
+    presence.leave("bad room", "ada")
+    presence.leave("room", "ada")

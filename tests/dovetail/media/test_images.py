@@ -33,8 +33,8 @@ def test_supported_formats_become_webp(kind: str) -> None:
     assert cleaned_image(picture(kind=kind)).format == "WEBP"
 
 
-def test_only_the_stem_of_the_name_is_kept() -> None:
-    assert clean_image(upload(picture(), "holiday.jpg.php")).name == "holiday.jpg.webp"
+def test_nothing_of_the_name_is_kept() -> None:
+    assert clean_image(upload(picture(), "holiday.jpg.php")).name == "image.webp"
 
 
 def test_metadata_is_removed_and_the_image_is_rotated_upright() -> None:

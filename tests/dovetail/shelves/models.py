@@ -29,6 +29,22 @@ class Book(SoftDeleteModel):
     title = models.CharField(max_length=20)
 
 
+class Label(SoftDeleteModel):
+    """Has a unique value that another row can take while it is deleted."""
+
+    shelf = models.ForeignKey(Shelf, on_delete=models.CASCADE)
+    text = models.CharField(max_length=20)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["text"],
+                condition=models.Q(deleted_at__isnull=True),
+                name="label_text_is_unique",
+            )
+        ]
+
+
 class Bookmark(SoftDeleteModel):
     book = models.ForeignKey(Book, on_delete=models.CASCADE)
 
@@ -47,6 +63,8 @@ class Review(SoftDeleteModel):
 
 class Stamp(BaseModel):
     """Has no soft deletion, so soft-deleting its book doesn't affect it."""
+
+    survives_soft_deletion = ("book",)
 
     book = models.ForeignKey(Book, on_delete=models.CASCADE)
 

@@ -6,16 +6,22 @@ from django.db import models
 from django.db.models import F, Q
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.crypto import get_random_string
 from django.utils.text import slugify
 
 from apps.core.models import SearchManager, SearchQuerySet, SoftDeleteModel
 from apps.users.models import User
 from dovetail.cable.streams import Streamable
+from dovetail.media.fields import ImageField
+from dovetail.media.names import RandomName
+from dovetail.models.conflicts import retry_on_conflict
 from dovetail.search import SearchConfig, SearchIndex
 from dovetail.turbo.models import BroadcastsRefreshes
 
 # The first path segments of the other URLs in apps.articles.urls.
 RESERVED_SLUGS = {"dashboard", "mine", "new", "trash"}
+UNIQUE_SLUG = "article_slug_is_unique"
+NUMBERED_ATTEMPTS = 3  # after so many conflicts, a slug ends in random letters
 
 
 class Category(models.TextChoices):
@@ -47,6 +53,12 @@ class ArticleQuerySet(SearchQuerySet["Article"]):
             return self
         return self.filter(author=user) if user.is_authenticated else self.none()
 
+    def deletable_by(self, user: User | AnonymousUser) -> Self:
+        """Limit to the user's own articles, or those they see if they may delete all."""
+        if user.has_perm("articles.delete_article"):
+            return self.visible_to(user)
+        return self.filter(author=user) if user.is_authenticated else self.none()
+
     def for_cards(self) -> Self:
         """Load only what a card shows: the author, but not the body."""
         return self.select_related("author").defer("body")
@@ -72,8 +84,8 @@ class Article(BroadcastsRefreshes, SoftDeleteModel):
     category = models.CharField(max_length=20, choices=Category, default=Category.ENGINEERING)
     status = models.CharField(max_length=10, choices=Status, default=Status.DRAFT, editable=False)
     published_at = models.DateTimeField(null=True, blank=True, editable=False)
-    cover = models.ImageField(
-        upload_to="covers/", blank=True, help_text="JPEG, PNG, WebP or GIF, up to 5 MB."
+    cover = ImageField(
+        upload_to=RandomName("covers"), blank=True, help_text="JPEG, PNG, WebP or GIF, up to 5 MB."
     )
 
     objects = SearchManager.from_queryset(ArticleQuerySet)()
@@ -83,7 +95,7 @@ class Article(BroadcastsRefreshes, SoftDeleteModel):
         ordering = ["-id"]
         constraints = [
             models.UniqueConstraint(
-                fields=["slug"], condition=Q(deleted_at__isnull=True), name="article_slug_is_unique"
+                fields=["slug"], condition=Q(deleted_at__isnull=True), name=UNIQUE_SLUG
             ),
             models.CheckConstraint(
                 condition=Q(status=Status.DRAFT) | Q(published_at__isnull=False),
@@ -118,12 +130,28 @@ class Article(BroadcastsRefreshes, SoftDeleteModel):
         return self.status == Status.PUBLISHED
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        if not self.slug:
-            self.slug = self._free_slug()
-        super().save(*args, **kwargs)
+        """Save the article. A new one gets a slug, even if another request takes the same title."""
+        if self.slug:
+            super().save(*args, **kwargs)
+            return
+
+        def save_with_slug(attempt: int) -> None:
+            self.slug = self._free_slug(attempt=attempt)
+            super(Article, self).save(*args, **kwargs)
+
+        try:
+            retry_on_conflict(
+                save_with_slug, using=kwargs.get("using") or self._state.db, constraint=UNIQUE_SLUG
+            )
+        except Exception:
+            self.slug = ""  # was not saved
+            raise
 
     def can_be_edited_by(self, user: User | AnonymousUser) -> bool:
         return user.pk == self.author_id or user.has_perm("articles.change_article")
+
+    def can_be_deleted_by(self, user: User | AnonymousUser) -> bool:
+        return user.pk == self.author_id or user.has_perm("articles.delete_article")
 
     @property
     def is_hidden(self) -> bool:
@@ -144,17 +172,22 @@ class Article(BroadcastsRefreshes, SoftDeleteModel):
         self.status = Status.DRAFT
         self.save(update_fields=["status", "updated_at"])
 
-    def restore(self) -> int:
-        """Restore the article, with a new slug if another article has taken its own."""
-        slug = self._free_slug(self.slug)
-        if self.is_deleted and slug != self.slug:
-            self.slug = slug
-            self.save(update_fields=["slug", "updated_at"])
-        return super().restore()
+    def resolve_conflicts(self, attempt: int) -> list[str]:
+        """Choose another slug for the restored article if another article has taken its own."""
+        own = Article.all_objects.values_list("slug", flat=True).get(pk=self.pk)
+        self.slug = self._free_slug(own, attempt=attempt)
+        return ["slug"] if self.slug != own else []
 
-    def _free_slug(self, wanted: str = "") -> str:
-        """Return the wanted slug, or one made from the title; numbered if it is taken."""
+    def _free_slug(self, wanted: str = "", *, attempt: int = 0) -> str:
+        """Return the wanted slug, or one made from the title; numbered if it is taken.
+
+        Args:
+            wanted: the slug to keep if possible.
+            attempt: how many earlier choices were taken before they could be saved.
+        """
         base = wanted or slugify(self.title, allow_unicode=True)[:140].strip("-") or "article"
+        if attempt >= NUMBERED_ATTEMPTS:
+            return f"{base}-{get_random_string(8).lower()}"
         rivals = Article.objects.exclude(pk=self.pk).filter(slug__startswith=base)
         taken = RESERVED_SLUGS | set(rivals.values_list("slug", flat=True))
         if base not in taken:

@@ -3,6 +3,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import models
+from django.db.models.signals import pre_delete
 from django.urls import reverse
 from django.utils import timezone
 
@@ -74,4 +75,10 @@ def broadcast_bulk_change(sender: type[Comment], *, pks: list[Any], using: str, 
             broadcast_refresh_to(comment.article)
 
 
+def broadcast_hard_deletion(instance: Comment, **_: Any) -> None:
+    """Remove a comment that is deleted for good, perhaps together with its article, from pages."""
+    broadcast_remove_to(f"articles.article:{instance.article_id}", target=instance)
+
+
 rows_changed.connect(broadcast_bulk_change, sender=Comment)
+pre_delete.connect(broadcast_hard_deletion, sender=Comment)

@@ -5,6 +5,7 @@ from django.db.models.signals import post_save
 
 from apps.articles.models.comment import Comment
 from apps.users.models import Notification
+from dovetail.models.signals import rows_changed
 
 
 class CommentNotification(Notification):
@@ -28,4 +29,16 @@ def notify_author(instance: Comment, *, created: bool, raw: bool, **_: Any) -> N
         CommentNotification(recipient=author, comment=instance).save()
 
 
+def notify_authors(
+    sender: type[Comment], *, pks: list[Any], using: str, is_created: bool, **_: Any
+) -> None:
+    """Do the same for comments that were created in bulk."""
+    del sender
+    if is_created:
+        comments = Comment.objects.using(using).filter(pk__in=pks, notification=None)
+        for comment in comments.select_related("article__author"):
+            notify_author(comment, created=True, raw=False)
+
+
 post_save.connect(notify_author, sender=Comment)
+rows_changed.connect(notify_authors, sender=Comment)

@@ -6,13 +6,14 @@ from django.contrib.messages.views import SuccessMessageMixin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
-from django.views.generic import CreateView, DetailView, ListView, TemplateView, UpdateView, View
+from django.views.generic import CreateView, DetailView, ListView, TemplateView, View
 
 from apps.articles.dashboard import Dashboard
 from apps.articles.forms import ArticleForm
 from apps.articles.models import Article
 from apps.articles.search import ArticleSearch
 from apps.users.models import User
+from dovetail.models.versions import VersionedUpdateView
 
 PAGE_SIZE = 12
 
@@ -60,8 +61,12 @@ class ArticleDetailView(DetailView[Article]):
         return Article.objects.visible_to(self.request.user).select_related("author")
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        can_edit = self.object.can_be_edited_by(self.request.user)
-        return super().get_context_data(can_edit=can_edit, **kwargs)
+        user = self.request.user
+        return super().get_context_data(
+            can_edit=self.object.can_be_edited_by(user),
+            can_delete=self.object.can_be_deleted_by(user),
+            **kwargs,
+        )
 
 
 class ArticleCreateView(
@@ -90,7 +95,9 @@ class EditableArticleMixin(LoginRequiredMixin):
 
 
 class ArticleUpdateView(
-    EditableArticleMixin, SuccessMessageMixin[ArticleForm], UpdateView[Article, ArticleForm]
+    EditableArticleMixin,
+    SuccessMessageMixin[ArticleForm],
+    VersionedUpdateView[Article, ArticleForm],
 ):
     form_class = ArticleForm
     template_name = "articles/article_form.html"
@@ -115,12 +122,14 @@ class UnpublicationView(EditableArticleMixin, View):
         return redirect(article)
 
 
-class DeletionView(EditableArticleMixin, DetailView[Article]):
+class DeletionView(LoginRequiredMixin, DetailView[Article]):
     template_name = "articles/article_deletion.html"
 
+    def get_queryset(self) -> QuerySet[Article]:
+        return Article.objects.deletable_by(self.request.user).select_related("author")
+
     def post(self, request: HttpRequest, slug: str) -> HttpResponse:
-        del slug
-        self.get_article().delete()
+        get_object_or_404(self.get_queryset(), slug=slug).delete()
         messages.success(request, "Article deleted. You can restore it from your trash.")
         return redirect("articles:trash")
 

@@ -8,11 +8,12 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.template.loader import render_to_string
 from django.urls import reverse
-from django.views.generic import DetailView, TemplateView, UpdateView, View
+from django.views.generic import DetailView, TemplateView, View
 
 from apps.articles.forms import CommentForm
 from apps.articles.models import Article, Comment
 from apps.users.models import User
+from dovetail.models.versions import VersionedUpdateView
 from dovetail.turbo import streams
 from dovetail.turbo.request import turbo_of
 from dovetail.turbo.streams import TurboStreamResponse, dom_id
@@ -82,11 +83,13 @@ class CommentMixin:
 
 
 class OwnCommentMixin(LoginRequiredMixin, CommentMixin):
-    """Limits the views to comments that the user may edit; others return 404."""
+    """Limits the views to the user's own comments, or all with a permission; others return 404."""
+
+    permission = "articles.change_comment"
 
     def get_queryset(self) -> QuerySet[Comment]:
         comments = super().get_queryset()
-        if self.request.user.has_perm("articles.change_comment"):
+        if self.request.user.has_perm(self.permission):
             return comments
         return comments.filter(author=cast("User", self.request.user))
 
@@ -95,12 +98,14 @@ class CommentView(CommentMixin, DetailView[Comment]):
     template_name = "articles/comment.html"
 
 
-class CommentUpdateView(OwnCommentMixin, UpdateView[Comment, CommentForm]):
+class CommentUpdateView(OwnCommentMixin, VersionedUpdateView[Comment, CommentForm]):
     form_class = CommentForm
     template_name = "articles/comment_form.html"
 
 
 class CommentDeletionView(OwnCommentMixin, View):
+    permission = "articles.delete_comment"
+
     def post(self, request: HttpRequest, slug: str, pk: str) -> HttpResponse:
         comment = get_object_or_404(self.get_queryset(), pk=pk)
         comment.delete()

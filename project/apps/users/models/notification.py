@@ -7,6 +7,7 @@ from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
 from django.db import models
 from django.db.models import Q
+from django.db.models.signals import post_delete
 from django.utils import timezone
 
 from apps.core.models import SoftDeleteManager, SoftDeleteModel, SoftDeleteQuerySet
@@ -67,6 +68,7 @@ class Notification(SoftDeleteModel):
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         rows_changed.connect(_on_rows_changed, sender=cls)
+        post_delete.connect(_on_hard_delete, sender=cls)
 
     def __str__(self) -> str:
         return f"{self.kind} for {self.recipient}"
@@ -119,6 +121,10 @@ def _on_rows_changed(sender: type[Notification], *, pks: list[Any], using: str, 
     rows = Notification.all_objects.using(using).filter(pk__in=pks)
     for person in User.objects.using(using).filter(pk__in=rows.values("recipient")):
         Notification.broadcast_count(person)
+
+
+def _on_hard_delete(instance: Notification, **_: Any) -> None:
+    Notification.broadcast_count(User(pk=instance.recipient_id))  # who may be deleted, too
 
 
 rows_changed.connect(_on_rows_changed, sender=Notification)

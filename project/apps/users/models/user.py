@@ -9,13 +9,17 @@ from django.db.models.functions import Lower
 from django.urls import reverse
 from django.utils import timezone
 
-from apps.core.models import BaseModel
+from apps.core.models import BaseManager, BaseModel
 from apps.users.fields import LowercaseEmailField
-from dovetail.models.soft_delete import delete_dependents, dependents_deleted
+from dovetail.media.fields import ImageField
+from dovetail.media.names import RandomName
+from dovetail.models.cascade import delete_dependents, dependents_deleted
 from dovetail.search import SearchConfig, SearchIndex
 
+AVATAR = 512  # pixels, the sides of the square
 
-class UserManager(DjangoUserManager["User"]):
+
+class UserManager(BaseManager["User"], DjangoUserManager["User"]):
     use_in_migrations = True
 
     def create_user(  # type: ignore[override]
@@ -29,7 +33,22 @@ class UserManager(DjangoUserManager["User"]):
     def create_superuser(  # type: ignore[override]
         self, email: str, password: str | None = None, **fields: Any
     ) -> "User":
-        return self._create(email, password, **fields | {"is_staff": True, "is_superuser": True})
+        """Create an administrator, whose address counts as confirmed so that they can sign in.
+
+        Raises:
+            ValidationError: the address is confirmed for another account.
+        """
+        from allauth.account.models import EmailAddress  # noqa: PLC0415 - needs this model
+
+        with transaction.atomic(using=self._db):
+            user = self._create(
+                email, password, **fields | {"is_staff": True, "is_superuser": True}
+            )
+            addresses = EmailAddress.objects.using(self._db)
+            if addresses.filter(email=user.email, verified=True).exists():
+                raise ValidationError(f"{user.email} is confirmed for another account.")
+            addresses.create(user=user, email=user.email, verified=True, primary=True)
+        return user
 
     def _create(self, email: str, password: str | None, **fields: Any) -> "User":
         if not email:
@@ -49,8 +68,8 @@ class User(AbstractUser, BaseModel):
         max_length=80, blank=True, help_text="Shown next to what you write."
     )
     biography = models.TextField(max_length=600, blank=True, help_text="A few sentences about you.")
-    avatar = models.ImageField(upload_to="avatars/", blank=True)
-    avatar_small = models.ImageField(upload_to="avatars/", blank=True, editable=False)
+    avatar = ImageField(upload_to=RandomName("avatars"), square=AVATAR, blank=True)
+    avatar_small = ImageField(upload_to=RandomName("avatars"), blank=True, editable=False)
     deleted_at = models.DateTimeField(null=True, blank=True, editable=False, db_index=True)
 
     USERNAME_FIELD = "email"

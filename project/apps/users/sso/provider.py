@@ -5,13 +5,14 @@ itself, sends no nonce, accepts any issuer in a discovery document, and responds
 when the provider is down. `apps.users.adapters` applies the claims to an account.
 """
 
+import hashlib
 import secrets
 from functools import cached_property
 from typing import Any
 
 from allauth.socialaccount.adapter import get_adapter
 from allauth.socialaccount.helpers import render_authentication_error
-from allauth.socialaccount.models import SocialApp, SocialLogin, SocialToken
+from allauth.socialaccount.models import SocialAccount, SocialApp, SocialLogin, SocialToken
 from allauth.socialaccount.providers.oauth2.client import OAuth2Error
 from allauth.socialaccount.providers.oauth2.views import OAuth2CallbackView
 from allauth.socialaccount.providers.openid_connect.provider import OpenIDConnectProvider
@@ -19,9 +20,12 @@ from allauth.socialaccount.providers.openid_connect.views import OpenIDConnectOA
 from django.http import HttpRequest, HttpResponse
 
 from apps.users.sso import tokens
+from apps.users.sso.claims import StorableClaimsMixin
 from apps.users.sso.redirects import RedirectPageMixin
+from dovetail.storable import is_storable
 
 SESSION_KEY = "sso"  # holds the provider that this session came from, and its ID token
+MAX_SUBJECT = 255  # characters, by OpenID Connect Core 2
 ENDPOINTS = ("authorization_endpoint", "token_endpoint", "jwks_uri")
 
 
@@ -70,6 +74,7 @@ class SingleSignOnAdapter(OpenIDConnectOAuth2Adapter):  # type: ignore[misc]
             data["userinfo"] = self._fetch(endpoint, Authorization=f"Bearer {token.token}")
             if data["userinfo"].get("sub") != claims["sub"]:
                 raise OAuth2Error("the user info and the ID token have different subjects")
+        self.get_provider().extract_uid(data)  # refuses an invalid subject
         if self.state.get("process") == "login":
             request.session[SESSION_KEY] = {"provider": self.provider_id, "id_token": id_token}
         return self.get_provider().sociallogin_from_response(request, data)
@@ -87,7 +92,7 @@ class SingleSignOnAdapter(OpenIDConnectOAuth2Adapter):  # type: ignore[misc]
         return document
 
 
-class SingleSignOnProvider(RedirectPageMixin, OpenIDConnectProvider):  # type: ignore[misc]
+class SingleSignOnProvider(RedirectPageMixin, StorableClaimsMixin, OpenIDConnectProvider):  # type: ignore[misc]
     oauth2_adapter_class = SingleSignOnAdapter
 
     @property
@@ -120,7 +125,13 @@ class SingleSignOnProvider(RedirectPageMixin, OpenIDConnectProvider):  # type: i
         subject = data["id_token"].get(self.app.settings["claims"]["subject"])
         if not isinstance(subject, str | int) or not str(subject):
             raise OAuth2Error("the ID token has no subject")
-        return str(subject)
+        uid = str(subject)
+        # Never shortened or cleaned, which could make two subjects one.
+        if len(uid) > MAX_SUBJECT or not is_storable(uid):
+            raise OAuth2Error("the ID token has a malformed subject")
+        if len(uid) > (SocialAccount._meta.get_field("uid").max_length or 0):
+            return f"sha256:{hashlib.sha256(uid.encode()).hexdigest()}"
+        return uid
 
     def extract_common_fields(self, data: dict[str, Any]) -> dict[str, Any]:
         email, name = self.claim(data, "email"), self.claim(data, "name")

@@ -3,12 +3,13 @@
 from allauth.socialaccount.providers.github.provider import GitHubProvider as AllauthGitHub
 from allauth.socialaccount.providers.google.provider import GoogleProvider as AllauthGoogle
 
+from apps.users.sso.claims import StorableClaimsMixin
 from apps.users.sso.redirects import RedirectPageMixin
 
 
-class GitHubProvider(RedirectPageMixin, AllauthGitHub):  # type: ignore[misc]
+class GitHubProvider(RedirectPageMixin, StorableClaimsMixin, AllauthGitHub):  # type: ignore[misc]
     package = "allauth.socialaccount.providers.github"
 
 
-class GoogleProvider(RedirectPageMixin, AllauthGoogle):  # type: ignore[misc]
+class GoogleProvider(RedirectPageMixin, StorableClaimsMixin, AllauthGoogle):  # type: ignore[misc]
     package = "allauth.socialaccount.providers.google"

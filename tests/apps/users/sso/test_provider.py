@@ -523,3 +523,63 @@ def test_logout_works_after_the_provider_is_removed(
     configure(settings)
 
     assert client.post("/accounts/logout/", follow=True).request["PATH_INFO"] == "/"
+
+
+@pytest.mark.parametrize("name", ["a\0b", "\0", "a\ud800b", "x" * 5000])
+def test_claims_that_cannot_be_stored_do_not_prevent_a_login(
+    client: Client, provider: Provider, name: str
+) -> None:
+    """Text from outside reaches the database only as text that it can store."""
+    provider.claims |= {"name": name, "na\0me": [{"a\0": name}], "given_name": name}
+    provider.userinfo |= {"name": name}
+
+    log_in_with_provider(client, provider)
+
+    assert is_logged_in(client)
+    assert (
+        User.objects.get().display_name
+        == name.replace("\0", "\ufffd").replace("\ud800", "\ufffd")[:80]
+    )
+
+
+def test_address_with_a_character_that_cannot_be_stored_is_nobodys(
+    client: Client, provider: Provider, member: User
+) -> None:
+    provider.claims["email"] = f"{member.email}\0"
+
+    log_in_with_provider(client, provider)
+
+    assert not SocialAccount.objects.filter(user=member).exists()
+
+
+@pytest.mark.parametrize("length", [191, 192, 200, 255])
+def test_subject_of_any_allowed_length_is_recognized(
+    client: Client, provider: Provider, length: int
+) -> None:
+    subject = "s" * length
+    provider.claims["sub"] = provider.userinfo["sub"] = subject
+    log_in_with_provider(client, provider)
+    provider.nonce = ""
+    other = Client()
+
+    log_in_with_provider(other, provider)
+
+    assert is_logged_in(other)
+    assert User.objects.count() == 1
+    provider.nonce = ""
+    provider.claims["sub"] = provider.userinfo["sub"] = subject[:-1] + "t"
+    provider.claims["email"] = "bob@example.org"
+    third = Client()
+    log_in_with_provider(third, provider)
+    assert User.objects.count() == 2
+
+
+@pytest.mark.parametrize("subject", ["s" * 256, "s" * 5000, "a\0", "a\ud800"])
+def test_malformed_subject_is_refused(client: Client, provider: Provider, subject: str) -> None:
+    provider.claims["sub"] = provider.userinfo["sub"] = subject
+
+    response = log_in_with_provider(client, provider)
+
+    assert response.status_code < 500
+    assert not is_logged_in(client)
+    assert not User.objects.exists()

@@ -1,0 +1,118 @@
+"""Deletes stored files that no row refers to any more.
+
+A file goes when its row is deleted for good, or when another file or none takes its place; a
+soft-deleted row keeps its files. It goes after the commit, so that a transaction that is rolled
+back loses nothing, and only if no row of any model still has its name. Own code because
+django-cleanup deletes by the name that was loaded, which a parallel request may have replaced.
+"""
+
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
+from functools import cache
+from typing import Any
+
+from django.apps import apps
+from django.core.files.storage import Storage
+from django.db import models, router, transaction
+from django.db.models.signals import pre_delete
+from django.dispatch import Signal
+
+# Sent when a row was saved with another file than before, or without one, before the commit.
+# Arguments: `sender` (the model), `instance`, `fields` (their names) and `using`.
+files_changed = Signal()
+
+
+@cache
+def file_fields(model: type[models.Model]) -> tuple["models.FileField", ...]:
+    return tuple(
+        field for field in model._meta.concrete_fields if isinstance(field, models.FileField)
+    )
+
+
+@contextmanager
+def replacing_files(
+    row: models.Model, update_fields: Collection[str] | None, using: str | None
+) -> Iterator[None]:
+    """Save a row inside; the files that it replaces are deleted on commit."""
+    fields = [
+        field
+        for field in file_fields(type(row))
+        if field.attname in row.__dict__ and (update_fields is None or field.name in update_fields)
+    ]
+    if not fields:
+        yield
+        return
+    using = using or row._state.db or router.db_for_write(type(row), instance=row)
+    with transaction.atomic(using=using):
+        # What is stored now, not what was loaded; and locked, so that no file is missed.
+        rows = type(row)._base_manager.using(using).filter(pk=row.pk)
+        names = [field.attname for field in fields]
+        stored = rows.select_for_update(no_key=True).values_list(*names).first()
+        yield
+        changed = []
+        for field, old in zip(fields, stored or [""] * len(fields), strict=True):
+            if (old or "") == (getattr(row, field.attname).name or ""):
+                continue
+            changed.append(field.name)
+            if old:
+                delete_unused(field.storage, [old], using)
+        if changed:
+            files_changed.send(type(row), instance=row, fields=changed, using=using)
+
+
+@contextmanager
+def updating_files(rows: models.QuerySet[Any], values: Collection[str]) -> Iterator[None]:
+    """Update rows in bulk inside; the files that this replaces are deleted on commit.
+
+    Args:
+        rows: the rows.
+        values: the names of the updated fields.
+    """
+    model: type[models.Model] = rows.model
+    fields = [field for field in file_fields(model) if field.name in values]
+    if not fields:
+        yield
+        return
+    with transaction.atomic(using=rows.db):
+        for field in fields:
+            names = rows.order_by().values_list(field.attname, flat=True)
+            delete_unused(field.storage, [name for name in names if name], rows.db)
+        yield
+
+
+def delete_unused(storage: Storage, names: Iterable[str], using: str) -> None:
+    """Delete those of these files that no row refers to, on commit."""
+    unique = set(names)
+
+    def delete() -> None:
+        for name in sorted(unique - _used(unique, using)):
+            storage.delete(name)
+
+    if unique:
+        transaction.on_commit(delete, using=using, robust=True)
+
+
+def _used(names: set[str], using: str) -> set[str]:
+    used: set[str] = set()
+    for model in apps.get_models():
+        if model._meta.proxy or not model._meta.managed:
+            continue
+        for field in file_fields(model):
+            rows = model._base_manager.using(using).filter(**{f"{field.name}__in": names})
+            used |= set(rows.values_list(field.attname, flat=True))
+    return used
+
+
+def _on_delete(sender: type[models.Model], instance: models.Model, using: str, **_: Any) -> None:
+    own = sender._meta.concrete_model or sender
+    for field in own._meta.local_concrete_fields:  # those of a parent are sent for it
+        if isinstance(field, models.FileField) and (name := getattr(instance, field.attname).name):
+            delete_unused(field.storage, [name], using)
+
+
+def connect() -> None:
+    """Delete the files of rows that are deleted. Called once, when the apps are ready."""
+    for model in apps.get_models():
+        if file_fields(model):
+            uid = f"dovetail.media.cleanup.{model._meta.label}"
+            pre_delete.connect(_on_delete, sender=model, dispatch_uid=uid)

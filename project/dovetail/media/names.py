@@ -1,0 +1,33 @@
+"""Names of stored files, which owe nothing to the names that the files were uploaded with."""
+
+import re
+import secrets
+from pathlib import PurePath
+from typing import Any
+
+from django.utils.deconstruct import deconstructible
+
+SUFFIX = re.compile(r"\.[a-z0-9]{1,8}")
+
+
+@deconstructible(path="dovetail.media.names.RandomName")
+class RandomName:
+    """The `upload_to` of a file field: `upload_to=RandomName("covers")`.
+
+    A name is random, so that it neither fails to be stored, nor collides, nor can be guessed. Only
+    the suffix is kept, which for an image is that of the format it was encoded in
+    (`dovetail.media.images`).
+    """
+
+    def __init__(self, folder: str) -> None:
+        self.folder = folder
+
+    def __call__(self, _instance: Any, filename: str) -> str:
+        suffix = PurePath(filename.replace("\0", "")).suffix.lower()
+        return f"{self.folder}/{secrets.token_hex(16)}{suffix if SUFFIX.fullmatch(suffix) else ''}"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, RandomName) and other.folder == self.folder
+
+    def __hash__(self) -> int:
+        return hash(self.folder)

@@ -1,0 +1,93 @@
+"""Soft-deletes and restores rows together with the rows that belong to them."""
+
+from collections import Counter
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+from django.db import models, transaction
+
+from dovetail.models.base import send_rows_changed
+
+
+def delete_dependents(row: models.Model, at: datetime) -> None:
+    """Soft-delete the rows that reference a row by `CASCADE`, but not the row itself.
+
+    Args:
+        row: a row of any model.
+        at: the value for `deleted_at`, by which `dependents_deleted` finds the rows again.
+
+    Raises:
+        django.db.models.ProtectedError: see `SoftDeleteQuerySet.delete`.
+    """
+    with transaction.atomic(using=row._state.db):
+        for dependents in _dependents(
+            type(row), [row.pk], row._state.db or "default", models.CASCADE
+        ):
+            delete_rows(dependents, at)
+
+
+def dependents_deleted(row: models.Model, at: datetime) -> Iterator[Any]:
+    """Yield the rows that `delete_dependents` soft-deleted for this row at that time."""
+    for dependents in _dependents(type(row), [row.pk], row._state.db or "default", models.CASCADE):
+        yield from dependents.filter(deleted_at=at)
+
+
+def delete_rows(rows: Any, at: datetime) -> "Counter[str]":
+    # Marking rows before looking for their dependents ends the recursion for circular references.
+    pks = list(rows.undeleted().select_for_update().order_by().values_list("pk", flat=True))
+    if not pks:
+        return Counter()
+    _refuse_protected(rows.model, pks, rows.db)
+    marked = rows.model.all_objects.using(rows.db).filter(pk__in=pks)
+    counts = Counter({rows.model._meta.label: _mark(marked, pks, at)})
+    for dependents in _dependents(rows.model, pks, rows.db, models.CASCADE):
+        counts += delete_rows(dependents, at)
+    return counts
+
+
+def _mark(rows: Any, pks: list[Any], at: datetime | None) -> int:
+    """Set `deleted_at` and send `rows_changed`; unlike `update`, don't query the keys again."""
+    count = models.QuerySet.update(rows, deleted_at=at)
+    send_rows_changed(rows.model, pks, rows.db, fields=frozenset(["deleted_at"]))
+    return count
+
+
+def restore_rows(rows: Any, at: datetime) -> int:
+    pks = list(rows.filter(deleted_at=at).select_for_update().values_list("pk", flat=True))
+    if not pks:
+        return 0
+    marked = rows.model.all_objects.using(rows.db).filter(pk__in=pks)
+    total = _mark(marked, pks, None)
+    for dependents in _dependents(rows.model, pks, rows.db, models.CASCADE):
+        total += restore_rows(dependents, at)
+    return total
+
+
+def _refuse_protected(model: type[models.Model], pks: list[Any], using: str) -> None:
+    for on_delete in (models.PROTECT, models.RESTRICT):
+        for dependents in _dependents(model, pks, using, on_delete):
+            if protected := set(dependents.undeleted()[:10]):
+                raise models.ProtectedError(
+                    f"Cannot delete this {model._meta.verbose_name}: it is still referenced by "
+                    f"{dependents.model._meta.verbose_name_plural}.",
+                    protected,
+                )
+
+
+def _dependents(
+    model: type[models.Model], pks: list[Any], using: str, on_delete: Any
+) -> Iterator[Any]:
+    """Yield a QuerySet per relation of the soft-deletable rows that reference these rows."""
+    for relation in model._meta.related_objects:
+        related = relation.related_model
+        if (
+            isinstance(relation, models.ManyToOneRel)
+            and relation.on_delete is on_delete
+            and isinstance(related, type)
+            and hasattr(related, "all_objects")  # a SoftDeleteModel
+        ):
+            referenced = model._base_manager.using(using).filter(pk__in=pks)
+            yield related.all_objects.using(using).filter(
+                **{f"{relation.field.name}__in": referenced}
+            )
