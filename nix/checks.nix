@@ -89,7 +89,7 @@ in
     trap 'pg_ctl --pgdata=$cluster --mode=immediate stop >/dev/null' EXIT
     export DATABASE_URL=postgres://postgres@127.0.0.1:$port/postgres
     ln -s ${frontend.dist} frontend/dist
-    pytest -p no:cacheprovider -q -m "not e2e and not stack" \
+    pytest -p no:cacheprovider -q --long -m "not e2e and not stack" \
       --ignore=tests/cable --ignore=tests/dovetail/devtools/embedded --ignore=tests/dovetail/devtools/stack --ignore=tests/stack
   '';
 

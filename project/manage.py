@@ -3,12 +3,16 @@
 
 import os
 import sys
+from pathlib import Path
 
 if sys.version_info < (3, 11):  # noqa: UP036 - older versions must still get the message below
     sys.exit("error: This project needs Python 3.11 or newer. Install it and try again.")
 
 
 def main() -> None:
+    # Python does not add the folder of the script with PYTHONSAFEPATH.
+    if (here := str(Path(__file__).resolve().parent)) not in sys.path:
+        sys.path.insert(0, here)
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.dev")
     try:
         from django.core.management import execute_from_command_line  # noqa: PLC0415

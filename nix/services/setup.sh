@@ -5,6 +5,7 @@ set -euo pipefail
 cd "$(dirname "$(readlink -f "$0")")/../.."
 DATA_DIR=$(cd "$DATA_DIR" && pwd) # .env may contain a path relative to the checkout
 
+unset "${!PG@}" # those of the shell are for other servers
 export PGHOST=127.0.0.1 PGPORT=$POSTGRES_PORT PGUSER=dovetail PGPASSFILE=$DATA_DIR/services/pgpass
 query() { psql --no-psqlrc --quiet --tuples-only --no-align --command "$@"; }
 
@@ -26,6 +27,7 @@ cat >"$DATA_DIR/up.json.new" <<JSON
   "port": $PORT,
   "url": "$url",
   "environment": {
+    "PORT": "$PORT",
     "SITE_URL": "$url",
     "DATABASE_URL": "postgres://dovetail:$(cut -d: -f5 "$PGPASSFILE")@127.0.0.1:$POSTGRES_PORT/dovetail",
     "VALKEY_URL": "redis://127.0.0.1:$VALKEY_PORT/0",

@@ -76,6 +76,22 @@ def server_account(cluster: Path) -> Account | None:
     )
 
 
+def ensure_named_user() -> None:
+    """Make sure that this user has a name, without which initdb creates no cluster.
+
+    Raises:
+        SetupError: it has none, as in a container that was started with just a user id.
+    """
+    try:
+        pwd.getpwuid(os.geteuid())
+    except KeyError:
+        raise SetupError(
+            f"PostgreSQL cannot create a database as {_name(os.geteuid())}, which has no name on "
+            "this system: add the id to /etc/passwd, run this as another user, or set "
+            "DATABASE_URL to a running server."
+        ) from None
+
+
 def reachable(data_dir: Path, name: str, account: Account | None) -> Path:
     """Return `data_dir / name`, or a replacement folder that the server's user can enter.
 

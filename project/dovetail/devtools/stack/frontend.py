@@ -14,8 +14,10 @@ from pathlib import Path
 from typing import BinaryIO
 
 from dovetail.devtools.embedded import wheels
+from dovetail.devtools.environment import with_writable_cache
 from dovetail.devtools.errors import SetupError
-from dovetail.devtools.stack.ports import answers
+from dovetail.devtools.stack import packages
+from dovetail.devtools.stack.ports import connects
 from dovetail.devtools.supervisor.guard import Guard
 from dovetail.devtools.supervisor.program import Program
 from dovetail.devtools.supervisor.supervisor import Supervisor
@@ -23,6 +25,7 @@ from dovetail.devtools.supervisor.supervisor import Supervisor
 # Files in node_modules: the hash of the installed lock file, and of the sources last built.
 INSTALLED = ".installed-from"
 BUILT = ".built-from"
+MINIMUM_NODE = (22, 12)  # vitest's and Vite's; Node 20 gets no more security fixes
 GENERATED = {"node_modules", "dist", "__pycache__"}
 OFFLINE = ("ENOTFOUND", "EAI_AGAIN", "ECONNREFUSED", "ENOTCACHED", "ETIMEDOUT", "ECONNRESET")
 
@@ -46,7 +49,7 @@ class Node:
 
 
 def find_node(embedded: Path, guard: Guard) -> Node:
-    """Return the Node on PATH if Vite supports it, or else an embedded one.
+    """Return the Node on PATH if it is new enough, or else an embedded one.
 
     Args:
         embedded: the folder of installed wheels.
@@ -64,9 +67,11 @@ def find_node(embedded: Path, guard: Guard) -> Node:
     if not wheels.NODE.runs_here():
         raise SetupError(
             f"There is no embedded Node for this platform ({wheels.platform_key()}): install "
-            "Node 22.12 or newer with npm."
+            f"Node {'.'.join(map(str, MINIMUM_NODE))} or newer with npm."
         )
     folder = wheels.install(wheels.NODE, embedded, guard, finish=_link_programs)
+    if not all((folder / "bin" / name).exists() for name in ("node", "npm")):
+        _link_programs(folder)
     return Node(folder / "bin", wheels.NODE.version, "embedded")
 
 
@@ -85,7 +90,13 @@ class Frontend:
         self.node = node
         self.supervisor = supervisor
         path = f"{node.directory}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
-        self.environment = os.environ | {"PATH": path, "NODE_ENV": "development"}
+        data_dir = supervisor.logs.parent
+        self.environment = with_writable_cache(
+            os.environ | {"PATH": path, "NODE_ENV": "development"},
+            *("npm_config_cache", ".npm", data_dir / "npm"),
+        )
+        # Vite asks for the home folder, which a user without a name has only here.
+        self.environment.setdefault("HOME", str(data_dir))
 
     async def install(self) -> bool:
         """Install the locked packages if needed; return whether anything was installed.
@@ -95,12 +106,19 @@ class Frontend:
         """
         stamp = self.source / "node_modules" / INSTALLED
         async with _locked(self.source / "package-lock.json") as lock_file:
-            wanted = hashlib.sha256(lock_file.read()).hexdigest()
-            if _read(stamp) == wanted:
+            lock = lock_file.read()
+            wanted = hashlib.sha256(lock).hexdigest()
+            # The stamp says what was to be installed; another npm command may have removed it.
+            if _read(stamp) == wanted and not packages.missing(self.source, lock):
                 return False
-            # --prefer-offline uses what an earlier start downloaded.
-            arguments = ("ci", "--prefer-offline", "--no-audit", "--no-fund", "--no-progress")
-            await self._npm("npm", *arguments)
+            _ensure_writable(self.source, "install its packages")
+            await self._npm("npm", "ci", *packages.OPTIONS)
+            if missing := packages.missing(self.source, lock):
+                raise SetupError(
+                    f"npm reported success but left out {', '.join(missing[:3])}"
+                    f"{' and others' if len(missing) > 3 else ''}: look for a setting that "  # noqa: PLR2004
+                    f"prevents it with `npm config list` in {self.source}, and try again."
+                )
             stamp.parent.mkdir(exist_ok=True)  # npm creates no folder if there are no packages
             stamp.write_text(wanted, encoding="ascii")
             return True
@@ -115,18 +133,31 @@ class Frontend:
             SetupError: the build failed.
         """
         stamp = self.source / "node_modules" / BUILT
-        manifest = self.source / "dist" / ".vite" / "manifest.json"
+        dist = self.source / "dist"
+        manifest = dist / ".vite" / "manifest.json"
         async with _locked(self.source / "package-lock.json"):
             sources = _fingerprint([self.source, *others])
-            if manifest.exists() and _read(stamp) == sources:
+            # The stamp covers the result too: files of it may be missing or cut off.
+            if manifest.exists() and _read(stamp) == f"{sources} {_fingerprint([dist])}":
                 return False
+            _ensure_writable(self.source, "build it")
             stamp.unlink(missing_ok=True)
             await self._npm("build", "run", "build")
-            stamp.write_text(sources, encoding="ascii")
+            if not manifest.exists():
+                raise SetupError(
+                    f"`npm run build` reported success but wrote no {manifest}: see "
+                    f"{self.supervisor.logs / 'build.log'}."
+                )
+            stamp.write_text(f"{sources} {_fingerprint([dist])}", encoding="ascii")
             return True
 
     def server(self, port: int, environment: dict[str, str]) -> Program:
-        """Return Vite's dev server, started without npm to save a process."""
+        """Return Vite's dev server, started without npm to save a process.
+
+        Raises:
+            SetupError: it could not write its temporary files.
+        """
+        _ensure_writable(self.source / "node_modules", "start Vite")
         return Program(
             name="vite",
             command=[
@@ -136,7 +167,7 @@ class Frontend:
             ],
             cwd=self.source,
             environment=self.environment | environment,
-            is_ready=lambda: answers(port),
+            is_ready=lambda: connects(port),
         )
 
     async def _npm(self, name: str, *arguments: str) -> None:
@@ -166,6 +197,14 @@ class Frontend:
         )
 
 
+def _ensure_writable(source: Path, what: str) -> None:
+    if not os.access(source, os.W_OK):
+        raise SetupError(
+            f"{source} cannot be written, so `up` cannot {what}: run it in a copy of the checkout "
+            "that you can write."
+        )
+
+
 @asynccontextmanager
 async def _locked(path: Path) -> AsyncIterator[BinaryIO]:
     """Open and lock a file: another `up` or a test may be using the same checkout."""
@@ -181,12 +220,9 @@ async def _locked(path: Path) -> AsyncIterator[BinaryIO]:
 
 
 def is_supported(version: str) -> bool:
-    """Return whether Vite supports a version of Node (its `engines`: ^20.19 or >=22.12)."""
+    """Return whether the front end runs on a version of Node: see `engines` in its package.json."""
     match = re.match(r"(\d+)\.(\d+)\.", version)
-    if not match:
-        return False
-    number = (int(match[1]), int(match[2]))
-    return (20, 19) <= number < (21, 0) or number >= (22, 12)
+    return match is not None and (int(match[1]), int(match[2])) >= MINIMUM_NODE
 
 
 def _link_programs(folder: Path) -> None:

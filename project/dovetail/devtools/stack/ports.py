@@ -12,8 +12,9 @@ from pathlib import Path
 
 from django.conf import settings
 
-from dovetail.devtools.errors import SetupError
+from dovetail.devtools.errors import NotReadyError, SetupError
 
+WEB = 8000  # the default port of the web server
 LISTENING = "0A"  # the code of this state in /proc/net/tcp
 
 
@@ -34,7 +35,10 @@ def choose(web: int | None) -> Ports:
     Raises:
         SetupError: two ports are the same, or one is out of range.
     """
-    first = web if web is not None else settings.ENV.int("PORT", 8000, least=1)
+    if web is None:
+        # Without `is_set`, the up.json that a killed `up` left behind would decide.
+        web = settings.ENV.int("PORT", 0, least=1) if settings.ENV.is_set("PORT") else WEB
+    first = web
     numbers = {"PORT": first}
     for distance, name in enumerate(("VITE_PORT", "POSTGRES_PORT", "VALKEY_PORT"), start=1):
         numbers[name] = (
@@ -77,10 +81,21 @@ def ensure_free(ports: Iterable[tuple[int, str]]) -> None:
 
 def answers(port: int) -> bool:
     """Return whether something accepts connections on a port of 127.0.0.1."""
+    with contextlib.suppress(NotReadyError):
+        return connects(port)
+    return False
+
+
+def connects(port: int) -> bool:
+    """Make sure that something accepts connections on a port of 127.0.0.1.
+
+    Raises:
+        NotReadyError: nothing does.
+    """
     try:
         socket.create_connection(("127.0.0.1", port), timeout=1).close()
-    except OSError:
-        return False
+    except OSError as error:
+        raise NotReadyError(f"port {port}: {error.strerror or error}") from error
     return True
 
 

@@ -2,16 +2,13 @@
 
 import http.client
 import sys
-import threading
-from collections.abc import Callable
 from pathlib import Path
 
-import watchfiles
 from django.conf import settings
 
+from dovetail.devtools.errors import NotReadyError
+from dovetail.devtools.stack import code
 from dovetail.devtools.supervisor.program import Program
-
-CODE = ("apps", "config", "dovetail")  # the folders of the project that hold Python
 
 
 def web(project: Path, port: int, environment: dict[str, str]) -> Program:
@@ -19,7 +16,9 @@ def web(project: Path, port: int, environment: dict[str, str]) -> Program:
 
     It watches only folders with code: a log or database file would restart it forever.
     """
-    watched = [part for folder in CODE for part in ("--reload-paths", str(project / folder))]
+    watched = [
+        part for folder in code.FOLDERS for part in ("--reload-paths", str(project / folder))
+    ]
     return Program(
         name="web",
         command=[
@@ -72,23 +71,15 @@ def worker(project: Path, data_dir: Path, environment: dict[str, str]) -> Progra
     )
 
 
-def watch_code(project: Path, on_change: Callable[[], object]) -> None:
-    """Call a function in a thread whenever code changes; Celery cannot watch it by itself."""
-
-    def watch() -> None:
-        folders = [project / folder for folder in CODE]
-        for _ in watchfiles.watch(*folders, watch_filter=watchfiles.PythonFilter()):
-            on_change()
-
-    threading.Thread(target=watch, daemon=True).start()
-
-
 def _responds(port: int) -> bool:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
     try:
         connection.request("GET", "/livez", headers={"Host": f"localhost:{port}"})
-        return connection.getresponse().status == http.client.OK
-    except (OSError, http.client.HTTPException):
-        return False
+        status = connection.getresponse().status
+    except (OSError, http.client.HTTPException) as error:
+        raise NotReadyError(f"/livez: {error}") from error
     finally:
         connection.close()
+    if status != http.client.OK:
+        raise NotReadyError(f"/livez answered {status}")
+    return True

@@ -10,11 +10,12 @@ import redis
 from django.conf import settings
 from django.db import DatabaseError, connection
 
+from dovetail.cache.urls import client_url
 from dovetail.devtools.embedded import valkey
 from dovetail.devtools.embedded.account import reachable, server_account
 from dovetail.devtools.embedded.postgres import Cluster, find_binaries
 from dovetail.devtools.errors import SetupError
-from dovetail.devtools.stack.ports import Ports, answers
+from dovetail.devtools.stack.ports import Ports, connects
 from dovetail.devtools.supervisor.guard import Guard
 from dovetail.devtools.supervisor.program import Program
 
@@ -64,7 +65,7 @@ class Services:
             command=valkey.command(self.ports.valkey),
             cwd=valkey.PROJECT_DIR,
             environment=environment,
-            is_ready=lambda: answers(self.ports.valkey),
+            is_ready=lambda: connects(self.ports.valkey),
         )
 
 
@@ -88,7 +89,7 @@ def postgres(cluster: Cluster) -> Program:
         command=cluster.command(),
         cwd=Path("/"),
         environment=cluster.environment(),
-        is_ready=cluster.answers,
+        is_ready=cluster.check,
         stop_signal=signal.SIGINT,
         last_signal=signal.SIGQUIT,
         switch=cluster.switch,
@@ -143,9 +144,7 @@ def describe_cache() -> str:
         SetupError: it cannot be reached.
     """
     client = redis.Redis.from_url(
-        settings.VALKEY_URL.replace("valkey", "redis", 1),  # redis-py accepts only redis:// URLs
-        socket_connect_timeout=TIMEOUT,
-        socket_timeout=TIMEOUT,
+        client_url(settings.VALKEY_URL), socket_connect_timeout=TIMEOUT, socket_timeout=TIMEOUT
     )
     where = _address(settings.VALKEY_URL)
     try:
@@ -178,6 +177,8 @@ def describe_broker() -> str:
 
 
 def _address(url: str) -> str:
-    """Return the host and port of a URL, without the password."""
+    """Return the host and port of a URL, or the path of a socket, without the password."""
     parts = urlsplit(url)
+    if not parts.hostname:
+        return parts.path
     return f"{parts.hostname}:{parts.port}" if parts.port else str(parts.hostname)

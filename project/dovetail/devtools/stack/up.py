@@ -16,9 +16,11 @@ from typing import Any
 from django.conf import settings
 
 from dovetail.devtools.embedded import valkey
+from dovetail.devtools.embedded.client import forget_client_variables
 from dovetail.devtools.embedded.postgres import Cluster
+from dovetail.devtools.environment import environment_of_python
 from dovetail.devtools.errors import SetupError
-from dovetail.devtools.stack import database, ports, programs, services
+from dovetail.devtools.stack import checkout, code, database, page, ports, programs, services
 from dovetail.devtools.stack.frontend import Frontend, find_node
 from dovetail.devtools.stack.instance import Instance
 from dovetail.devtools.supervisor.console import Console
@@ -40,7 +42,7 @@ def up(*, port: int | None, build: bool) -> None:
         SetupError: it could not start, or had to stop.
     """
     data_dir: Path = settings.DATA_DIR
-    data_dir.mkdir(parents=True, exist_ok=True)
+    checkout.ensure_usable(settings.BASE_DIR, data_dir)
     with contextlib.closing(Instance(data_dir)) as instance:
         guard = Guard(keep_open=[instance.lock])
         try:
@@ -66,6 +68,8 @@ class Stack:
         self.build = build or without_vite
         self.ports = ports.choose(port)
         self.services = services.Services.from_settings(self.ports)
+        if self.services.database:
+            forget_client_variables()
         self.url = f"http://localhost:{self.ports.web}"
         self.facts: dict[str, str] = {}  # shown once everything is ready
 
@@ -102,20 +106,29 @@ class Stack:
             raise group.exceptions[0] from None
         shared = self._shared(data.result())
         self.instance.describe(self.ports.web, self.url, shared)
-        environment = self._environment(shared)
+        variables = self._environment(shared)
         application = [
-            programs.web(self.project, self.ports.web, environment),
-            programs.worker(self.project, self.data_dir, environment),
+            programs.web(self.project, self.ports.web, variables),
+            programs.worker(self.project, self.data_dir, variables),
         ]
         if not self.build:
             application.append(assets.result().server(self.ports.vite, shared))
         with self._step("Web server and worker started"):
             await self.supervisor.start(*application)
-        loop = asyncio.get_running_loop()
-        programs.watch_code(
-            self.project, lambda: loop.call_soon_threadsafe(self.supervisor.restart, "worker")
-        )
+        with self._step("Home page loaded with its scripts and styles"):
+            await in_thread(lambda: page.load(self.url))
+        self._watch_code(variables)
         self._welcome()
+
+    def _watch_code(self, variables: dict[str, str]) -> None:
+        loop = asyncio.get_running_loop()
+
+        def on_change(paths: set[Path]) -> None:
+            loop.call_soon_threadsafe(self.supervisor.restart, "worker")
+            if code.have_migrations(paths):
+                code.name_due_migrations(self.project, variables, self.guard, self.console)
+
+        code.watch(self.project, on_change)
 
     async def _start_services(self) -> Cluster | None:
         services.disable_pool()
@@ -146,18 +159,18 @@ class Stack:
         await self._update_database(self._environment(self._shared(cluster)))
         return cluster
 
-    async def _update_database(self, environment: dict[str, str]) -> None:
+    async def _update_database(self, variables: dict[str, str]) -> None:
         with self._step("Database migrated"):
             await in_thread(lambda: database.migrate(self.logs))
             accounts = await in_thread(database.find_accounts)
             if accounts.none:
-                await self._add_demo(environment)
+                await self._add_demo(variables)
             if accounts.none or accounts.demo:
                 self.facts["Log in"] = database.demo_logins()
 
-    async def _add_demo(self, environment: dict[str, str]) -> None:
+    async def _add_demo(self, variables: dict[str, str]) -> None:
         """Add demo data in a separate process, whose settings include all services."""
-        status, output = await self.supervisor.run(programs.demo(self.project, environment))
+        status, output = await self.supervisor.run(programs.demo(self.project, variables))
         if status:
             raise SetupError(f"The demo data could not be added: see {output.path}.")
 
@@ -187,6 +200,7 @@ class Stack:
     def _shared(self, cluster: Cluster | None) -> dict[str, str]:
         """Return the settings shared by every process of the stack."""
         shared = self.services.environment(cluster) | {
+            "PORT": str(self.ports.web),
             "VITE_DEV_SERVER": str(not self.build).lower(),
             "VITE_PORT": str(self.ports.vite),
         }
@@ -196,7 +210,8 @@ class Stack:
 
     def _environment(self, shared: dict[str, str]) -> dict[str, str]:
         """Return the environment of the application's Python processes."""
-        return os.environ | shared | {"DATA_DIR": str(self.data_dir), "PYTHONUNBUFFERED": "1"}
+        inherited = environment_of_python(os.environ, self.project)
+        return inherited | shared | {"DATA_DIR": str(self.data_dir)}
 
     def _welcome(self) -> None:
         facts = {"Open": self.url, "Log in": "", "Mail": f"{self.url}/dev/mailbox/"} | self.facts

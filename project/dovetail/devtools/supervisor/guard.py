@@ -129,4 +129,4 @@ class Guard:
     def _tell(self, line: str) -> None:
         # The supervisor polls the guard, and so notices when it is gone.
         with contextlib.suppress(BrokenPipeError):
-            os.write(self.pipe, f"{line}\n".encode())
+            os.write(self.pipe, os.fsencode(line) + b"\n")

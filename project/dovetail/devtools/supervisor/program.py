@@ -25,7 +25,8 @@ class Program:
         command: the program and its arguments.
         cwd: its working directory.
         environment: its complete environment.
-        is_ready: called in a thread until it returns true.
+        is_ready: called in a thread until it returns true. It may raise `NotReadyError` with the
+            reason, which is shown if it never gets ready, or `SetupError` to give up at once.
         stop_signal: the signal that asks it to stop.
         last_signal: the signal that ends it if it does not.
         switch: the user to run it as; by default the current one.

@@ -10,7 +10,7 @@ import signal
 import time
 from pathlib import Path
 
-from dovetail.devtools.errors import SetupError
+from dovetail.devtools.errors import NotReadyError, SetupError
 from dovetail.devtools.supervisor.console import Console, Output
 from dovetail.devtools.supervisor.guard import Guard
 from dovetail.devtools.supervisor.program import Child, Program
@@ -119,15 +119,22 @@ class Keeper:
 
     async def wait_until_ready(self) -> None:
         deadline = time.monotonic() + READY_TIMEOUT
-        while not await in_thread(self.program.is_ready):
+        while (reason := await self._why_not_ready()) is not None:
             if self.supervisor.failure.done():
                 raise SetupError(self.supervisor.failure.result())
             if time.monotonic() > deadline:
                 raise SetupError(
-                    f"{self.program.name} was not ready after {READY_TIMEOUT} seconds: see "
+                    f"{self.program.name} was not ready after {READY_TIMEOUT} seconds{reason}: see "
                     f"{self.output.path}."
                 )
             await asyncio.sleep(0.05)
+
+    async def _why_not_ready(self) -> str | None:
+        """Return the reason in parentheses, "" if it is unknown, or None once it is ready."""
+        try:
+            return None if await in_thread(self.program.is_ready) else ""
+        except NotReadyError as error:
+            return f" ({error})"
 
     def restart(self) -> None:
         self.restarting.set()

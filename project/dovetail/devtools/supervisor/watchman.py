@@ -24,7 +24,8 @@ def watch() -> None:
         signal.signal(number, signal.SIG_IGN)
     groups: dict[int, list[int]] = {}
     directories: list[str] = []
-    for line in sys.stdin:
+    for raw in sys.stdin.buffer:
+        line = os.fsdecode(raw)  # a folder's name need not be text in this locale
         verb, subject = line.rstrip("\n").split(" ", maxsplit=1)
         if verb == "start":
             group, *signals = map(int, subject.split(" "))

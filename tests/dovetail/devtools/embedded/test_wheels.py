@@ -146,3 +146,64 @@ def test_missing_uv_is_reported_with_a_remedy(
 def test_pinned_hashes_are_distinct(wheel: Wheel) -> None:
     assert all(len(bytes.fromhex(digest)) == 32 for digest in wheel.hashes.values())
     assert len(set(wheel.hashes.values())) == len(wheel.hashes)
+
+
+@pytest.mark.parametrize("damage", ["file", "record", "size", "everything"])
+def test_damaged_installation_is_repeated(
+    index: Path, tmp_path: Path, guard: Guard, damage: str
+) -> None:
+    """The kind: a stamp of intent instead of a result. A full disk or a cleaner leaves a part."""
+    wheel = make_wheel(index)
+    folder = install(wheel, tmp_path / "embedded", guard)
+    program = folder / "toy" / "program"
+    if damage == "file":
+        program.unlink()
+    elif damage == "record":
+        (folder / "toy-1.0.dist-info" / "RECORD").unlink()
+    elif damage == "size":
+        program.unlink()  # a link to uv's cache
+        program.write_text("")
+    else:
+        shutil.rmtree(folder)
+        folder.mkdir()
+    assert wheels.installed(wheel, tmp_path / "embedded") is None
+    assert install(wheel, tmp_path / "embedded", guard) == folder
+    assert program.read_text() == "#!/bin/sh\necho toy\n"
+
+
+def test_damaged_cache_of_uv_is_reported_with_the_remedy(
+    index: Path, tmp_path: Path, guard: Guard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("UV_LINK_MODE", "hardlink")
+    wheel = make_wheel(index)
+    folder = install(wheel, tmp_path / "embedded", guard)
+    (folder / "toy" / "program").write_text("")
+    with pytest.raises(SetupError, match=r"uv's cache are damaged: run `uv cache clean toy`"):
+        install(wheel, tmp_path / "embedded", guard)
+    assert wheels.installed(wheel, tmp_path / "embedded") is None
+
+
+def test_success_of_uv_without_a_result_is_an_error(
+    index: Path, tmp_path: Path, guard: Guard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wheel = make_wheel(index)
+    uv = tmp_path / "uv"
+    uv.write_text("#!/bin/sh\n")
+    uv.chmod(0o755)
+    monkeypatch.setenv("UV", str(uv))
+    with pytest.raises(SetupError, match=r"installed no toy 1\.0: unset the UV_\* variables"):
+        install(wheel, tmp_path / "embedded", guard)
+    assert contents_of(tmp_path / "embedded") == set()
+
+
+@pytest.mark.parametrize("setting", ["UV_EXCLUDE_NEWER=2001-01-01", "HOME=/dev/null/home"])
+def test_persons_uv_configuration_does_not_prevent_an_installation(
+    index: Path, tmp_path: Path, guard: Guard, monkeypatch: pytest.MonkeyPatch, setting: str
+) -> None:
+    monkeypatch.setenv("UV", wheels._uv()[0])  # noqa: SLF001 - a shim may need HOME
+    monkeypatch.delenv("UV_CACHE_DIR")
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    name, value = setting.split("=")
+    monkeypatch.setenv(name, value)
+    assert install(make_wheel(index), tmp_path / "embedded", guard).is_dir()
+    assert contents_of(tmp_path / "embedded") == {"toy-1.0"}

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from config import env
 from dovetail.devtools.errors import SetupError
 from dovetail.devtools.stack import ports
 from dovetail.devtools.stack.ports import Ports
@@ -88,3 +89,11 @@ def test_port_of_a_just_stopped_server_is_free(listener: socket.socket) -> None:
     listener.close()
     ports.ensure_free([(port, "the web server")])
     assert not ports.answers(port)
+
+
+def test_port_in_the_description_of_an_earlier_up_is_not_taken_over(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A killed `up` leaves its up.json, whose PORT is a default for other commands."""
+    monkeypatch.setitem(env._defaults, "PORT", "8100")  # noqa: SLF001 - as use_defaults does
+    assert ports.choose(None) == Ports(8000, 8001, 8002, 8003)

@@ -49,6 +49,13 @@ def test_unreachable_cache_is_reported_without_its_password(settings: Settings) 
     assert "secret" not in str(error.value)
 
 
+def test_cache_at_a_valkey_url_is_reached(settings: Settings) -> None:
+    address = str(settings.CACHES["default"]["LOCATION"]).partition("://")[2]
+    settings.VALKEY_URL = f"valkey://{address}"
+
+    assert describe_cache().startswith("Valkey at 127.0.0.1:")
+
+
 @pytest.mark.parametrize("scheme", ["redis", "amqp"])
 def test_unreachable_broker_is_reported_without_its_password(
     settings: Settings, scheme: str

@@ -154,6 +154,7 @@ def test_up_serves_pages_and_stops_quickly(start: StartUp, data_dir: Path) -> No
     assert not (data_dir / "up.json").exists()
 
 
+@pytest.mark.long("starts two stacks")
 def test_killed_up_leaves_nothing_running_and_keeps_its_data(start: StartUp) -> None:
     up = start()
     pids = up.wait_until_ready()
@@ -169,6 +170,7 @@ def test_killed_up_leaves_nothing_running_and_keeps_its_data(start: StartUp) -> 
     assert up.shell("print(User.objects.filter(email='kept@example.org').count())") == "1\n"
 
 
+@pytest.mark.long("starts a stack")
 def test_killing_uv_run_stops_everything(start: StartUp) -> None:
     uv = os.environ.get("UV") or shutil.which("uv")
     assert uv
@@ -188,6 +190,7 @@ def is_uv(pid: int) -> bool:
     return Path(name.strip()).name == "uv"
 
 
+@pytest.mark.long("starts a stack")
 def test_killing_the_guard_stops_everything(start: StartUp) -> None:
     up = start()
     pids = up.wait_until_ready()
@@ -205,6 +208,7 @@ def command_of(pid: int) -> str:
     return subprocess.run(command, text=True, capture_output=True, check=False).stdout
 
 
+@pytest.mark.long("starts two stacks")
 def test_two_checkouts_run_side_by_side(start: StartUp) -> None:
     one = start()
     with throwaway_data_dir(settings.DATA_DIR) as other_dir:
@@ -219,6 +223,7 @@ def test_two_checkouts_run_side_by_side(start: StartUp) -> None:
         assert other.stop() == 0
 
 
+@pytest.mark.long("starts two stacks")
 def test_second_start_needs_no_network_and_refuses_another_major_version(
     start: StartUp, data_dir: Path, tmp_path: Path
 ) -> None:
@@ -244,6 +249,7 @@ def test_second_start_needs_no_network_and_refuses_another_major_version(
     assert (home / "data" / "base").is_dir()
 
 
+@pytest.mark.long("starts a stack")
 def test_services_and_options_are_read_from_dotenv(start: StartUp, data_dir: Path) -> None:
     with throwaway_postgres(settings.DATA_DIR) as url, throwaway_valkey() as server:
         (data_dir / ".env").write_text(

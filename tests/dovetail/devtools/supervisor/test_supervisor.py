@@ -7,11 +7,12 @@ import signal
 import sys
 import time
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from dovetail.devtools.errors import SetupError
+from dovetail.devtools.errors import NotReadyError, SetupError
 from dovetail.devtools.supervisor import supervisor as supervisors
 from dovetail.devtools.supervisor.console import Console
 from dovetail.devtools.supervisor.guard import Guard
@@ -214,3 +215,29 @@ async def test_error_in_a_thread_is_raised_where_it_is_awaited() -> None:
     with pytest.raises(ZeroDivisionError):
         await in_thread(fail)
     assert await in_thread(lambda: 5) == 5
+
+
+async def test_probe_that_cannot_succeed_ends_the_start_at_once(
+    supervisor: Supervisor, tmp_path: Path
+) -> None:
+    """The kind: a readiness probe that swallows the error it gets."""
+
+    def probe() -> bool:
+        raise SetupError("The password is wrong: change it.")
+
+    program = replace(shell("exec sleep 600", tmp_path), is_ready=probe)
+    with pytest.raises(SetupError, match=r"^The password is wrong: change it\.$"):
+        await supervisor.start(program)
+
+
+async def test_start_that_takes_too_long_is_reported_with_the_last_reason(
+    supervisor: Supervisor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(supervisors, "READY_TIMEOUT", 0)
+
+    def probe() -> bool:
+        raise NotReadyError("port 8000: Connection refused")
+
+    program = replace(shell("exec sleep 600", tmp_path), is_ready=probe)
+    with pytest.raises(SetupError, match=r"not ready after 0 seconds \(port 8000: Connection ref"):
+        await supervisor.start(program)

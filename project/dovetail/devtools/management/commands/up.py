@@ -34,8 +34,15 @@ class Command(BaseCommand):
                 "error: `up` is for development only: unset DJANGO_SETTINGS_MODULE, or set it to "
                 "config.settings.dev."
             )
-        from dovetail.devtools.stack.up import up  # noqa: PLC0415 - cannot be imported on Windows
+        # These cannot be imported on Windows.
+        from dovetail.devtools.environment import (  # noqa: PLC0415
+            ensure_utf8,
+            open_standard_streams,
+        )
+        from dovetail.devtools.stack.up import up  # noqa: PLC0415
 
+        open_standard_streams()
+        ensure_utf8()
         try:
             up(port=options["port"], build=options["build"])
         except SetupError as error:
