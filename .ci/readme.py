@@ -1,7 +1,7 @@
 """Run the README's commands as they are printed there.
 
 `first` starts the application in a fresh clone, requests its pages and stops it; `second` runs the
-tests in this checkout.
+tests in this checkout, with the options of pytest that PYTEST_ADDOPTS adds, if any.
 """
 
 import json

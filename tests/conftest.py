@@ -12,6 +12,7 @@ from asgiref.sync import SyncToAsync
 from django.conf import settings
 from django.core.cache import cache
 from django.db import connection, connections
+from hypothesis import settings as fuzzing
 from pytest_django import DjangoDbBlocker
 
 from config import env
@@ -21,9 +22,54 @@ from dovetail.devtools.errors import SetupError
 BROKER_DATABASE = 15  # the last of a Valkey server's databases
 SERVICES = pytest.StashKey[ExitStack]()
 
+fuzzing.register_profile("short", deadline=None)
+fuzzing.register_profile("long", deadline=None, max_examples=500)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--long",
+        action="store_true",
+        help="run the tests that are marked long, too, and try more examples, as CI does",
+    )
+
+
+@pytest.hookimpl(tryfirst=True, optionalhook=True)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
+    """Start one worker more than there are cores: one that waits for a server leaves its idle."""
+    if config.option.numprocesses != "auto" or "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ:
+        return None  # xdist decides
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return (cores or 1) + 1
+
+
+@pytest.hookimpl(trylast=True)  # after the folders' own, which add marks
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    for item in items:
+        mark = item.get_closest_marker("long")
+        if mark and not config.option.long:
+            (reason,) = mark.args
+            item.add_marker(pytest.mark.skip(reason=f"runs with --long: {reason}"))
+    if getattr(config.option, "loadgroup", False):
+        _keep_groups_together(items)
+
+
+def _keep_groups_together(items: list[pytest.Item]) -> None:
+    """Name the group of each test in its id, so that one worker runs the whole group.
+
+    xdist does so, but pytest 9.2 ignores what it sets, and each worker would start every server:
+    https://github.com/pytest-dev/pytest-xdist/issues/1386.
+    """
+    for item in items:
+        groups = sorted({str(mark.args[0]) for mark in item.iter_markers("xdist_group")})
+        suffix = f"@{'_'.join(groups)}"
+        if groups and not item.nodeid.endswith(suffix):
+            item._id = item.id.parse(f"{item.nodeid}{suffix}")  # noqa: SLF001 - see above
+
 
 def pytest_configure(config: pytest.Config) -> None:
     """Start the services that are not configured, once per session; workers inherit their URLs."""
+    fuzzing.load_profile("long" if config.option.long else "short")
     if hasattr(config, "workerinput"):
         _use_separate_cache(config.workerinput["workerid"])
         return

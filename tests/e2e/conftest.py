@@ -1,6 +1,7 @@
 """The whole stack, as `manage.py up` starts it, and a browser.
 
-Playwright is started per module, because asynchronous tests cannot run while its loop does.
+Playwright is started once for the whole folder. It cannot outlive it, because asynchronous tests
+cannot run while its loop does.
 """
 
 import json
@@ -22,17 +23,19 @@ import pytest
 from django.conf import settings
 from playwright.sync_api import (
     Browser,
+    BrowserContext,
     ConsoleMessage,
     Page,
     Playwright,
     Request,
     Response,
+    StorageState,
     expect,
     sync_playwright,
 )
 
 from dovetail.devtools.embedded.testing import free_ports, throwaway_data_dir
-from tests.e2e.people import DEMO_PASSWORD, HOME, sign_in
+from tests.e2e.people import DEMO_PASSWORD, is_signed_in, submit
 
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 ARGUMENTS = ["--disable-background-networking", "--disable-component-update", "--no-first-run"]
@@ -46,12 +49,13 @@ expect.set_options(timeout=TIMEOUT)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run these tests in one worker, so that the stack is started only once."""
+    """Run the tests of each stack in one worker, so that it is started only once."""
     here = Path(__file__).parent
     for item in items:
         if here in item.path.parents:
             item.add_marker(pytest.mark.e2e)
-            item.add_marker(pytest.mark.xdist_group("browser"))
+            own = item.path.parent != here  # a folder below this one has a stack of its own
+            item.add_marker(pytest.mark.xdist_group(item.path.parent.name if own else "browser"))
 
 
 @pytest.fixture(scope="session")
@@ -108,13 +112,13 @@ def launcher(playwright: Playwright) -> Callable[..., Browser]:
     return partial(playwright.chromium.launch, executable_path=found, args=ARGUMENTS)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def chromium() -> Iterator[Callable[..., Browser]]:
     with sync_playwright() as playwright:
         yield launcher(playwright)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def browser(chromium: Callable[..., Browser]) -> Iterator[Browser]:
     browser = chromium()
     yield browser
@@ -176,20 +180,36 @@ def page(
     assert not watch.problems
 
 
+@pytest.fixture(scope="session")
+def sessions() -> dict[tuple[str, str], StorageState]:
+    """Return the cookies of those who have signed in, by site and address."""
+    return {}
+
+
 @pytest.fixture
-def visit(browser: Browser, site: str, watch: Watch) -> Iterator[Visit]:
-    """Return a function that opens a page of another visitor; any problem on it fails the test."""
-    contexts = []
+def visit(
+    browser: Browser, site: str, watch: Watch, sessions: dict[tuple[str, str], StorageState]
+) -> Iterator[Visit]:
+    """Return a function that opens a blank page of another visitor.
+
+    Someone who is named by their address is signed in, with the session of an earlier test if it
+    still lasts. Any problem on a page fails the test.
+    """
+    contexts: list[BrowserContext] = []
 
     def visit(email: str = "") -> Page:
-        context = browser.new_context(base_url=site, viewport={"width": 1280, "height": 900})
+        state = sessions.get((site, email))
+        context = browser.new_context(
+            base_url=site, viewport={"width": 1280, "height": 900}, storage_state=state
+        )
         context.set_default_timeout(TIMEOUT)
         contexts.append(context)
         page = context.new_page()
         watch.on(page)
-        if email:
-            sign_in(page, email, DEMO_PASSWORD)
-            page.wait_for_url(HOME)
+        if email and not (state and is_signed_in(page)):
+            submit(page, "/accounts/login/", login=email, password=DEMO_PASSWORD)
+            assert is_signed_in(page)
+            sessions[site, email] = context.storage_state()
         return page
 
     yield visit

@@ -1,22 +1,72 @@
 """Steps that many tests share: sign up, sign in, open a mail, publish, sign out."""
 
+import html
 import re
 import uuid
 from collections.abc import Callable
+from http import HTTPStatus
+from urllib.parse import urlsplit
 
 from django.conf import settings
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import APIResponse, Error, Locator, Page, Route, expect
 
 PASSWORD = "a-joint-of-wood-29"
 AUTHOR = "ines.okafor@example.com"
 READER = "reader@example.com"
 DEMO_PASSWORD = f"{settings.PROJECT_NAME}-demo"
 HOME = re.compile(r"^http://localhost:\d+/$")
+ATTEMPTS = 20  # an element that is replaced more often is a fault of the page
+REPLACED = re.compile("not attached|detached|context was destroyed", re.IGNORECASE)
+
+
+def submit(
+    page: Page, path: str, *, form: str = "", follow: bool = True, **fields: str
+) -> APIResponse:
+    """Submit a form without showing its page, as the browser of this page.
+
+    Args:
+        page: any page of the browser.
+        path: where the fields are sent.
+        form: the page that contains the form, if its address differs.
+        follow: whether to follow a redirect, which consumes the message for the next page.
+        fields: what is entered; hidden fields are taken from the page.
+    """
+    shown = page.request.get(form or path)
+    assert shown.ok, shown.status_text
+    hidden = dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', shown.text()))
+    return page.request.post(
+        path,
+        form={**hidden, **fields},
+        headers={"Referer": shown.url},
+        fail_on_status_code=True,
+        max_redirects=None if follow else 0,
+    )
+
+
+def is_signed_in(page: Page) -> bool:
+    """Return whether the browser of this page is signed in, without leaving the page."""
+    return page.request.get("/people/me/edit/", max_redirects=0).status == HTTPStatus.OK
 
 
 def sign_up(page: Page, email: str = "") -> str:
-    """Sign up as a new user, with the link in the confirmation mail, and return the address."""
+    """Sign up as a new user, show the home page, and return the address.
+
+    The forms are submitted without being shown; `sign_up_by_hand` shows them.
+    """
     email = email or f"{uuid.uuid4().hex[:12]}@example.org"
+    submit(page, "/accounts/signup/", email=email, password1=PASSWORD, password2=PASSWORD)
+    mail = page.request.get(mail_to(page, email)).text()
+    link = re.search(r"/accounts/confirm-email/[\w:-]+/", mail)
+    assert link, mail
+    submit(page, link[0])
+    assert is_signed_in(page)
+    page.goto("/")
+    return email
+
+
+def sign_up_by_hand(page: Page) -> str:
+    """Sign up as a new user, with the link in the confirmation mail, and return the address."""
+    email = f"{uuid.uuid4().hex[:12]}@example.org"
     page.goto("/accounts/signup/")
     page.get_by_label("Email").fill(email)
     page.get_by_label("Password", exact=True).fill(PASSWORD)
@@ -30,15 +80,30 @@ def sign_up(page: Page, email: str = "") -> str:
     return email
 
 
+def mail_to(page: Page, text: str) -> str:
+    """Wait for a mail whose row in the mailbox contains this text; return the latest one's path.
+
+    The task that sends it may not have run yet.
+    """
+    found: list[str] = []
+
+    def is_listed() -> bool:
+        rows = re.findall(
+            r'<a [^>]*href="(/dev/mailbox/[^"]+)"(.*?)</a>',
+            page.request.get("/dev/mailbox/").text(),
+            re.DOTALL,
+        )
+        found.extend(path for path, row in rows if text in html.unescape(row))
+        return bool(found)
+
+    wait_until(page, is_listed)
+    return found[0]
+
+
 def open_mail(page: Page, text: str) -> None:
     """Open the latest mail whose row in the mailbox contains this text."""
+    mail_to(page, text)
     page.goto("/dev/mailbox/")
-    # The task that sends the mail may not have run yet.
-    for _ in range(40):
-        if page.get_by_role("link").filter(has_text=text).count():
-            break
-        page.wait_for_timeout(500)
-        page.reload()
     page.get_by_role("link").filter(has_text=text).first.click()
 
 
@@ -65,14 +130,15 @@ def reauthenticate(page: Page, password: str = PASSWORD) -> None:
 
 
 def publish(page: Page, title: str) -> str:
-    """Write and publish an article, and return its path."""
-    page.goto("/articles/new/")
-    page.get_by_label("Title").fill(title)
-    page.get_by_label("Body").fill("Cut the tails first. " * 400)
-    page.get_by_role("button", name="Save").click()
-    page.get_by_role("button", name="Publish").click()
-    expect(page.get_by_text("Published.", exact=False).first).to_be_visible()
-    return "/articles/" + page.url.rstrip("/").rpartition("/")[2] + "/"
+    """Write and publish an article without showing the forms, show it, and return its path."""
+    body = "Cut the tails first. " * 400
+    saved = submit(page, "/articles/new/", title=title, category="design", body=body)
+    path = urlsplit(saved.url).path
+    assert path != "/articles/new/", saved.text()
+    submit(page, f"{path}publication/", form=path, follow=False)
+    page.goto(path)
+    expect(page.get_by_role("button", name="Revert to draft")).to_be_visible()
+    return path
 
 
 def follow(page: Page, path: str) -> None:
@@ -95,12 +161,38 @@ def title() -> str:
     return f"Joints {uuid.uuid4().hex[:8]}"
 
 
+def steady(locator: Locator, act: Callable[[Locator], object]) -> None:
+    """Do something to an element, and once more with the next if it is replaced meanwhile.
+
+    Playwright looks an element up once for steps such as scrolling and evaluating. A refresh or a
+    frame that loads may replace it in the meantime, so such a step fails through no fault of the
+    page. Clicks and `expect` look it up again by themselves, and need no help.
+
+    Args:
+        locator: finds the element; anew for each attempt.
+        act: takes the locator of one element. It may run more than once.
+    """
+    for _ in range(ATTEMPTS):
+        try:
+            act(locator.first)
+        except Error as error:
+            if not REPLACED.search(error.message):
+                raise
+        else:
+            return
+    act(locator.first)
+
+
 def comments(page: Page) -> None:
     """Scroll to the comments, which loads them."""
-    page.get_by_role("heading", name="Comments").or_(
-        page.get_by_role("link", name="Read the comments")
-    ).first.scroll_into_view_if_needed()
-    expect(page.get_by_role("heading", name="Comments")).to_be_visible()
+    heading = page.get_by_role("heading", name="Comments")
+    scroll_to(heading.or_(page.get_by_role("link", name="Read the comments")))
+    expect(heading).to_be_visible()
+
+
+def scroll_to(locator: Locator) -> None:
+    """Scroll to an element, even if a refresh replaces it."""
+    steady(locator, lambda element: element.scroll_into_view_if_needed())
 
 
 def hold(page: Page, url: str) -> list[Route]:

@@ -6,7 +6,7 @@ import uuid
 from playwright.sync_api import Page, expect
 
 from tests.e2e.conftest import Watch
-from tests.e2e.people import DEMO_PASSWORD, HOME, sign_in, sign_out, sign_up
+from tests.e2e.people import DEMO_PASSWORD, HOME, sign_in, sign_out, sign_up, sign_up_by_hand
 
 
 def write(page: Page, title: str) -> None:
@@ -19,7 +19,7 @@ def write(page: Page, title: str) -> None:
 
 
 def test_article_is_written_published_found_deleted_and_restored(page: Page) -> None:
-    sign_up(page)
+    sign_up_by_hand(page)
     title = f"Dovetails {uuid.uuid4().hex[:8]}"
     write(page, title)
 

@@ -1,5 +1,7 @@
 """Every page in both themes, on wide and narrow screens, without errors or overflow."""
 
+from urllib.parse import urlsplit
+
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
@@ -31,9 +33,9 @@ def look_at(page: Page, path: str) -> None:
     """Open a page in each theme and width. The `watch` fixture collects problems."""
     for scheme in ("light", "dark"):
         page.emulate_media(color_scheme=scheme)
+        page.goto(path)
         for width in (1280, 360):
             page.set_viewport_size({"width": width, "height": 800})
-            page.goto(path)
             expect(page.locator("h1")).to_have_count(1)
             root = page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
             assert root[0] <= root[1], f"{path} is {root[0]} px wide on a {width} px screen"
@@ -58,10 +60,12 @@ def test_private_pages_load_without_problems(page: Page) -> None:
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_chosen_theme_is_rendered_by_the_server_and_stays(page: Page, theme: str) -> None:
     page.emulate_media(color_scheme="light" if theme == "dark" else "dark")
-    page.context.add_cookies(
-        [{"name": "theme", "value": theme, "domain": "localhost", "path": "/"}]
-    )
     page.goto("/")
+    port = urlsplit(page.url).port
+    page.context.add_cookies(
+        [{"name": f"theme_{port}", "value": theme, "domain": "localhost", "path": "/"}]
+    )
+    page.reload()
     expect(page.locator("html")).to_have_attribute("data-theme", theme)
     page.get_by_role("link", name="Articles").first.click()
     page.wait_for_url("**/articles/")

@@ -28,8 +28,10 @@ texts = st.one_of(
 )
 
 
-# The rows are created once and only read, and a busy machine must not fail the tests.
+# The rows are created once and only read, and a busy machine must not fail the tests. Each example
+# searches a database, so that few are tried without --long.
 PATIENT = settings(
+    max_examples=500 if settings.get_current_profile_name() == "long" else 50,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
@@ -58,7 +60,7 @@ def rows(db: None) -> None:
 
 
 @pytest.mark.parametrize("match", ["all", "any", "phrase"])
-@settings(PATIENT, max_examples=500)
+@PATIENT
 @given(text=texts, fuzzy=st.booleans(), prefix=st.booleans())
 @example(text="x" * 10_000, fuzzy=True, prefix=True)
 @example(text="a " * 5_000, fuzzy=True, prefix=True)
@@ -78,7 +80,7 @@ def test_no_text_raises_or_finds_hidden_rows(
         assert tags.tags <= {"mark"}
 
 
-@settings(PATIENT, max_examples=100)
+@PATIENT
 @given(text=texts)
 def test_no_text_breaks_suggestions_autocomplete_or_facets(text: str) -> None:
     Page.objects.all().suggestion(text)
@@ -87,7 +89,7 @@ def test_no_text_breaks_suggestions_autocomplete_or_facets(text: str) -> None:
     assert Page.objects.search(text).filter(kind="hidden").count() == 0
 
 
-@settings(PATIENT, max_examples=100)
+@PATIENT
 @given(text=st.text(max_size=200).filter(lambda text: "\0" not in text))
 @example(text="a joint\u2028of two\u2029boards")
 def test_any_text_can_be_stored_and_compared(text: str) -> None:
