@@ -16,6 +16,7 @@ from django.db import connection
 
 from config import env
 from dovetail.devtools.embedded.testing import free_port
+from tests.cable.servers import wait_until
 from tests.config.test_settings import PRODUCTION, run
 
 ENTRYPOINT = env.BASE_DIR / "nix" / "entrypoint.py"
@@ -92,7 +93,12 @@ def is_listening(port: int) -> bool:
 def backends() -> set[int]:
     """Return the processes of PostgreSQL that serve the labelled connections."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pid FROM pg_stat_activity WHERE application_name = %s", [LABEL])
+        # Other workers of the tests have databases of their own on the same server.
+        cursor.execute(
+            "SELECT pid FROM pg_stat_activity"
+            " WHERE application_name = %s AND datname = current_database()",
+            [LABEL],
+        )
         return {pid for (pid,) in cursor}
 
 
@@ -105,6 +111,7 @@ def status_of(client: HTTPConnection, path: str) -> int:
 
 def backends_of_requests(log: Path, environment: dict[str, str]) -> list[set[int]]:
     """Return the server's database connections after each of some requests."""
+    wait_until(lambda: not backends(), "an earlier server is still connected")
     with web(log, environment) as client:
         seen = []
         for _ in range(REQUESTS):
