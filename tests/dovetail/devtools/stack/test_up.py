@@ -48,7 +48,7 @@ class Up:
         inherited = {name: value for name, value in os.environ.items() if name not in REMOVED}
         self.environment = inherited | {
             "DATA_DIR": str(data_dir),
-            "ENV_FILE": str(data_dir / ".env"),
+            "ENV_FILE": os.devnull,
             **(environment or {}),
         }
         with self.log.open("w") as output:
@@ -256,7 +256,7 @@ def test_services_and_options_are_read_from_dotenv(start: StartUp, data_dir: Pat
             f"DATABASE_URL={url}\nVALKEY_URL={server}/0\nCELERY_BROKER_URL={server}/1\n"
             "VITE_DEV_SERVER=false\n"
         )
-        up = start()
+        up = start(environment={"ENV_FILE": str(data_dir / ".env")})
         up.wait_until_ready()
         assert not (data_dir / "postgres").exists()
         assert [answers(up.port + number) for number in range(4)] == [True, False, False, False]
