@@ -90,12 +90,14 @@ class Child:
             os.killpg(self.process.pid, number)
 
     async def _wait(self) -> int:
-        status = await in_thread(self.process.wait)
-        self.send_to_all(signal.SIGKILL)  # anything it left behind
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self.drained.wait(), DRAIN_TIMEOUT)
-        asyncio.get_running_loop().remove_reader(self.pipe.fileno())
-        self.pipe.close()
+        try:
+            status = await in_thread(self.process.wait)
+            self.send_to_all(signal.SIGKILL)  # anything it left behind
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self.drained.wait(), DRAIN_TIMEOUT)
+        finally:  # also if the event loop ends first
+            asyncio.get_running_loop().remove_reader(self.pipe.fileno())
+            self.pipe.close()
         self.guard.forget(self.process.pid)
         return status
 
