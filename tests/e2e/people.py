@@ -169,7 +169,7 @@ def steady(locator: Locator, act: Callable[[Locator], object]) -> None:
     page. Clicks and `expect` look it up again by themselves, and need no help.
 
     Args:
-        locator: finds the element; anew for each attempt.
+        locator: finds the element; it is looked up again for each attempt.
         act: takes the locator of one element. It may run more than once.
     """
     for _ in range(ATTEMPTS):

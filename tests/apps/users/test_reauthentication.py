@@ -1,4 +1,4 @@
-"""Sensitive pages ask everyone for proof, also people who have neither password nor factor here."""
+"""Sensitive pages ask everyone for proof, including people without a password or second factor."""
 
 import re
 from http import HTTPStatus
