@@ -18,6 +18,8 @@ from pytest_django import DjangoDbBlocker
 from config import env
 from dovetail.devtools.embedded.testing import throwaway_postgres, throwaway_valkey
 from dovetail.devtools.errors import SetupError
+from dovetail.devtools.stack.frontend import find_node
+from dovetail.devtools.supervisor.guard import Guard
 
 BROKER_DATABASE = 15  # the last of a Valkey server's databases
 SERVICES = pytest.StashKey[ExitStack]()
@@ -101,6 +103,18 @@ def _use_separate_cache(worker: str) -> None:
     server = str(settings.CACHES["default"]["LOCATION"]).rpartition("/")[0]
     number = int(worker.removeprefix("gw")) % BROKER_DATABASE
     settings.CACHES["default"]["LOCATION"] = f"{server}/{number}"
+
+
+@pytest.fixture(scope="session")
+def node() -> str:
+    """Return the path of the Node that `up` uses; that on PATH may be too old for the tests."""
+    guard = Guard()
+    try:
+        return str(find_node(settings.DATA_DIR / "embedded", guard).directory / "node")
+    except SetupError as error:
+        pytest.skip(str(error))
+    finally:
+        guard.close()
 
 
 @contextmanager

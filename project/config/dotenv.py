@@ -2,8 +2,9 @@
 
 Django, process-compose and Vite read the same file, each with a parser of its own. What they read
 differently (a `#` or `$` outside single quotes, a backslash in double quotes, two lines with one
-name) is refused here, and so is everything else that is not understood: a setting that is dropped
-silently keeps its default. Errors name the file and the line, never a value.
+name, `export` before an empty value) is refused here, and so is everything else that is not
+understood: a setting that is dropped silently keeps its default. Errors name the file and the line,
+never a value.
 """
 
 import codecs
@@ -60,7 +61,7 @@ def read(path: Path, known: Collection[str] | None = None) -> dict[str, str]:
 
 
 def _lines(path: Path) -> list[str]:
-    """Return the lines of a file without indentation and trailing spaces."""
+    """Return the lines of a file without indentation."""
     try:
         content = path.read_bytes()
     except OSError as error:
@@ -73,7 +74,7 @@ def _lines(path: Path) -> list[str]:
     except UnicodeDecodeError as error:
         number = content.count(b"\n", 0, error.start) + 1
         raise ImproperlyConfigured(f"{path.name} line {number} is not UTF-8: {remedy}.") from None
-    lines = [line.removesuffix("\r").strip(" ") for line in text.split("\n")]
+    lines = [line.removesuffix("\r").lstrip(" ") for line in text.split("\n")]
     for number, line in enumerate(lines, start=1):
         if CONTROL.search(line):
             raise ImproperlyConfigured(
@@ -89,10 +90,16 @@ def _lines(path: Path) -> list[str]:
 
 
 def _parse(line: str, where: str) -> tuple[str, str]:
-    match = LINE.fullmatch(line)
+    match = LINE.fullmatch(line.rstrip(" "))
     if not match:
         raise ImproperlyConfigured(f"{where} is not understood: write it as NAME=value.")
     name, text = match[1], match[2]
+    if not text and (line.startswith("export ") or line.endswith(" ")):
+        # Node, which Vite asks, would take the next line for the value or `export` for the name.
+        raise ImproperlyConfigured(
+            f"{where} has an empty value that programs read differently: write it as NAME='', or "
+            "remove the line."
+        )
     if text.startswith("'"):
         pattern = SINGLE_QUOTED
         remedy = "end the value with ', use no other ' in it, and put a comment on its own line"

@@ -29,13 +29,8 @@ class Runtime(Protocol):
 
 class Node:
     def __init__(self, node: str, url: str, session: str) -> None:
-        kind = subprocess.run(
-            [node, "-p", "typeof WebSocket"], capture_output=True, text=True, check=True
-        ).stdout.strip()
-        # Before version 22, Node needs a flag for it.
-        flags = [] if kind == "function" else ["--experimental-websocket"]
         self.process = subprocess.Popen(
-            [node, *flags, HERE / "node.mjs", ACTIONCABLE, HARNESS, url, f"sessionid={session}"],
+            [node, HERE / "node.mjs", ACTIONCABLE, HARNESS, url, f"sessionid={session}"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

@@ -1,4 +1,3 @@
-import shutil
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -19,7 +18,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.xdist_group("cable"))
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Valkey]:
     if Valkey.program() is None:
         pytest.skip(f"There is no Valkey on PATH ({' or '.join(NAMES)})")
@@ -29,7 +28,7 @@ def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Valkey]:
     server.stop()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def web(
     valkey: Valkey, django_db_setup: None, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Web]:
@@ -40,7 +39,7 @@ def web(
     server.stop()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def worker(web: Web, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Worker]:
     server = Worker(tmp_path_factory.mktemp("worker") / "log", web.environment)
     server.start()
@@ -48,7 +47,7 @@ def worker(web: Web, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Worke
     server.stop()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def chromium() -> Iterator[BrowserThread]:
     thread = BrowserThread()
     yield thread
@@ -80,10 +79,7 @@ def connect(request: pytest.FixtureRequest, web: Web, transactional_db: None) ->
     def connect(session: str = "") -> Client:
         runtime: Runtime
         if request.param == "node":
-            node = shutil.which("node")
-            if node is None:
-                pytest.skip("There is no Node on PATH")
-            runtime = Node(node, web.url, session)
+            runtime = Node(request.getfixturevalue("node"), web.url, session)
         else:
             runtime = Chromium(request.getfixturevalue("chromium"), web.url, session)
         clients.append(Client(runtime, web.url))

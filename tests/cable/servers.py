@@ -6,7 +6,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.error import URLError
 from urllib.request import urlopen
@@ -62,6 +63,15 @@ class Server:
         if self.process and self.process.poll() is None:
             self.process.send_signal(number)
             self.process.wait(30)
+
+    @contextmanager
+    def stopped(self) -> Iterator[None]:
+        """Stop the server for a while; it also runs again for the next test if this one fails."""
+        self.stop()
+        try:
+            yield
+        finally:
+            self.start()
 
 
 class Valkey(Server):

@@ -142,10 +142,9 @@ def test_client_reconnects_to_a_restarted_server(connect: Connect, web: Web) -> 
     client = connect()
     client.subscribe("room", channel="RoomChannel", room="restart")
 
-    web.stop()
-    client.wait("room", "disconnected")
-    assert client.log("room", "disconnected") == [{"willAttemptReconnect": True}]
-    web.start()
+    with web.stopped():
+        client.wait("room", "disconnected")
+        assert client.log("room", "disconnected") == [{"willAttemptReconnect": True}]
 
     client.wait_for_reconnect("room")
     assert {"reconnected": True} in client.log("room", "connected")
@@ -158,9 +157,8 @@ def test_pages_refresh_after_valkey_restarts(connect: Connect, valkey: Valkey) -
     for client in clients:
         client.subscribe("news", **turbo("news"))
 
-    valkey.stop()
-    broadcast_refresh_to("news")  # lost and logged
-    valkey.start()
+    with valkey.stopped():
+        broadcast_refresh_to("news")  # lost and logged
 
     # No client had to reconnect, and every page was told to refresh.
     for client in clients:
@@ -181,9 +179,8 @@ def test_session_ended_while_valkey_is_unavailable_is_noticed_afterwards(
     client = connect(session)
     client.subscribe("mine", **turbo("mine", str(user.pk)))
 
-    valkey.stop()
-    SessionStore(session).delete()  # its broadcast is lost
-    valkey.start()
+    with valkey.stopped():
+        SessionStore(session).delete()  # its broadcast is lost
 
     client.wait("mine", "disconnected", seconds=RECONNECT)
     client.wait("mine", "rejected", seconds=RECONNECT)
@@ -211,10 +208,9 @@ def test_invalid_layer_message_is_ignored(connect: Connect, valkey: Valkey) -> N
 def test_subscription_waits_while_valkey_is_unavailable(connect: Connect, valkey: Valkey) -> None:
     client = connect()
     client.subscribe("before", channel="RoomChannel", room="before")
-    valkey.stop()
-    client.call("subscribe", "during", {"channel": "RoomChannel", "room": "during"})
-    assert client.log("during", "connected") == []
-    valkey.start()
+    with valkey.stopped():
+        client.call("subscribe", "during", {"channel": "RoomChannel", "room": "during"})
+        assert client.log("during", "connected") == []
 
     client.wait("during", "connected", seconds=RECONNECT)
     broadcast("room:during", message="delivered")

@@ -16,17 +16,15 @@ def test_stopping_server_asks_clients_to_reconnect(web: Web) -> None:
     for socket in sockets:
         assert socket.receive() == {"type": "welcome"}
 
-    web.stop()
+    with web.stopped():
+        received = [socket.receive() for socket in sockets]
 
     restart = {"type": "disconnect", "reason": "server_restart", "reconnect": True}
-    received = [socket.receive() for socket in sockets]
+    assert received == [restart] * SOCKETS
     for socket in sockets:
         socket.close()
-    web.start()
-    assert received == [restart] * SOCKETS
 
 
 def test_broadcast_without_web_servers_raises_nothing(web: Web) -> None:
-    web.stop()
-    broadcast("room:empty", message="not delivered")
-    web.start()
+    with web.stopped():
+        broadcast("room:empty", message="not delivered")

@@ -2,6 +2,7 @@
 
 import html
 import re
+import time
 import uuid
 from collections.abc import Callable
 from http import HTTPStatus
@@ -15,7 +16,7 @@ AUTHOR = "ines.okafor@example.com"
 READER = "reader@example.com"
 DEMO_PASSWORD = f"{settings.PROJECT_NAME}-demo"
 HOME = re.compile(r"^http://localhost:\d+/$")
-ATTEMPTS = 20  # an element that is replaced more often is a fault of the page
+TIMEOUT = 15.0  # seconds; an element that is replaced for longer is a fault of the page
 REPLACED = re.compile("not attached|detached|context was destroyed", re.IGNORECASE)
 
 
@@ -162,7 +163,7 @@ def title() -> str:
 
 
 def steady(locator: Locator, act: Callable[[Locator], object]) -> None:
-    """Do something to an element, and once more with the next if it is replaced meanwhile.
+    """Do something to an element, and again with the next while it is replaced meanwhile.
 
     Playwright looks an element up once for steps such as scrolling and evaluating. A refresh or a
     frame that loads may replace it in the meantime, so such a step fails through no fault of the
@@ -172,15 +173,15 @@ def steady(locator: Locator, act: Callable[[Locator], object]) -> None:
         locator: finds the element; it is looked up again for each attempt.
         act: takes the locator of one element. It may run more than once.
     """
-    for _ in range(ATTEMPTS):
+    deadline = time.monotonic() + TIMEOUT
+    while True:
         try:
             act(locator.first)
         except Error as error:
-            if not REPLACED.search(error.message):
+            if not REPLACED.search(error.message) or time.monotonic() > deadline:
                 raise
         else:
             return
-    act(locator.first)
 
 
 def comments(page: Page) -> None:

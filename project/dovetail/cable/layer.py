@@ -1,8 +1,9 @@
-"""The Redis channel layer, with two additions.
+"""The Redis channel layer, with three additions.
 
 Publish/subscribe delivers at most once, so messages sent while a connection is down are lost. This
-layer tells the hub when it has reconnected, and pages catch up. It also logs an unavailable server
-in one line per second instead of a traceback.
+layer tells the hub when it has reconnected, and pages catch up. A subscription is complete only
+when the server has confirmed it: a command may be written to a connection that has just ended. And
+an unavailable server is logged in one line per second instead of a traceback.
 """
 
 import asyncio
@@ -24,6 +25,7 @@ logger = logging.getLogger(__name__)
 
 POLL = 1.0  # seconds to wait for a message before checking whether there are subscriptions left
 RETRY = 1.0  # seconds
+CONFIRMATION = 5.0  # seconds the server has to confirm a subscription
 
 
 class WatchfulPubSub(PubSub):
@@ -36,6 +38,37 @@ class WatchfulPubSub(PubSub):
 
 
 class Shard(RedisSingleShardConnection):  # type: ignore[misc] # channels_redis has no types
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self._confirmed: dict[str, asyncio.Event] = {}
+        self._has_subscriptions = asyncio.Event()
+
+    async def subscribe(self, channel: str) -> None:
+        """Subscribe to a channel, and return when the server has confirmed it.
+
+        Raises:
+            redis.RedisError, OSError: the server cannot be reached.
+            TimeoutError: it has not confirmed in time; the next call asks again.
+        """
+        confirmed = self._confirmed.setdefault(channel, asyncio.Event())
+        try:
+            await super().subscribe(channel)
+            self._has_subscriptions.set()
+            await asyncio.wait_for(confirmed.wait(), CONFIRMATION)
+        except (redis.RedisError, OSError):  # a TimeoutError is one
+            # It may have been sent on a connection that ended before the client had noted it.
+            self._subscribed_to.discard(channel)
+            self._confirmed.pop(channel, None)
+            raise
+
+    async def unsubscribe(self, channel: str) -> None:
+        self._confirmed.pop(channel, None)
+        await super().unsubscribe(channel)
+
+    async def flush(self) -> None:
+        self._confirmed.clear()
+        await super().flush()
+
     def _ensure_redis(self) -> None:
         is_new = self._redis is None
         super()._ensure_redis()
@@ -46,17 +79,24 @@ class Shard(RedisSingleShardConnection):  # type: ignore[misc] # channels_redis 
         while True:
             try:
                 if self._pubsub.subscribed:
-                    self._receive_message(
-                        await self._pubsub.get_message(ignore_subscribe_messages=True, timeout=POLL)
-                    )
+                    self._receive_message(await self._pubsub.get_message(timeout=POLL))
                 else:
-                    await asyncio.sleep(0.1)
+                    self._has_subscriptions.clear()
+                    await self._has_subscriptions.wait()
             except (redis.ConnectionError, redis.TimeoutError, OSError) as error:
                 logger.warning("The channel layer is unavailable; reconnecting: %s", error)
                 await asyncio.sleep(RETRY)
             except Exception:
                 logger.exception("The channel layer failed; trying again")
                 await asyncio.sleep(RETRY)
+
+    def _receive_message(self, message: dict[str, Any] | None) -> None:
+        match message:
+            case {"type": "subscribe", "channel": bytes(name)}:
+                if confirmed := self._confirmed.get(name.decode()):
+                    confirmed.set()
+            case {"type": "message"}:
+                super()._receive_message(message)
 
 
 class LoopLayer(RedisPubSubLoopLayer):  # type: ignore[misc]
