@@ -10,6 +10,13 @@ from tests.cable.servers import NAMES, Valkey, Web, Worker, environment_for
 
 Connect = Callable[..., Client]
 
+# For tests in which the client waits for ten seconds and more, which it does alike in both.
+CHROMIUM_WITH_LONG = pytest.mark.parametrize(
+    "connect",
+    ["node", pytest.param("chromium", marks=pytest.mark.long("waits as long as in Node"))],
+    indirect=True,
+)
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep tests that start servers in one pytest worker."""

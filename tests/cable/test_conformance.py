@@ -9,7 +9,7 @@ from dovetail.cable.broadcasting import broadcast
 from dovetail.cable.streams import sign
 from dovetail.turbo.broadcasting import broadcast_later_to, broadcast_refresh_to
 from tests.cable.clients import RECONNECT
-from tests.cable.conftest import Connect
+from tests.cable.conftest import CHROMIUM_WITH_LONG, Connect
 from tests.cable.servers import Valkey, Web, Worker
 from tests.dovetail.cable.conftest import log_in
 from tests.factories import make_user
@@ -116,6 +116,7 @@ def test_task_broadcasts_through_valkey(connect: Connect, worker: Worker) -> Non
         assert ">Z</text>" in html
 
 
+@CHROMIUM_WITH_LONG
 def test_client_is_anonymous_after_its_session_ends(connect: Connect) -> None:
     user = make_user()
     session = log_in(user)
@@ -138,6 +139,7 @@ def test_client_is_anonymous_after_its_session_ends(connect: Connect) -> None:
     assert client.log("mine", "received") == []
 
 
+@CHROMIUM_WITH_LONG
 def test_client_reconnects_to_a_restarted_server(connect: Connect, web: Web) -> None:
     client = connect()
     client.subscribe("room", channel="RoomChannel", room="restart")
@@ -152,6 +154,7 @@ def test_client_reconnects_to_a_restarted_server(connect: Connect, web: Web) -> 
     assert client.received("room") == ["again"]
 
 
+@CHROMIUM_WITH_LONG
 def test_pages_refresh_after_valkey_restarts(connect: Connect, valkey: Valkey) -> None:
     clients = [connect() for _ in range(PAGES)]
     for client in clients:
@@ -171,6 +174,7 @@ def test_pages_refresh_after_valkey_restarts(connect: Connect, valkey: Valkey) -
         assert client.received("news", count=2)[-1] == "after"
 
 
+@CHROMIUM_WITH_LONG
 def test_session_ended_while_valkey_is_unavailable_is_noticed_afterwards(
     connect: Connect, valkey: Valkey
 ) -> None:

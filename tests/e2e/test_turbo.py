@@ -1,14 +1,13 @@
 """Turbo visits, frames and forms in a browser."""
 
 import re
-from collections.abc import Callable
 from typing import Literal
 
 import pytest
 from django.conf import settings
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, Playwright, expect
 
-from tests.e2e.conftest import Visit, Watch
+from tests.e2e.conftest import CHROMIUM, Visit, Watch, launcher
 from tests.e2e.people import (
     AUTHOR,
     READER,
@@ -215,9 +214,10 @@ def test_preview_subscribes_to_no_stream(page: Page) -> None:
 
 
 def test_page_from_the_browser_cache_subscribes_and_refreshes(
-    chromium: Callable[..., Browser], site: str
+    playwright: Playwright, site: str
 ) -> None:
-    browser = chromium(ignore_default_args=["--disable-back-forward-cache"])
+    launch = launcher(playwright, CHROMIUM)
+    browser = launch(ignore_default_args=["--disable-back-forward-cache"])
     page = browser.new_page(base_url=site)
     follow(page, "/articles/")
     page.evaluate("addEventListener('pageshow', event => { window.kept = event.persisted })")

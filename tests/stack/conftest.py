@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 # The browser of tests/e2e, and the fixture that records problems on its pages.
-from tests.e2e.conftest import browser, chromium, watch  # noqa: F401 - fixtures
+from tests.e2e.conftest import browser, playwright, watch  # noqa: F401 - fixtures
 from tests.stack.stack import Stack
 
 times: dict[str, float] = {}

@@ -21,7 +21,9 @@ CELERY_TASK_ALWAYS_EAGER = True
 CELERY_TASK_EAGER_PROPAGATES = True
 CHANNEL_LAYERS = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
 STATICFILES_DIRS = []
-WHITENOISE_AUTOREFRESH = False
+# Templates are compiled once, as in production.
+TEMPLATES[0]["APP_DIRS"] = True
+del TEMPLATES[0]["OPTIONS"]["loaders"]
 
 INSTALLED_APPS += ["tests.dovetail.shelves"]
 # Fails a test if a request runs a query in a loop.

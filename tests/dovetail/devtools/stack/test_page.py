@@ -62,7 +62,7 @@ def site(monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
     monkeypatch.setattr(page, "PAUSE", 0)
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")  # must not matter
     with Site() as site:
-        threading.Thread(target=site.serve_forever, daemon=True).start()
+        threading.Thread(target=site.serve_forever, args=(0.01,), daemon=True).start()
         yield site
         site.shutdown()
 
