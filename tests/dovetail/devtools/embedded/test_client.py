@@ -90,6 +90,7 @@ def test_server_of_the_session_is_reachable() -> None:
         assert connection.execute("SELECT 1").fetchone() == (1,)
 
 
+@pytest.mark.long("starts a test session")
 def test_pytest_itself_runs_in_a_shell_set_up_for_another_server() -> None:
     """Its workers inherit what the session leaves."""
     services = ("DATABASE_URL", "VALKEY_URL", "CELERY_BROKER_URL")
