@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Any
 from urllib.error import URLError
 from urllib.request import urlopen
 
@@ -173,12 +174,23 @@ def watch() -> Watch:
     return Watch()
 
 
+@pytest.fixture(scope="session")
+def screen(pytestconfig: pytest.Config) -> dict[str, Any]:
+    """Return the screen of the visitors, who prefer reduced motion unless the run is long."""
+    motion = None if pytestconfig.option.long else "reduce"
+    return {"viewport": {"width": 1280, "height": 900}, "reduced_motion": motion}
+
+
 @pytest.fixture
 def page(
-    browser: Browser, site: str, watch: Watch, request: pytest.FixtureRequest
+    browser: Browser,
+    site: str,
+    watch: Watch,
+    screen: dict[str, Any],
+    request: pytest.FixtureRequest,
 ) -> Iterator[Page]:
     """Return the page of a new visitor; any problem on it fails the test."""
-    context = browser.new_context(base_url=site, viewport={"width": 1280, "height": 900})
+    context = browser.new_context(base_url=site, **screen)
     context.set_default_timeout(TIMEOUT)
     page = context.new_page()
     watch.on(page)
@@ -199,7 +211,11 @@ def sessions() -> dict[tuple[str, str], StorageState]:
 
 @pytest.fixture
 def visit(
-    browser: Browser, site: str, watch: Watch, sessions: dict[tuple[str, str], StorageState]
+    browser: Browser,
+    site: str,
+    watch: Watch,
+    screen: dict[str, Any],
+    sessions: dict[tuple[str, str], StorageState],
 ) -> Iterator[Visit]:
     """Return a function that opens a blank page of another visitor.
 
@@ -210,9 +226,7 @@ def visit(
 
     def visit(email: str = "") -> Page:
         state = sessions.get((site, email))
-        context = browser.new_context(
-            base_url=site, viewport={"width": 1280, "height": 900}, storage_state=state
-        )
+        context = browser.new_context(base_url=site, storage_state=state, **screen)
         context.set_default_timeout(TIMEOUT)
         contexts.append(context)
         page = context.new_page()
