@@ -4,7 +4,7 @@ import fcntl
 import gc
 import os
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -136,19 +136,6 @@ def node() -> str:
         guard.close()
 
 
-def _empty_tables_with_rows(_style: object, tables: Sequence[str], **_options: object) -> list[str]:
-    """Return the SQL by which a test with transactions ends.
-
-    It deletes rows instead of truncating every table, which takes longer than most tests. The order
-    is no matter, since Django defers foreign keys until the commit.
-    """
-    quoted = [connection.ops.quote_name(table) for table in tables]
-    with connection.cursor() as cursor:
-        rows = (f"(SELECT '{name}' FROM {name} LIMIT 1)" for name in quoted)  # noqa: S608
-        cursor.execute(" UNION ALL ".join(rows))
-        return [f"DELETE FROM {name};" for (name,) in cursor.fetchall()]  # noqa: S608
-
-
 @contextmanager
 def _locked(path: Path) -> Iterator[None]:
     with path.open("w") as file:
@@ -179,8 +166,6 @@ def django_db_setup(
         connection.close()
         copy = creation.get_test_db_clone_settings(worker_id)["NAME"]
         settings.DATABASES["default"]["NAME"] = connection.settings_dict["NAME"] = copy
-    operations: Any = connection.ops
-    operations.sql_flush = _empty_tables_with_rows
     yield
     with django_db_blocker.unblock():
         connection.close()

@@ -166,9 +166,6 @@ class Cluster:
         if not durable:
             options |= dict.fromkeys(("fsync", "full_page_writes", "synchronous_commit"), "off")
             options["max_wal_size"] = "4GB"  # avoids checkpoints
-            options |= {"wal_level": "minimal", "max_wal_senders": "0"}
-            # The tables are tiny and soon gone: workers would take longer to start than to work.
-            options |= {"autovacuum": "off", "max_parallel_workers": "0"}
         arguments = [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
         return [str(self.binaries.directory / "postgres"), "-D", str(self.data), *arguments]
 
