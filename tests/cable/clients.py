@@ -131,8 +131,16 @@ class Client:
             RECONNECT,
         )  # fmt: skip
 
-    def received(self, key: str, *, count: int = 1, seconds: float = 20) -> list[Any]:
-        return self.wait(key, "received", count=count, seconds=seconds)
+    def received(
+        self, key: str, *, count: int = 1, seconds: float = 20, besides: Any = None
+    ) -> list[Any]:
+        """Wait for messages, not counting any that equals `besides`, and return them."""
+
+        def messages() -> list[Any]:
+            return [message for message in self.log(key, "received") if message != besides]
+
+        wait_until(lambda: len(messages()) >= count, f"{count} messages to {key}", seconds)
+        return messages()
 
     def close(self) -> None:
         self.call("close")

@@ -4,6 +4,7 @@ from typing import Any
 import pytest
 from channels.layers import channel_layers
 
+from config.celery import app
 from dovetail.cable.layer import ValkeyChannelLayer
 from tests.cable.clients import PACKAGE, BrowserThread, Chromium, Client, Node, Runtime
 from tests.cable.servers import NAMES, Valkey, Web, Worker, environment_for
@@ -52,6 +53,16 @@ def worker(web: Web, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Worke
     server.start()
     yield server
     server.stop()
+
+
+@pytest.fixture
+def _queued(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Send tasks to the Celery worker, where other tests run them at once."""
+    url = worker.environment["CELERY_BROKER_URL"]
+    monkeypatch.setitem(app.conf, "broker_write_url", url)
+    monkeypatch.setitem(app.conf, "task_always_eager", False)
+    monkeypatch.setattr(app, "_pool", None)  # otherwise it stays connected to the former broker
+    monkeypatch.setattr(app.amqp, "_producer_pool", None)
 
 
 @pytest.fixture(scope="package")

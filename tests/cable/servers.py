@@ -3,6 +3,7 @@
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -89,7 +90,11 @@ class Valkey(Server):
         return [program, "--port", str(self.port), "--bind", "127.0.0.1", "--save", ""]
 
     def answers(self) -> bool:
-        return b"Ready to accept connections" in self.log.read_bytes().rpartition(b"PID")[2]
+        try:
+            with socket.create_connection(("127.0.0.1", self.port), timeout=5):
+                return True
+        except OSError:
+            return False
 
 
 class Web(Server):

@@ -8,6 +8,7 @@ an unavailable server is logged in one line per second instead of a traceback.
 
 import asyncio
 import logging
+from collections.abc import Mapping
 from typing import Any
 
 import redis
@@ -17,6 +18,7 @@ from channels_redis.pubsub import (
     RedisSingleShardConnection,
 )
 from channels_redis.utils import _wrap_close, decode_hosts
+from redis.asyncio import ConnectionPool
 from redis.asyncio.client import PubSub
 
 from dovetail.cable.hub import Hub
@@ -29,10 +31,16 @@ CONFIRMATION = 5.0  # seconds the server has to confirm a subscription
 
 
 class WatchfulPubSub(PubSub):
+    def __init__(self, pool: ConnectionPool, confirmed: Mapping[str, asyncio.Event]) -> None:
+        super().__init__(pool)
+        self._confirmed = confirmed
+
     async def on_connect(self, connection: Any) -> None:
         """Subscribe again; redis-py calls this on every connection but the first."""
+        may_have_lost_messages = any(event.is_set() for event in self._confirmed.values())
         await super().on_connect(connection)
-        if hub := Hub.of(asyncio.get_running_loop()):
+        hub = Hub.of(asyncio.get_running_loop())
+        if hub and may_have_lost_messages:
             logger.warning("Reconnected to the channel layer; refreshing open pages")
             hub.catch_up()
 
@@ -73,7 +81,7 @@ class Shard(RedisSingleShardConnection):  # type: ignore[misc] # channels_redis 
         is_new = self._redis is None
         super()._ensure_redis()
         if is_new:
-            self._pubsub = WatchfulPubSub(self._redis.connection_pool)
+            self._pubsub = WatchfulPubSub(self._redis.connection_pool, self._confirmed)
 
     async def _do_receiving(self) -> None:
         while True:
