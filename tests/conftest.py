@@ -56,7 +56,6 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker(pytest.mark.skip(reason=f"runs with --long: {reason}"))
     if getattr(config.option, "loadgroup", False):
         _keep_groups_together(items)
-        _start_with_large_groups(items)
 
 
 def pytest_collection_finish() -> None:
@@ -70,18 +69,16 @@ def _keep_groups_together(items: list[pytest.Item]) -> None:
 
     xdist does so, but pytest 9.2 ignores what it sets, and each worker would start every server:
     https://github.com/pytest-dev/pytest-xdist/issues/1386.
+
+    Large groups come first, so that no worker is left with one when the others are done.
     """
-    for item in items:
-        group = _group_of(item)
+    groups = {item: _group_of(item) for item in items}
+    for item, group in groups.items():
         suffix = f"@{group}"
         if group and not item.nodeid.endswith(suffix):
             item._id = item.id.parse(f"{item.nodeid}{suffix}")  # noqa: SLF001 - see above
-
-
-def _start_with_large_groups(items: list[pytest.Item]) -> None:
-    """Sort the tests so that no worker is left with a large group when the others are done."""
-    sizes = Counter(group for item in items if (group := _group_of(item)))
-    items.sort(key=lambda item: (-sizes[_group_of(item)], _group_of(item)))
+    sizes = Counter(filter(None, groups.values()))
+    items.sort(key=lambda item: (-sizes[groups[item]], groups[item]))
 
 
 def _group_of(item: pytest.Item) -> str:
@@ -110,6 +107,8 @@ def pytest_configure(config: pytest.Config) -> None:
     # Without workers, the tests run in this process, whose settings are already loaded.
     connection.settings_dict.update(env.database("DATABASE_URL"))
     settings.CACHES["default"]["LOCATION"] = os.environ["VALKEY_URL"]
+    for name in ("BROKER_URL", "BROKER_READ_URL", "BROKER_WRITE_URL"):
+        setattr(settings, f"CELERY_{name}", env.broker("CELERY_BROKER_URL"))
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

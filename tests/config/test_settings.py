@@ -205,6 +205,19 @@ def test_servers_and_workers_report_errors_in_one_line_too(module: str) -> None:
     assert result.stderr.count("\n") == 1
 
 
+@pytest.mark.parametrize("text", [b"NAME: secret\n", b"NAME=caf\xe9\n", b"\xff\xfeN\x00"])
+def test_pytest_reports_errors_in_one_line_too(tmp_path: Path, text: bytes) -> None:
+    """pytest-django loads the settings before any `conftest.py`."""
+    file = tmp_path / ".env"
+    file.write_bytes(text)
+
+    result = run("-m", "pytest", "-n0", "tests/config", ENV_FILE=str(file))
+
+    assert result.returncode == 1
+    assert re.fullmatch(rf"error: .*{re.escape(file.name)} .*\n", result.stderr), result.stderr
+    assert "secret" not in result.stdout + result.stderr
+
+
 def test_development_needs_no_settings_and_no_services(tmp_path: Path) -> None:
     result = run("project/manage.py", "check", DATA_DIR=str(tmp_path))
 

@@ -43,7 +43,7 @@ CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stab
 HEADLESS = ("chromium-headless-shell", "chrome-headless-shell")
 ARGUMENTS = [
     *("--disable-background-networking", "--disable-component-update", "--no-first-run"),
-    # Pages of the browser itself, which it would load with each page of ours.
+    # Chromium's own pages, which it would otherwise load beside every page under test.
     "--disable-features=WebUIOmniboxPopup,WebUIOmniboxAimPopup,OptimizationHints,MediaRouter",
 ]
 START_TIMEOUT = 180  # seconds; the first start also builds the front end

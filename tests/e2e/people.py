@@ -130,6 +130,21 @@ def reauthenticate(page: Page, password: str = PASSWORD) -> None:
     page.wait_for_load_state()
 
 
+def attach_authenticator(page: Page) -> None:
+    """Attach a virtual authenticator until the page closes; its user confirms each prompt."""
+    session = page.context.new_cdp_session(page)
+    session.send("WebAuthn.enable")
+    options = {
+        "protocol": "ctap2",
+        "transport": "internal",
+        "hasResidentKey": True,
+        "hasUserVerification": True,
+        "isUserVerified": True,
+        "automaticPresenceSimulation": True,
+    }
+    session.send("WebAuthn.addVirtualAuthenticator", {"options": options})
+
+
 def publish(page: Page, title: str) -> str:
     """Write and publish an article without showing the forms, show it, and return its path."""
     body = "Cut the tails first. " * 400

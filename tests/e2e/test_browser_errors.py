@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 from playwright.sync_api import Page, expect
 
 from tests.e2e.conftest import Visit, Watch
-from tests.e2e.people import AUTHOR, publish, title
+from tests.e2e.people import AUTHOR, attach_authenticator, publish, title
 
 
 def use_a_passkey(page: Page) -> None:
@@ -33,16 +33,7 @@ def test_passkey_at_an_address_leads_to_localhost(page: Page, site: str) -> None
 
 def test_refused_passkey_prompt_offers_another_attempt(page: Page) -> None:
     """Kind: a prompt that is closed, or a device without a passkey for this site."""
-    session = page.context.new_cdp_session(page)
-    session.send("WebAuthn.enable")
-    options = {
-        "protocol": "ctap2",
-        "transport": "internal",
-        "hasResidentKey": True,
-        "hasUserVerification": True,
-        "isUserVerified": True,
-    }
-    session.send("WebAuthn.addVirtualAuthenticator", {"options": options})
+    attach_authenticator(page)
     page.goto("/accounts/login/")
 
     for _ in range(2):

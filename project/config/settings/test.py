@@ -1,10 +1,17 @@
 """Tests: the development settings, on services that the test session starts."""
 
-from config import env
+import sys
 
-env.use_defaults({"VITE_DEV_SERVER": "true"})
+from django.core.exceptions import ImproperlyConfigured
 
-from config.settings.dev import *  # noqa: E402
+try:
+    from config import env
+
+    env.use_defaults({"VITE_DEV_SERVER": "true"})
+
+    from config.settings.dev import *
+except ImproperlyConfigured as error:
+    sys.exit(f"error: {error}")  # pytest would show a long traceback
 
 DEBUG = False
 # Without the port, which tests start servers on many of.

@@ -167,17 +167,6 @@ def test_database_gates_readiness(client: Client, monkeypatch: pytest.MonkeyPatc
     }
 
 
-@pytest.fixture
-def due_migration(transactional_db: None) -> Iterator[str]:
-    """Make the database forget its last migration of the kit's users, as after a `git pull`."""
-    del transactional_db
-    recorder = MigrationRecorder(connection)
-    app, name = max(key for key in recorder.applied_migrations() if key[0] == "users")
-    recorder.record_unapplied(app, name)
-    yield f"{app}.{name}"
-    recorder.record_applied(app, name)
-
-
 def test_due_migration_gates_readiness_in_production(
     client: Client, settings: Settings, due_migration: str, caplog: pytest.LogCaptureFixture
 ) -> None:

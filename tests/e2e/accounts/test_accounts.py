@@ -1,11 +1,9 @@
 """Second factors, sessions, data export and account deletion in a browser."""
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.apps.users.conftest import totp_code
@@ -13,6 +11,7 @@ from tests.e2e.conftest import Watch
 from tests.e2e.people import (
     DEMO_PASSWORD,
     HOME,
+    attach_authenticator,
     open_mail,
     reauthenticate,
     sign_in,
@@ -65,24 +64,6 @@ def is_signed_in(page: Page) -> bool:
     return urlsplit(page.url).path == "/people/me/edit/"
 
 
-@pytest.fixture
-def authenticator(page: Page) -> Iterator[str]:
-    """Attach a virtual authenticator that holds passkeys and verifies its user; yield its id."""
-    session = page.context.new_cdp_session(page)
-    session.send("WebAuthn.enable")
-    options = {
-        "protocol": "ctap2",
-        "transport": "internal",
-        "hasResidentKey": True,
-        "hasUserVerification": True,
-        "isUserVerified": True,
-        "automaticPresenceSimulation": True,
-    }
-    added = session.send("WebAuthn.addVirtualAuthenticator", {"options": options})
-    yield added["authenticatorId"]
-    session.send("WebAuthn.disable")
-
-
 def test_authenticator_app_can_be_added_and_signs_in(
     page: Page, watch: Watch, tmp_path: Path
 ) -> None:
@@ -130,8 +111,8 @@ def test_recovery_code_signs_in(page: Page, watch: Watch) -> None:
     expect(page.get_by_text("Incorrect code.")).to_be_visible()
 
 
-@pytest.mark.usefixtures("authenticator")
 def test_passkey_signs_in_and_is_a_second_factor(page: Page) -> None:
+    attach_authenticator(page)
     email = sign_up(page)
     page.goto("/accounts/2fa/")
     page.get_by_role("main").get_by_role("link", name="Add a key").click()
