@@ -4,7 +4,7 @@ import fcntl
 import gc
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -142,6 +142,21 @@ def _locked(path: Path) -> Iterator[None]:
         yield
 
 
+def _delete_rows(_style: object, tables: Iterable[str], **_options: object) -> list[str]:
+    """Return statements that empty tables, as `sql_flush` does, but only those that have rows.
+
+    TRUNCATE replaces the files of every table and index, and most tests fill only a few tables.
+    """
+    names = [connection.ops.quote_name(table) for table in tables]
+    filled = " UNION ALL ".join(
+        f"SELECT '{name}' WHERE EXISTS (SELECT FROM {name})"  # noqa: S608 - quoted
+        for name in names
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(filled)
+        return [f"DELETE FROM {name}" for (name,) in cursor.fetchall()]  # noqa: S608 - quoted
+
+
 @pytest.fixture(scope="session")
 def django_db_setup(
     django_db_blocker: DjangoDbBlocker,
@@ -151,6 +166,7 @@ def django_db_setup(
 ) -> Iterator[None]:
     """Migrate one database per session and clone it for each worker, as `manage.py test` does."""
     creation: Any = connection.creation
+    operations: Any = connection.ops
     name = connection.settings_dict["NAME"]
     template = f"test_{name}_{testrun_uid[:8]}"
     connection.settings_dict["TEST"]["NAME"] = template
@@ -165,6 +181,7 @@ def django_db_setup(
         connection.close()
         copy = creation.get_test_db_clone_settings(worker_id)["NAME"]
         settings.DATABASES["default"]["NAME"] = connection.settings_dict["NAME"] = copy
+        operations.sql_flush = _delete_rows
     yield
     with django_db_blocker.unblock():
         connection.close()

@@ -123,6 +123,7 @@ def error_of(up: Up) -> str:
     return error
 
 
+@pytest.mark.long("starts a stack")
 def test_up_serves_pages_and_stops_quickly(start: StartUp, data_dir: Path) -> None:
     up = start()
     pids = up.wait_until_ready()
