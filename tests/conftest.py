@@ -4,7 +4,7 @@ import fcntl
 import gc
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -40,11 +40,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(tryfirst=True, optionalhook=True)
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
-    """Start one worker more than there are cores: one that waits for a server leaves its idle."""
+    """Start two workers more than there are cores: those that wait for a server leave theirs idle."""
     if config.option.numprocesses != "auto" or "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ:
         return None  # xdist decides
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return (cores or 1) + 1
+    return (cores or 1) + 2
 
 
 @pytest.hookimpl(trylast=True)  # after the folders' own, which add marks
@@ -142,21 +142,6 @@ def _locked(path: Path) -> Iterator[None]:
         yield
 
 
-def _delete_rows(_style: object, tables: Iterable[str], **_options: object) -> list[str]:
-    """Return statements that empty tables, as `sql_flush` does, but only those that have rows.
-
-    TRUNCATE replaces the files of every table and index, and most tests fill only a few tables.
-    """
-    names = [connection.ops.quote_name(table) for table in tables]
-    filled = " UNION ALL ".join(
-        f"SELECT '{name}' WHERE EXISTS (SELECT FROM {name})"  # noqa: S608 - quoted
-        for name in names
-    )
-    with connection.cursor() as cursor:
-        cursor.execute(filled)
-        return [f"DELETE FROM {name}" for (name,) in cursor.fetchall()]  # noqa: S608 - quoted
-
-
 @pytest.fixture(scope="session")
 def django_db_setup(
     django_db_blocker: DjangoDbBlocker,
@@ -166,7 +151,6 @@ def django_db_setup(
 ) -> Iterator[None]:
     """Migrate one database per session and clone it for each worker, as `manage.py test` does."""
     creation: Any = connection.creation
-    operations: Any = connection.ops
     name = connection.settings_dict["NAME"]
     template = f"test_{name}_{testrun_uid[:8]}"
     connection.settings_dict["TEST"]["NAME"] = template
@@ -181,7 +165,6 @@ def django_db_setup(
         connection.close()
         copy = creation.get_test_db_clone_settings(worker_id)["NAME"]
         settings.DATABASES["default"]["NAME"] = connection.settings_dict["NAME"] = copy
-        operations.sql_flush = _delete_rows
     yield
     with django_db_blocker.unblock():
         connection.close()

@@ -1,16 +1,14 @@
 """What all admin pages share: bulk deletion, autocomplete, and unique values taken meanwhile."""
 
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from django.db import connection, transaction
 from django.test import Client
 
 from apps.articles.models import Article, Comment, CommentNotification
 from apps.users.models import User
 from dovetail.models.signals import rows_changed
-from tests.dovetail.models.test_conflicts import in_threads, wait_for_lock
+from tests.dovetail.models.test_conflicts import while_another_commits
 from tests.factories import make_article, make_comment, make_user
 
 pytestmark = pytest.mark.django_db
@@ -89,20 +87,12 @@ def test_address_taken_while_the_form_is_saved_is_an_error_of_the_form(
     admin_client: Client,
 ) -> None:
     """Check, then write: the admin's forms check for equal values, too."""
-    pid: list[int] = []
+    fields = {"email": "ada@example.org", "usable_password": "false"}
 
-    def add() -> Any:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_backend_pid()")
-            pid.append(cursor.fetchone()[0])
-        fields = {"email": "ada@example.org", "usable_password": "false"}
-        return admin_client.post("/admin/users/user/add/", fields)
-
-    with ThreadPoolExecutor(1) as pool, transaction.atomic():
-        make_user("ada@example.org")
-        addition = pool.submit(lambda: in_threads(add)[0])
-        wait_for_lock(pid)
-    response = addition.result()
+    response = while_another_commits(
+        lambda: make_user("ada@example.org"),
+        lambda: admin_client.post("/admin/users/user/add/", fields),
+    )
 
     assert "already exists" in response.content.decode()
     assert User.objects.filter(email="ada@example.org").count() == 1

@@ -1,6 +1,8 @@
-"""Records when and from where each session was last used, and ends those past SESSION_LIFETIME.
+"""Records the use of sessions, and answers requests that race for one account.
 
-Own code because allauth's middleware is synchronous and writes on every request.
+Own code because allauth's middleware for sessions is synchronous and writes on every request, and
+because its views fail with an IntegrityError if another request saves the same address or second
+factor between their check and their write, as a double click does.
 """
 
 from allauth.account.adapter import get_adapter
@@ -8,10 +10,12 @@ from allauth.usersessions.models import UserSession
 from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.core.cache import cache
-from django.http import HttpRequest
+from django.db import IntegrityError
+from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
 from dovetail.http.middleware import Middleware
+from dovetail.models.conflicts import violated_constraint
 
 INTERVAL = 300  # seconds between two updates of one session
 
@@ -44,3 +48,19 @@ class SessionUseMiddleware(Middleware):
     async def aprocess_request(self, request: HttpRequest) -> None:
         if request.session.session_key:
             await sync_to_async(record_use)(request)
+
+
+class AccountConflictMiddleware(Middleware):
+    """Runs a view of allauth again if another request took the unique value that it had checked.
+
+    The second run finds the row of the other request, and answers as if it had come first.
+    """
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
+        if not isinstance(error, IntegrityError) or violated_constraint(error) is None:
+            return None
+        match = request.resolver_match
+        if match is None or not match.func.__module__.startswith("allauth."):
+            return None
+        response: HttpResponse = match.func(request, *match.args, **match.kwargs)
+        return response

@@ -78,19 +78,8 @@ def test_restoring_onto_a_value_that_is_taken_in_between_is_refused() -> None:
     """The rival's row is not committed when the restoration checks for it."""
     deleted = Shelf.objects.create(name="A")
     deleted.delete()
-    pid: list[int] = []
 
-    def restore() -> int:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_backend_pid()")
-            pid.append(cursor.fetchone()[0])
-        return deleted.restore()
-
-    with ThreadPoolExecutor(1) as pool, transaction.atomic():
-        Shelf.objects.create(name="A")
-        restoration = pool.submit(lambda: in_threads(restore)[0])
-        wait_for_lock(pid)
-    error = restoration.result()
+    error = while_another_commits(lambda: Shelf.objects.create(name="A"), deleted.restore)
 
     assert isinstance(error, ValidationError)
     assert Shelf.objects.count() == 1
@@ -101,19 +90,8 @@ def test_restoring_a_row_whose_parent_is_being_deleted_is_refused() -> None:
     shelf = Shelf.objects.create(name="A")
     book = Book.objects.create(shelf=shelf, title="A")
     book.delete()
-    pid: list[int] = []
 
-    def restore() -> int:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_backend_pid()")
-            pid.append(cursor.fetchone()[0])
-        return book.restore()
-
-    with ThreadPoolExecutor(1) as pool, transaction.atomic():
-        shelf.delete()
-        restoration = pool.submit(lambda: in_threads(restore)[0])
-        wait_for_lock(pid)
-    error = restoration.result()
+    error = while_another_commits(shelf.delete, book.restore)
 
     assert isinstance(error, ValidationError)
     assert not Book.objects.exists()
@@ -134,7 +112,27 @@ def test_restoring_a_row_whose_dependent_has_lost_its_unique_value_is_refused() 
     assert label.is_deleted
 
 
-def wait_for_lock(pid: list[int]) -> None:
+def while_another_commits(first: Callable[[], object], second: Callable[[], Any]) -> Any:
+    """Return the result or exception of `second`, which meets what `first` wrote after its checks.
+
+    The transaction of `first` is committed when `second`, in another thread, waits for its lock.
+    """
+    pid: list[int] = []
+
+    def run_second() -> Any:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_backend_pid()")
+            pid.append(cursor.fetchone()[0])
+        return second()
+
+    with ThreadPoolExecutor(1) as pool, transaction.atomic():
+        first()
+        result = pool.submit(lambda: in_threads(run_second)[0])
+        _wait_for_lock(pid)
+    return result.result()
+
+
+def _wait_for_lock(pid: list[int]) -> None:
     """Wait until the other connection waits for a lock of this transaction."""
     while True:
         with connection.cursor() as cursor:

@@ -23,6 +23,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "apps.users.middleware.SessionUseMiddleware",
+    "apps.users.middleware.AccountConflictMiddleware",
     "dovetail.turbo.middleware.TurboMiddleware",
     "dovetail.http.paths.PathMiddleware",
 ]
