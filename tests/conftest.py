@@ -40,7 +40,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(tryfirst=True, optionalhook=True)
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
-    """Start two workers more than there are cores: those that wait for a server leave theirs idle."""
+    """Start two more than there are cores: workers that wait for a server leave theirs idle."""
     if config.option.numprocesses != "auto" or "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ:
         return None  # xdist decides
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
@@ -106,7 +106,7 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError(str(error)) from error
     # Without workers, the tests run in this process, whose settings are already loaded.
     connection.settings_dict.update(env.database("DATABASE_URL"))
-    settings.CACHES["default"]["LOCATION"] = os.environ["VALKEY_URL"]
+    settings.VALKEY_URL = settings.CACHES["default"]["LOCATION"] = os.environ["VALKEY_URL"]
     for name in ("BROKER_URL", "BROKER_READ_URL", "BROKER_WRITE_URL"):
         setattr(settings, f"CELERY_{name}", env.broker("CELERY_BROKER_URL"))
 

@@ -12,14 +12,21 @@ from urllib.parse import unquote
 import kombu
 import redis
 from django.core.exceptions import ImproperlyConfigured
+from django.http.request import split_domain_port
 from psycopg import ProgrammingError
-from psycopg.conninfo import conninfo_to_dict
-from psycopg.pq import Conninfo
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.pq import Conninfo, PGconn
 
 from config.url_parts import MAX_PORT, malformed, split, with_host
 from dovetail.cache.urls import client_url
 
 VALKEY_SCHEMES = ("redis", "rediss", "valkey", "valkeys", "unix")
+TLS_SCHEMES = ("rediss", "valkeys")
+# Options of libpq that it reads as numbers, and only when it connects.
+NUMBERS = (
+    *("connect_timeout", "keepalives", "keepalives_idle", "keepalives_interval"),
+    *("keepalives_count", "tcp_user_timeout"),
+)
 SMTP_PORTS = {"smtp": 25, "smtp+tls": 587, "smtp+ssl": 465}
 
 
@@ -37,6 +44,7 @@ def database(name: str, value: str) -> dict[str, Any]:
     except ProgrammingError:
         # Not chained, because libpq's message quotes the URL.
         raise malformed(name, *schemes, example=example) from None
+    _check_values(name, options)
     database = options.pop("dbname", "")
     host = options.pop("host", "")
     if not host and database.startswith("/"):
@@ -75,7 +83,7 @@ def valkey(name: str, value: str) -> str:
     try:
         # Only the connection would report an unknown option, and not before it is used.
         redis.ConnectionPool.from_url(url).make_connection()
-    except (TypeError, ValueError):
+    except (redis.RedisError, TypeError, ValueError):
         raise _unknown_option(name) from None
     return url
 
@@ -148,6 +156,11 @@ def site(name: str, value: str) -> str:
             "send it, as in https://xn--bcher-kva.example."
         )
     host = f"[{url.host}]" if ":" in url.host else url.host.lower()
+    if not split_domain_port(host)[0]:
+        raise ImproperlyConfigured(
+            f"{name} must have a host of letters, digits, - and . only: Django answers no request "
+            "to another, such as one with an _."
+        )
     default = {"https": 443, "http": 80}[url.scheme]
     port = f":{url.port}" if url.port and url.port != default else ""
     return f"{url.scheme}://{host}{port}"
@@ -182,13 +195,17 @@ def _broker(name: str, value: str) -> str:
         text = url.text
     else:
         raise malformed(name, *schemes, example=example)
+    options = url.query.split("&") if url.query else []
     if url.scheme == "unix":
         valkey(name, value)  # checks the options, which kombu reads only when it connects
         # kombu's names for the scheme and for the option `db`.
-        text = re.sub(r"([?&])db=", r"\1virtual_host=", text.replace("unix", "redis+socket", 1))
+        options = [re.sub(r"^db=", "virtual_host=", option) for option in options]
+        text = text.replace("unix", "redis+socket", 1)
+    elif url.scheme in TLS_SCHEMES and not any(option.startswith("ssl_") for option in options):
+        options.append("ssl_cert_reqs=required")  # kombu would not check the server's certificate
+    text = "?".join(filter(None, [text.partition("?")[0], "&".join(options)]))
     try:
-        # `ssl` prevents a warning: see CELERY_BROKER_USE_SSL.
-        kombu.Connection(text, ssl=True)
+        kombu.Connection(text)
     except (KeyError, TypeError, ValueError):
         raise _unknown_option(name) from None
     return text
@@ -203,6 +220,23 @@ def _check_options(name: str, query: str) -> None:
             continue
         near = difflib.get_close_matches(unquote(keyword), known, n=1, cutoff=0.8)
         raise _unknown_option(name, near[0] if separator and near else "")
+
+
+def _check_values(name: str, options: dict[str, Any]) -> None:
+    """Refuse values that libpq would refuse, each time that it connects."""
+    wrong = next((key for key in NUMBERS if not re.fullmatch(r"-?\d*", options.get(key, ""))), None)
+    if wrong is None:
+        # It looks at them before it finds that there is no server here.
+        nowhere = {key: text for key, text in options.items() if key != "hostaddr"}
+        nowhere |= {"host": "/", "port": "1"}
+        attempt = PGconn.connect_start(make_conninfo("", **nowhere).encode())
+        reason = attempt.error_message.decode(errors="replace")
+        attempt.finish()
+        if reason.startswith("connection to server"):
+            return
+        wrong = next((key for key in options if re.search(rf"\b{key}\b", reason)), None)
+    about = f"of {wrong} " if wrong else ""
+    raise ImproperlyConfigured(f"{name} has an invalid value {about}after its ?: correct it.")
 
 
 def _unknown_option(name: str, near: str = "") -> ImproperlyConfigured:

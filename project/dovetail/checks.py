@@ -8,11 +8,14 @@
 | `dovetail.W103` | uploads cannot be written |
 | `dovetail.W104` | migrations are to be applied |
 | `dovetail.W105` | static files have been added since they were collected |
+| `dovetail.W106` | browsers would refuse to show uploads, which are on another host |
 """
 
 import os
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core import checks
@@ -65,7 +68,7 @@ def check_proxies(**_: Any) -> Messages:
 
 def check_uploads(**_: Any) -> Messages:
     if not isinstance(default_storage, FileSystemStorage):
-        return []
+        return _check_host_of_uploads()
     folder = Path(os.path.realpath(default_storage.location))
     messages: Messages = []
     if folder.is_relative_to(os.path.realpath(settings.BASE_DIR)):
@@ -87,6 +90,27 @@ def check_uploads(**_: Any) -> Messages:
             )
         )
     return messages
+
+
+def _check_host_of_uploads() -> Messages:
+    try:
+        url = urlsplit(default_storage.url("example.png"))
+    except Exception:  # noqa: BLE001 - it may need credentials that are not here
+        return []
+    origin = f"{url.scheme}://{url.netloc}"
+    sources = getattr(settings, "SECURE_CSP", {}).get("img-src", ["*"])
+    if not url.netloc or any(
+        fnmatch(name, source) for source in sources for name in (origin, url.netloc)
+    ):
+        return []
+    return [
+        checks.Warning(
+            f"Uploads are at {origin}, from where the site's own policy lets browsers load no "
+            "images.",
+            hint=f'Add it to the settings: SECURE_CSP["img-src"].append("{origin}").',
+            id="dovetail.W106",
+        )
+    ]
 
 
 def check_migrations(**_: Any) -> Messages:

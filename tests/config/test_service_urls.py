@@ -1,6 +1,8 @@
 """URLs of services: usual forms are accepted, others refused without showing a password."""
 
+import json
 import re
+import ssl
 from typing import Any
 
 import kombu
@@ -123,21 +125,50 @@ def test_only_the_scheme_of_a_valkey_url_is_changed(
 ) -> None:
     """Kind: text replacement on a whole URL."""
     assert read("valkey", url, monkeypatch) == expected
-    assert read("broker", url, monkeypatch) == expected
+    broker = read("broker", url, monkeypatch)
+    assert broker.removesuffix("?ssl_cert_reqs=required") == expected
     parts = redis.ConnectionPool.from_url(expected).connection_kwargs
     assert parts["host"] in {"valkey", "valkey-valkeys", "host"}
 
 
 def test_valkey_unix_socket_reaches_each_client(monkeypatch: pytest.MonkeyPatch) -> None:
-    url = "unix://ada:p%40w@/run/valkey/valkey.sock?db=3"
+    url = "unix://ada:p%40w&db=9@/run/valkey/valkey.sock?db=3"
 
     kept = redis.ConnectionPool.from_url(read("valkey", url, monkeypatch)).connection_kwargs
     broker = kombu.Connection(read("broker", url, monkeypatch))
 
-    assert (kept["path"], kept["db"], kept["password"]) == ("/run/valkey/valkey.sock", 3, "p@w")
+    assert (kept["path"], kept["db"], kept["password"]) == (
+        "/run/valkey/valkey.sock",
+        3,
+        "p@w&db=9",
+    )
     # What kombu reads from its own form of the URL.
     assert broker.transport_cls == "redis"
-    assert broker.hostname == "socket://ada:p%40w@/run/valkey/valkey.sock?virtual_host=3"
+    assert broker.hostname == "socket://ada:p%40w&db=9@/run/valkey/valkey.sock?virtual_host=3"
+
+
+@pytest.mark.parametrize(
+    ("url", "checks"),
+    [
+        ("rediss://h/0", [ssl.CERT_REQUIRED]),
+        ("valkeys://h", [ssl.CERT_REQUIRED]),
+        ("rediss://:a_ssl_b@h/0", [ssl.CERT_REQUIRED]),
+        ("rediss://my_ssl_host/0", [ssl.CERT_REQUIRED]),
+        ("rediss://h/0?ssl_cert_reqs=none", [ssl.CERT_NONE]),
+        ("redis://ssl_/0", [None]),
+        ("amqp://a//;rediss://b/1", [None, ssl.CERT_REQUIRED]),
+        ("rediss://a/1;rediss://b/1", [ssl.CERT_REQUIRED, ssl.CERT_REQUIRED]),
+    ],
+)
+def test_certificate_of_each_broker_is_checked_unless_its_url_says_otherwise(
+    monkeypatch: pytest.MonkeyPatch, url: str, checks: list[ssl.VerifyMode | None]
+) -> None:
+    """Kind: a search in a whole URL; kombu alone would check no certificate."""
+    made: list[Any] = [
+        kombu.Connection(item) for item in read("broker", url, monkeypatch).split(";")
+    ]
+
+    assert [(one.ssl or {}).get("ssl_cert_reqs") for one in made] == checks
 
 
 CODE = """
@@ -145,7 +176,6 @@ import json
 from config.settings.base import *
 address = CHANNEL_LAYERS["default"]["CONFIG"]["hosts"][0]["address"]
 print(json.dumps([CACHES["default"]["LOCATION"], address, VALKEY_URL, CELERY_BROKER_URL]))
-print(globals().get("CELERY_BROKER_USE_SSL"))
 """
 
 
@@ -165,11 +195,9 @@ def test_cache_channels_and_broker_keep_a_host_named_valkey() -> None:
         DEFAULT_FROM_EMAIL="x@x",
     )
 
-    one, two = "redis://:valkey@valkey:6379/0", "rediss://:valkey@valkey:6379/1"
-    assert result.stdout.splitlines() == [
-        str([one, one, one, two]).replace("'", '"'),
-        "{'ssl_cert_reqs': 'required'}",  # kombu alone would check no certificate
-    ], result.stderr
+    one = "redis://:valkey@valkey:6379/0"
+    two = "rediss://:valkey@valkey:6379/1?ssl_cert_reqs=required"
+    assert json.loads(result.stdout) == [one, one, one, two], result.stderr
 
 
 def test_celery_connects_to_a_valkey_url() -> None:
@@ -295,6 +323,12 @@ def test_password_that_would_be_misread_is_refused(
         ("database", "postgres://db/kit?sslmod=secret", "did you mean sslmode?"),
         ("database", "postgres://db/kit?secret=secret", "remove it"),
         ("database", "postgres://db/kit?sslmode", "remove it"),
+        ("database", "postgres://db/kit?sslmode=secret", "invalid value of sslmode"),
+        ("database", "postgres://db/kit?connect_timeout=secret", "value of connect_timeout"),
+        ("database", "postgres://db/kit?target_session_attrs=secret", "of target_session_attrs"),
+        ("valkey", "rediss://valkey/0?ssl_cert_reqs=CERT_SECRET", "invalid option after its ?"),
+        ("valkey", "redis://valkey/0?protocol=9", "invalid option after its ?"),
+        ("site_url", "https://my_secret.example", "letters, digits, - and . only"),
         ("valkey", "valkey", "must look like redis://host:6379/0 (or rediss://, valkey://"),
         ("valkey", "http://secret@valkey", "must look like redis://host:6379/0"),
         ("valkey", "redis://:secret@", "must look like redis://host:6379/0"),

@@ -121,6 +121,12 @@ def test_production_requires_the_setting(load: Callable[..., ModuleType], name: 
         ("DEBUG", "true", "DEBUG must be off in production"),
         ("DEBUG", "maybe", "DEBUG must be true or false"),
         ("ALLOWED_HOSTS", "*", "ALLOWED_HOSTS must list the host names"),
+        ("ALLOWED_HOSTS", "https://site.example", "ALLOWED_HOSTS must list host names without"),
+        ("ALLOWED_HOSTS", "site.example,site.example:443", "ALLOWED_HOSTS must list host names"),
+        ("ALLOWED_HOSTS", "site.example,*.site.example", "ALLOWED_HOSTS must list host names"),
+        ("ALLOWED_HOSTS", "other.example", "ALLOWED_HOSTS must contain the host of SITE_URL"),
+        ("SITE_URL", "https://www.site.example", "ALLOWED_HOSTS must contain the host of SITE"),
+        ("VITE_DEV_SERVER", "true", "VITE_DEV_SERVER must be off in production"),
         ("SECRET_KEY", "short", "SECRET_KEY is too weak"),
         ("SITE_URL", "http://site.example", "SITE_URL must start with https://"),
         ("DATABASE_URL", "mysql://db/x", "DATABASE_URL is malformed"),
@@ -136,6 +142,20 @@ def test_production_rejects_the_value(
 ) -> None:
     with pytest.raises(ImproperlyConfigured, match=rf"^{re.escape(sentence)}"):
         load(**{name: value})
+
+
+@pytest.mark.parametrize(
+    ("hosts", "site"),
+    [
+        (".site.example", "https://www.site.example"),
+        ("10.0.0.1,[::1],Site.Example", "https://site.example:8443"),
+        ("[::1]", "https://[::1]"),
+    ],
+)
+def test_production_accepts_the_hosts(
+    load: Callable[..., ModuleType], hosts: str, site: str
+) -> None:
+    assert site == load(ALLOWED_HOSTS=hosts, SITE_URL=site).SITE_URL
 
 
 def test_forwarded_proto_is_trusted_only_behind_a_proxy(load: Callable[..., ModuleType]) -> None:

@@ -73,6 +73,25 @@ def test_uploads_stored_elsewhere_need_no_folder(settings: Settings) -> None:
     assert check_uploads() == []
 
 
+@pytest.mark.parametrize(
+    ("sources", "reported"),
+    [
+        (["'self'", "data:"], ["dovetail.W106"]),
+        (["'self'", "https://bucket.example"], []),
+        (["*.example"], []),
+    ],
+)
+def test_uploads_that_the_content_security_policy_blocks_are_reported(
+    settings: Settings, sources: list[str], reported: list[str]
+) -> None:
+    settings.MEDIA_URL = "https://bucket.example/"
+    memory = {"BACKEND": "django.core.files.storage.InMemoryStorage"}
+    settings.STORAGES = settings.STORAGES | {"default": memory}
+    settings.SECURE_CSP = settings.SECURE_CSP | {"img-src": sources}
+
+    assert ids(check_uploads()) == reported
+
+
 @pytest.fixture
 def production_files(settings: Settings, tmp_path: Path) -> None:
     settings.STATIC_ROOT = tmp_path

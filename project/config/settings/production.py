@@ -1,6 +1,9 @@
 """Production: secrets, hosts and services have no defaults, and all of them must be set."""
 
+from urllib.parse import urlsplit
+
 from django.core.exceptions import ImproperlyConfigured
+from django.http.request import split_domain_port, validate_host
 
 from config import env
 from config.settings.base import *
@@ -9,6 +12,13 @@ if DEBUG:
     raise ImproperlyConfigured("DEBUG must be off in production: unset it.")
 if "*" in ALLOWED_HOSTS:
     raise ImproperlyConfigured("ALLOWED_HOSTS must list the host names that you serve, not '*'.")
+for host in ALLOWED_HOSTS:
+    domain, port = split_domain_port(host.removeprefix("."))
+    if not domain or port:
+        raise ImproperlyConfigured(
+            "ALLOWED_HOSTS must list host names without https:// and without a port, such as "
+            "site.example, or .site.example for it and all of its subdomains."
+        )
 if len(SECRET_KEY) < 50 or len(set(SECRET_KEY)) < 5 or SECRET_KEY.startswith("django-insecure-"):  # noqa: PLR2004
     raise ImproperlyConfigured(
         "SECRET_KEY is too weak: use at least 50 random characters, such as the output of "
@@ -16,6 +26,14 @@ if len(SECRET_KEY) < 50 or len(set(SECRET_KEY)) < 5 or SECRET_KEY.startswith("dj
     )
 if not SITE_URL.startswith("https://"):
     raise ImproperlyConfigured("SITE_URL must start with https:// in production.")
+if not validate_host(split_domain_port(urlsplit(SITE_URL).netloc)[0], ALLOWED_HOSTS):
+    raise ImproperlyConfigured(
+        "ALLOWED_HOSTS must contain the host of SITE_URL, or the links in mails lead nowhere."
+    )
+if VITE_DEV_SERVER:
+    raise ImproperlyConfigured(
+        "VITE_DEV_SERVER must be off in production, which serves the built files: unset it."
+    )
 
 READINESS_NEEDS_MIGRATIONS = True  # in development, `up` says which ones are to be applied
 SECURE_SSL_REDIRECT = True

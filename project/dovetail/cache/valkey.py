@@ -15,7 +15,9 @@ from django.core.cache.backends.redis import RedisCache, RedisCacheClient
 
 logger = logging.getLogger(__name__)
 
-DOWN = (redis.ConnectionError, redis.TimeoutError)
+# A server that answers with an error is of no more use than one that does not: it may be full, a
+# replica after a failover, or unable to write to its disk.
+DOWN = (redis.ConnectionError, redis.TimeoutError, redis.ResponseError)
 
 
 @functools.cache
@@ -51,7 +53,8 @@ def _default(_key: str, default: Any = None, _version: int | None = None, **_: A
 
 class ValkeyCache(RedisCache):
     def __init__(self, server: str, params: dict[str, Any]) -> None:
-        super().__init__(server, params)
+        # A list, because Django would split a URL at the commas and semicolons of its password.
+        super().__init__([server], params)
         self._class = ValkeyCacheClient
 
     get = _with_fallback("get", _default)
@@ -79,9 +82,9 @@ class ValkeyCache(RedisCache):
         return value
 
     def ping(self) -> None:
-        """Check that the server answers.
+        """Check that the server answers and can be written to.
 
         Raises:
-            redis.RedisError: it does not.
+            redis.RedisError: it does not, or cannot.
         """
-        self._cache.get_client().ping()
+        self._cache.get_client().set(self.make_key("ping"), b"", ex=1)

@@ -18,7 +18,12 @@ from dovetail.http.middleware import MaybeAwaitable, Middleware
 logger = logging.getLogger(__name__)
 
 # What proxies add to the requests that they pass on.
-FORWARDED = ("X-Forwarded-Proto", "X-Forwarded-For", "X-Forwarded-Host", "Forwarded")
+FORWARDED = (
+    *("X-Forwarded-Proto", "X-Forwarded-For", "X-Forwarded-Host", "Forwarded", "X-Real-IP", "Via"),
+    "Sec-Fetch-Site",  # not from a proxy; see BROWSER_USED_HTTPS
+)
+# Browsers send it only over HTTPS, and to localhost.
+BROWSER_USED_HTTPS = "Sec-Fetch-Site"
 REMEDIES = {
     "count": (
         "%s arrived over plain HTTP with %s and was redirected to https://. TRUSTED_PROXY_COUNT "
@@ -29,6 +34,11 @@ REMEDIES = {
         "%s arrived over plain HTTP %s and was redirected to https://. TRUSTED_PROXY_COUNT is %d, "
         "and if a proxy passed it on, this redirect repeats forever. Configure the proxy to set "
         "X-Forwarded-Proto to the scheme that the visitor used."
+    ),
+    "scheme": (
+        "%s arrived with the scheme %r in X-Forwarded-Proto from a browser that used HTTPS, and "
+        "was redirected to https://, which repeats forever. A proxy has put its own scheme there: "
+        "configure it to keep the header of the proxy in front of it."
     ),
 }
 
@@ -60,6 +70,8 @@ class RedirectLoopMiddleware(Middleware):
             self._warn("count", what, named)
         elif count and "X-Forwarded-Proto" not in request.headers:
             self._warn("header", what, "without X-Forwarded-Proto", count)
+        elif count and BROWSER_USED_HTTPS in request.headers:
+            self._warn("scheme", what, request.headers["X-Forwarded-Proto"][:20])
 
     def _warn(self, remedy: str, *values: object) -> None:
         if remedy not in self.reported:

@@ -1,6 +1,8 @@
 import logging
 import socket
+from collections.abc import Iterator
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +12,7 @@ from django.core.cache.backends.memcached import PyMemcacheCache
 from django.test import Client, override_settings
 
 from dovetail.cache.valkey import ValkeyCache
+from tests.cable.servers import NAMES, Valkey
 
 
 @pytest.fixture
@@ -41,6 +44,44 @@ def test_all_cache_instances_share_one_client() -> None:
 
     assert first is not second
     assert first._cache.get_client() is second._cache.get_client()  # noqa: SLF001
+
+
+def test_password_may_contain_what_separates_servers() -> None:
+    """Kind: a list in a text, and a part of the text that is taken for two."""
+    client: Any = ValkeyCache("redis://:a,b;c@valkey:6379/1", {})._cache.get_client()  # noqa: SLF001
+
+    options = client.connection_pool.connection_kwargs
+    assert (options["password"], options["host"], options["db"]) == ("a,b;c", "valkey", 1)
+
+
+@pytest.fixture
+def full_cache(tmp_path: Path) -> Iterator[ValkeyCache]:
+    """Return a cache in a server that answers, but takes nothing more."""
+    if Valkey.program() is None:
+        pytest.skip(f"There is no Valkey on PATH ({' or '.join(NAMES)})")
+    server = Valkey(tmp_path / "log", {})
+    server.start()
+    with redis.Redis.from_url(server.url) as client:
+        client.set(":1:kept", 1)
+        client.config_set("maxmemory", 1)
+    yield ValkeyCache(server.url, {})
+    server.stop()
+
+
+def test_full_cache_breaks_nothing(
+    full_cache: ValkeyCache, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Kind: a server that answers with an error, as it does when full or a replica."""
+    full_cache.set("a", 1)
+
+    assert full_cache.get("a") is None
+    assert full_cache.get("kept") == 1
+    assert full_cache.add("a", 1)
+    with pytest.raises(ValueError, match="not found"):
+        full_cache.incr("kept")
+    assert "continuing without it: command not allowed" in caplog.text
+    with pytest.raises(redis.ResponseError):
+        full_cache.ping()  # so `/readyz` reports it
 
 
 def test_unavailable_cache_reads_as_empty(

@@ -28,7 +28,11 @@ def get(client: Client, headers: dict[str, str], times: int = 1) -> Any:
 
 
 @pytest.mark.parametrize(
-    "header", ["x-forwarded-proto", "x-forwarded-for", "x-forwarded-host", "forwarded"]
+    "header",
+    [
+        *("x-forwarded-proto", "x-forwarded-for", "x-forwarded-host", "forwarded"),
+        *("x-real-ip", "via", "sec-fetch-site"),
+    ],
 )
 def test_ignored_proxy_is_logged_once_with_the_remedy(
     client: Client, caplog: pytest.LogCaptureFixture, header: str
@@ -65,6 +69,20 @@ def test_proxy_that_does_not_tell_the_scheme_is_logged(
 
     [record] = caplog.records
     assert "Configure the proxy to set X-Forwarded-Proto" in record.getMessage()
+
+
+def test_proxy_that_replaces_the_scheme_of_the_one_in_front_is_logged(
+    client: Client, caplog: pytest.LogCaptureFixture, settings: Settings
+) -> None:
+    """Kind: a CDN that terminates TLS, and behind it a proxy that knows only plain HTTP."""
+    settings.TRUSTED_PROXY_COUNT = 2
+    settings.SECURE_PROXY_SSL_HEADER = TRUSTED
+
+    with caplog.at_level(logging.WARNING):
+        get(client, {"x-forwarded-proto": "http", "sec-fetch-site": "none"}, times=3)
+
+    [record] = caplog.records
+    assert "keep the header of the proxy in front of it" in record.getMessage()
 
 
 @pytest.mark.django_db

@@ -6,9 +6,6 @@ CELERY_BROKER_URL = env.broker("CELERY_BROKER_URL")
 # Celery reads CELERY_BROKER_URL from the environment too, where it may start with valkey://, which
 # it does not know. These two come before it.
 CELERY_BROKER_READ_URL = CELERY_BROKER_WRITE_URL = CELERY_BROKER_URL
-if CELERY_BROKER_URL.startswith("rediss") and "ssl_" not in CELERY_BROKER_URL:
-    # Unless it is told to, kombu does not check the server's certificate.
-    CELERY_BROKER_USE_SSL = {"ssl_cert_reqs": "required"}
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 # Without a broker, queueing fails within seconds instead of blocking the request.
 CELERY_BROKER_CONNECTION_TIMEOUT = 2

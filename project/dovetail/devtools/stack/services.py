@@ -176,9 +176,11 @@ def describe_broker() -> str:
     return f"{settings.CELERY_BROKER_URL.partition(':')[0]} at {where}"
 
 
-def _address(url: str) -> str:
-    """Return the host and port of a URL, or the path of a socket, without the password."""
-    parts = urlsplit(url)
-    if not parts.hostname:
-        return parts.path
-    return f"{parts.hostname}:{parts.port}" if parts.port else str(parts.hostname)
+def _address(urls: str) -> str:
+    """Return the host and port of each URL, or the path of its socket, without the password."""
+    addresses = []
+    for url in urls.split(";"):
+        parts = urlsplit(url)
+        port = f":{parts.port}" if parts.port else ""
+        addresses.append(f"{parts.hostname}{port}" if parts.hostname else parts.path)
+    return " or ".join(addresses)

@@ -56,6 +56,20 @@ def test_cache_at_a_valkey_url_is_reached(settings: Settings) -> None:
     assert describe_cache().startswith("Valkey at 127.0.0.1:")
 
 
+@pytest.mark.parametrize(
+    ("urls", "where"),
+    [
+        ("amqp://u:secret@127.0.0.1:9;amqp://u:secret@[::1]:9", r"127\.0\.0\.1:9 or ::1:9"),
+        ("redis+socket:///no/v.sock;amqp://u:secret@127.0.0.1:9//", r"/no/v\.sock or 127"),
+    ],
+)
+def test_unreachable_brokers_are_all_named(settings: Settings, urls: str, where: str) -> None:
+    settings.CELERY_BROKER_URL = urls
+    with pytest.raises(SetupError, match=f"at {where}") as error:
+        describe_broker()
+    assert "secret" not in str(error.value)
+
+
 @pytest.mark.parametrize("scheme", ["redis", "amqp"])
 def test_unreachable_broker_is_reported_without_its_password(
     settings: Settings, scheme: str
