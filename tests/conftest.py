@@ -142,6 +142,18 @@ def _locked(path: Path) -> Iterator[None]:
         yield
 
 
+# pg_search sometimes looks for a row of which vacuuming has given back the page to the file system.
+# That leaves a buffer for a page that does not exist, and PostgreSQL refuses the insertion that
+# would create it: "page 6 of relation "shelves_page" should be empty but is not".
+KEEP_EMPTY_PAGES = """
+DO $$ DECLARE name regclass; BEGIN
+    FOR name IN SELECT oid FROM pg_class
+        WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace
+    LOOP EXECUTE format('ALTER TABLE %s SET (vacuum_truncate = false)', name); END LOOP;
+END $$
+"""
+
+
 @pytest.fixture(scope="session")
 def django_db_setup(
     django_db_blocker: DjangoDbBlocker,
@@ -159,6 +171,8 @@ def django_db_setup(
         with _locked(lock):
             if not _exists(template):
                 creation.create_test_db(verbosity=0, autoclobber=True, serialize=False)
+                with connection.cursor() as cursor:
+                    cursor.execute(KEEP_EMPTY_PAGES)
                 connection.close()
             connection.settings_dict["NAME"] = template
             creation.clone_test_db(suffix=worker_id, verbosity=0, autoclobber=True)

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import Group
 from django.test import Client
 
 from apps.articles.models import Article, Comment, CommentNotification
@@ -96,3 +97,16 @@ def test_address_taken_while_the_form_is_saved_is_an_error_of_the_form(
 
     assert "already exists" in response.content.decode()
     assert User.objects.filter(email="ada@example.org").count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_name_of_a_group_taken_while_the_form_is_saved_is_an_error_of_the_form(
+    admin_client: Client,
+) -> None:
+    response = while_another_commits(
+        lambda: Group.objects.create(name="Editors"),
+        lambda: admin_client.post("/admin/auth/group/add/", {"name": "Editors"}),
+    )
+
+    assert "already exists" in response.content.decode()
+    assert Group.objects.filter(name="Editors").count() == 1

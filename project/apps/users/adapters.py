@@ -17,7 +17,7 @@ from django.contrib.auth.models import AnonymousUser
 from django.db import IntegrityError, transaction
 from django.forms import BaseForm
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.urls import reverse
 
 from apps.users import devices, encryption
@@ -25,6 +25,7 @@ from apps.users.models import User
 from apps.users.sso.groups import sync_groups
 from apps.users.sso.provider import SESSION_KEY as SSO_KEY, SingleSignOnProvider
 from apps.users.sso.views import LOGOUT_KEY
+from dovetail.models.conflicts import violated_constraint
 
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
@@ -127,7 +128,14 @@ class SocialAccountAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
     def save_user(
         self, request: HttpRequest, sociallogin: SocialLogin, form: BaseForm | None = None
     ) -> User:
-        user: User = super().save_user(request, sociallogin, form)
+        try:
+            with transaction.atomic():
+                user: User = super().save_user(request, sociallogin, form)
+        except IntegrityError as error:
+            if violated_constraint(error) is None:
+                raise
+            messages.info(request, "Your account has just been created. Please sign in.")
+            raise ImmediateHttpResponse(redirect("account_login")) from error
         if isinstance(sociallogin.provider, SingleSignOnProvider):
             self._sync_groups(sociallogin)
         return user

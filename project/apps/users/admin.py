@@ -2,17 +2,28 @@ from typing import ClassVar
 
 from allauth.socialaccount.models import SocialApp, SocialToken
 from django.contrib import admin
-from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
+from django.contrib.auth.admin import (
+    GroupAdmin as DjangoGroupAdmin,
+    UserAdmin as DjangoUserAdmin,
+)
+from django.contrib.auth.models import Group
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from apps.users.models import User
 from apps.users.signals import end_all_sessions
 from dovetail.models.admin import VersionedAdmin
+from dovetail.models.kit_admin import KitAdmin
 from dovetail.search.admin import SearchAdmin
 
 # Providers are configured only in the environment, and no tokens are stored.
 admin.site.unregister([SocialApp, SocialToken])
+admin.site.unregister(Group)
+
+
+@admin.register(Group)
+class GroupAdmin(KitAdmin[Group], DjangoGroupAdmin):
+    pass
 
 
 @admin.register(User)

@@ -33,10 +33,12 @@ def record_use(request: HttpRequest) -> None:
         session.delete()
         request.session.flush()
         return
-    session.last_seen_at = now
-    session.ip = get_adapter().get_client_ip(request)
-    session.user_agent = request.META.get("HTTP_USER_AGENT", "")[:200]
-    session.save(update_fields=["last_seen_at", "ip", "user_agent"])
+    # Not `save`, which fails if the session was ended in between.
+    UserSession.objects.filter(pk=session.pk).update(
+        last_seen_at=now,
+        ip=get_adapter().get_client_ip(request),
+        user_agent=request.META.get("HTTP_USER_AGENT", "")[:200],
+    )
     request.session.modified = True  # extends it by SESSION_COOKIE_AGE
 
 

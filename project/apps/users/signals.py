@@ -1,12 +1,15 @@
 """Ends the sessions that started before a person's credentials changed, and resizes avatars."""
 
+from importlib import import_module
 from typing import Any
 
 from allauth.account import signals as account
 from allauth.mfa import signals as mfa
 from allauth.usersessions.internal.flows import sessions
 from allauth.usersessions.models import UserSession
+from django.conf import settings
 from django.db import transaction
+from django.db.models.signals import post_delete
 from django.http import HttpRequest
 
 from apps.users.models import User
@@ -25,6 +28,11 @@ def end_all_sessions(user: User, **_: Any) -> None:
         session.end()
 
 
+def end_session(instance: UserSession, **_: Any) -> None:
+    """End a session whose row was deleted, as in the admin; nothing would list it any more."""
+    import_module(settings.SESSION_ENGINE).SessionStore().delete(instance.session_key)
+
+
 def cycle_session_key(request: HttpRequest, **extra: Any) -> None:
     """Give the session a new key after its owner has reauthenticated."""
     if not extra.get("reauthenticated"):
@@ -38,13 +46,17 @@ def resize_avatar(instance: User, *, fields: list[str], using: str, **_: Any) ->
     """Queue the small variant of a new avatar, or the removal of that of a cleared one."""
     if "avatar" in fields:
         pk = str(instance.pk)
-        # If the broker is down, pages show the large variant.
+        # Until the task has run, pages show the large variant.
+        if instance.avatar_small:
+            instance.avatar_small = ""
+            User.objects.using(using).filter(pk=pk).update(avatar_small="")
         transaction.on_commit(lambda: make_small_avatar.delay(pk), using=using, robust=True)
 
 
 def connect() -> None:
     """Connect the functions above."""
     files_changed.connect(resize_avatar, sender=User)
+    post_delete.connect(end_session, sender=UserSession)
     for changed in (
         account.password_changed,
         account.password_set,

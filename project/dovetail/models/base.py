@@ -1,4 +1,5 @@
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from django.db import models, transaction
@@ -26,9 +27,28 @@ class BaseQuerySet(models.QuerySet[ModelT]):
     update.alters_data = True  # type: ignore[attr-defined]
 
     def bulk_create(self, objs: Iterable[ModelT], *args: Any, **kwargs: Any) -> list[ModelT]:
+        if kwargs.get("update_conflicts"):
+            with self._upserting(objs := list(objs), kwargs):
+                return super().bulk_create(objs, *args, **kwargs)
         rows = super().bulk_create(objs, *args, **kwargs)
         send_rows_changed(self.model, [row.pk for row in rows], self.db, is_created=True)
         return rows
+
+    @contextmanager
+    def _upserting(self, objs: list[ModelT], options: dict[str, Any]) -> Iterator[None]:
+        """Create rows inside, or update those that exist, whose keys may differ from `objs`."""
+        key = self.model._meta.pk.name
+        names = [key if name == "pk" else name for name in options["unique_fields"]]
+        same = models.Q(pk__in=[])
+        for row in objs:
+            same |= models.Q(**{name: getattr(row, name) for name in names})
+        stored = self.model._base_manager.using(self.db).filter(same)
+        with transaction.atomic(using=self.db):
+            with updating_files(stored, options["update_fields"]):
+                yield
+            pks = list(stored.values_list("pk", flat=True))
+            fields = frozenset(options["update_fields"])
+            send_rows_changed(self.model, pks, self.db, fields=fields)
 
 
 _BaseManager = models.Manager.from_queryset(BaseQuerySet)

@@ -13,6 +13,7 @@ from django.test import AsyncClient, Client
 from django.utils import timezone
 from pytest_django.fixtures import Settings
 
+from apps.users.adapters import AccountAdapter
 from apps.users.models import User
 from tests.apps.users.conftest import PASSWORD, link_in, reauthenticate
 from tests.factories import make_user
@@ -186,6 +187,42 @@ async def test_use_is_recorded_under_asgi(async_client: AsyncClient) -> None:
 
     assert response.status_code == HTTPStatus.OK
     assert (await UserSession.objects.aget()).last_seen_at > old
+
+
+def test_session_deleted_in_the_admin_is_signed_out(
+    client: Client, member: User, log_in: LogIn
+) -> None:
+    """Kind: a row is deleted, and what it stands for goes on, listed nowhere."""
+    log_in(member)
+    admin = Client()
+    admin.force_login(make_user(is_staff=True, is_superuser=True))
+    session = session_of(client)
+
+    admin.post(
+        "/admin/usersessions/usersession/",
+        {"action": "delete_selected", "_selected_action": [session.pk], "post": "yes"},
+    )
+
+    assert not UserSession.objects.filter(pk=session.pk).exists()
+    assert not is_logged_in(client)
+
+
+def test_session_that_ends_while_its_use_is_recorded_signs_out(
+    client: Client, member: User, log_in: LogIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Kind: check, then write."""
+    log_in(member)
+    cache.clear()
+    session = session_of(client)
+
+    def end(_adapter: object, _request: object) -> str:
+        UserSession.objects.filter(pk=session.pk).delete()
+        return "203.0.113.7"
+
+    monkeypatch.setattr(AccountAdapter, "get_client_ip", end)
+
+    assert client.get("/").status_code == HTTPStatus.OK
+    assert not UserSession.objects.filter(pk=session.pk).exists()
 
 
 def test_admin_action_ends_sessions(client: Client, member: User, log_in: LogIn) -> None:

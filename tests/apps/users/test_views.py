@@ -13,6 +13,7 @@ from pytest_django.fixtures import Settings
 from zeal import zeal_ignore
 
 from apps.users.models import User
+from apps.users.tasks import make_small_avatar
 from tests.factories import make_article, make_user
 
 pytestmark = pytest.mark.django_db
@@ -162,6 +163,35 @@ def test_replacing_an_avatar_deletes_its_files(
     user.refresh_from_db()
     assert (user.avatar.name, user.avatar_small.name) == ("", "")
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+
+
+def test_old_small_avatar_is_not_shown_until_the_new_one_is_made(
+    client: Client,
+    settings: Settings,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
+) -> None:
+    """Kind: what waits for a task stays for ever if the task is lost."""
+    settings.MEDIA_ROOT = tmp_path
+    user = make_user()
+    client.force_login(user)
+    with django_capture_on_commit_callbacks(execute=True):
+        upload(client, (60, 80))
+    user.refresh_from_db()
+    old = Path(user.avatar_small.path)
+
+    def fail(*_: object) -> None:
+        raise OSError("The broker is away")
+
+    monkeypatch.setattr(make_small_avatar, "delay", fail)
+    with django_capture_on_commit_callbacks(execute=True):
+        upload(client, (60, 80), "red")
+
+    user.refresh_from_db()
+    assert user.avatar
+    assert not user.avatar_small
+    assert not old.exists()
 
 
 SCRIPT = b'<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>'

@@ -4,8 +4,10 @@ from typing import Any
 import pytest
 from pytest_django import DjangoAssertNumQueries
 
+from apps.users.models import User
 from dovetail.models.signals import rows_changed
 from tests.dovetail.shelves.models import Book, Shelf
+from tests.factories import make_user
 
 pytestmark = pytest.mark.django_db
 
@@ -58,3 +60,28 @@ def test_update_costs_one_query_when_nothing_listens(
 
     with django_assert_num_queries(1):
         Shelf.objects.update(name="B")
+
+
+def test_upsert_is_sent_with_the_stored_rows_and_the_updated_fields() -> None:
+    """Kind: a bulk operation of which open pages and revocations hear nothing."""
+    stored = make_user("ada@example.org")
+    sent: list[tuple[set[Any], frozenset[str]]] = []
+
+    def record(pks: list[Any], fields: frozenset[str], **_: Any) -> None:
+        sent.append((set(pks), fields))
+
+    rows_changed.connect(record, sender=User)
+    try:
+        User.objects.bulk_create(
+            [User(email="ada@example.org", is_active=False), User(email="new@example.org")],
+            update_conflicts=True,
+            unique_fields=["email"],
+            update_fields=["is_active"],
+        )
+    finally:
+        rows_changed.disconnect(record, sender=User)
+
+    new = User.objects.get(email="new@example.org")
+    assert sent == [({stored.pk, new.pk}, frozenset({"is_active"}))]
+    stored.refresh_from_db()
+    assert not stored.is_active

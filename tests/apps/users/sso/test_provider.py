@@ -28,6 +28,7 @@ from tests.apps.users.sso.conftest import (
     log_in_with_provider,
     start_login,
 )
+from tests.dovetail.models.test_conflicts import while_another_commits
 from tests.factories import make_user
 
 pytestmark = pytest.mark.django_db
@@ -81,6 +82,18 @@ def test_first_login_creates_an_account(client: Client, provider: Provider) -> N
     assert (user.email, user.display_name) == ("ada@example.org", "Ada Lovelace")
     assert not user.has_usable_password()
     assert is_logged_in(client)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_first_logins_in_two_tabs_create_one_account(client: Client, provider: Provider) -> None:
+    """Kind: check, then write."""
+    answer = while_another_commits(
+        lambda: make_user("ada@example.org"), lambda: log_in_with_provider(client, provider)
+    )
+
+    assert answer["Location"] == "/accounts/login/"
+    assert User.objects.count() == 1
+    assert "has just been created" in client.get("/accounts/login/").content.decode()
 
 
 def test_returning_user_is_recognized_by_subject(client: Client, provider: Provider) -> None:
