@@ -59,6 +59,7 @@ class TurboMiddleware(Middleware):
         defer_messages(request, turbo)
 
     def process_response(self, request: HttpRequest, response: HttpResponseBase) -> None:
+        current_request_id.set(None)  # a thread of WSGI keeps it, and does other work afterwards
         set_status(request, response)
         add_toasts(request, response)
         if vary := turbo_of(request).vary:

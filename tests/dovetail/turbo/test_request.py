@@ -97,6 +97,13 @@ def test_current_request_id_is_set_for_each_request() -> None:
     assert seen == ["abc", None]
 
 
+def test_current_request_id_ends_with_the_request() -> None:
+    """Kind: state of a request that the next work of its thread finds."""
+    get(lambda _request: HttpResponse(), X_Turbo_Request_Id="abc")
+
+    assert current_request_id.get() is None
+
+
 def show_messages(request: HttpRequest) -> HttpResponse:
     return HttpResponse(" ".join(str(message) for message in messages.get_messages(request)))
 
