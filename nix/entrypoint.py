@@ -41,6 +41,9 @@ def web() -> list[str]:
 
 
 def worker() -> list[str]:
+    # Celery's command prefers these to the settings.
+    for name in ("BROKER_URL", "RESULT_BACKEND", "LOADER", "CONFIG_MODULE"):
+        os.environ.pop(name, None)
     return ["celery", "-A", "config.celery", "worker", "--loglevel=INFO"]
 
 

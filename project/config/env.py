@@ -44,7 +44,7 @@ def load_dotenv(path: Path, *, example: Path = BASE_DIR / ".env.example") -> Non
         path: the file to read; it may be missing.
         example: the list of all settings; it may be missing.
     """
-    if not path.exists():
+    if not os.path.lexists(path):  # a link to a file that is missing is reported
         return
     known = set(names_in(example)) if example.is_file() else None
     for name, value in dotenv.read(path, known).items():
@@ -89,16 +89,14 @@ def str(name: builtins.str, default: builtins.str | None = None) -> builtins.str
 def bool(name: builtins.str, *, default: builtins.bool = False) -> builtins.bool:
     value = str(name, builtins.str(default)).strip().lower()
     if value not in TRUE | FALSE:
-        raise ImproperlyConfigured(f"{name} must be true or false, not {value!r}.")
+        raise ImproperlyConfigured(f"{name} must be true or false.")
     return value in TRUE
 
 
 def int(name: builtins.str, default: builtins.int, *, least: builtins.int = 0) -> builtins.int:
     value = str(name, builtins.str(default))
     if not re.fullmatch(r"\d{1,9}", value) or builtins.int(value) < least:
-        raise ImproperlyConfigured(
-            f"{name} must be a whole number of at least {least}, not {value!r}."
-        )
+        raise ImproperlyConfigured(f"{name} must be a whole number of at least {least}.")
     return builtins.int(value)
 
 
@@ -146,6 +144,11 @@ def email(name: builtins.str) -> dict[builtins.str, Any]:
     return service_urls.email(name, str(name))
 
 
+def folder(name: builtins.str, default: Path) -> Path:
+    """Return the path of a folder, which may be relative to the checkout or start with `~`."""
+    return BASE_DIR / Path(str(name, "") or default).expanduser()
+
+
 def _raw(name: builtins.str) -> builtins.str | None:
     if name in os.environ:
         return os.environ[name]
@@ -155,16 +158,17 @@ def _raw(name: builtins.str) -> builtins.str | None:
         return Path(path).read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        # Without the path, which may be the secret itself.
         raise ImproperlyConfigured(
-            f"{name}_FILE names {path}, which cannot be read: {reason}."
-        ) from error
+            f"{name}_FILE must be the path of a file with the value, but cannot be read: {reason}."
+        ) from None
 
 
 def _dotenv_path() -> Path:
     """Return the path in ENV_FILE, which must exist, or that of `.env`, which may be missing."""
     if not (named := os.environ.get("ENV_FILE")):
         return BASE_DIR / ".env"
-    if not Path(named).exists():
+    if not os.path.exists(named):  # noqa: PTH110 - `Path.exists` raises an error if it may not look
         raise ImproperlyConfigured(
             f"ENV_FILE names {named}, which does not exist: correct the path or unset ENV_FILE."
         )

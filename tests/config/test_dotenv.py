@@ -286,3 +286,19 @@ def test_vite_reads_the_same_values(tmp_path: Path, node: str) -> None:
     assert json.loads(result.stdout) == dotenv.read(path)
     values = [value for _, value in accepted] + [""] * len(EMPTY)
     assert list(dotenv.read(path).values()) == values
+
+
+def test_link_to_a_missing_file_is_reported(tmp_path: Path) -> None:
+    """Kind: settings that are dropped without a word."""
+    (tmp_path / ".env").symlink_to(tmp_path / "secrets.env")
+
+    with pytest.raises(ImproperlyConfigured, match="cannot be read: No such file"):
+        env.load_dotenv(tmp_path / ".env")
+
+
+def test_name_that_is_too_long_is_reported_in_one_line() -> None:
+    result = run("project/manage.py", "check", ENV_FILE="/" + "x" * 300)
+
+    assert result.returncode == 1
+    assert result.stderr.startswith("error: ENV_FILE names ")
+    assert result.stderr.count("\n") == 1

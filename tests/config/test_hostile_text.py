@@ -146,3 +146,31 @@ def test_hostile_user_agent_can_sign_in() -> None:
     response = client.post("/accounts/login/", fields, headers={"user-agent": "a\0b"})
 
     assert response.status_code < 500
+
+
+@pytest.mark.parametrize("charset", ["base64", "zip", "rot13", "idna", "unicode_escape", "utf-16"])
+@pytest.mark.parametrize("url", ["/accounts/login/", "/accounts/signup/", "/articles/new/"])
+def test_form_in_another_encoding_is_refused(client: Client, url: str, charset: str) -> None:
+    """Kind: text from outside that cannot be decoded, or not be encoded again."""
+    client.raise_request_exception = False
+    body = b'--x\r\nContent-Disposition: form-data; name="login"\r\n\r\n\\ud800\r\n--x--\r\n'
+
+    response = client.generic(
+        "POST", url, body, content_type=f"multipart/form-data; boundary=x; charset={charset}"
+    )
+
+    assert response.status_code == HTTPStatus.BAD_REQUEST
+
+
+@pytest.mark.parametrize("charset", ["utf-8", "UTF8", "unknown"])
+def test_form_in_utf8_is_read(client: Client, charset: str) -> None:
+    body = b'--x\r\nContent-Disposition: form-data; name="login"\r\n\r\nada\r\n--x--\r\n'
+
+    response = client.generic(
+        "POST",
+        "/accounts/login/",
+        body,
+        content_type=f"multipart/form-data; boundary=x; charset={charset}",
+    )
+
+    assert response.status_code == HTTPStatus.UNPROCESSABLE_ENTITY

@@ -206,6 +206,19 @@ def test_deployment_check_asks_only_for_hsts_that_is_off() -> None:
     assert "security.W0" not in check_production(HSTS_SECONDS="60").stderr
 
 
+@pytest.mark.parametrize("content", ["", "[]", '{"environment": 1}', "\xff"])
+def test_unreadable_state_of_up_is_reported_in_one_line(tmp_path: Path, content: str) -> None:
+    """Kind: a file of another user, or one that was cut off."""
+    (tmp_path / "up.json").write_text(content, encoding="latin-1")
+
+    result = run("project/manage.py", "check", DATA_DIR=str(tmp_path))
+
+    assert result.returncode == 1
+    assert re.fullmatch(
+        r"error: .*up\.json, .* cannot be read: .*delete the file\.\n", result.stderr
+    )
+
+
 def test_env_example_marks_and_explains_the_number_of_proxies() -> None:
     """Kind: a default that cannot work in the documented way to deploy."""
     text = (env.BASE_DIR / ".env.example").read_text()

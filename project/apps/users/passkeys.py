@@ -1,36 +1,56 @@
 """allauth's passkey forms, with malformed credentials as form errors instead of server errors."""
 
+import struct
+from collections.abc import Callable
 from typing import Any
 
 from allauth.mfa.adapter import get_adapter
 from allauth.mfa.webauthn import forms
+from django.core.exceptions import ValidationError
 
-MALFORMED = (AttributeError, KeyError, TypeError, ValueError)  # raised by fido2
+# Raised by fido2.
+MALFORMED = (
+    *(AttributeError, LookupError, RecursionError, TypeError, ValueError),
+    struct.error,
+)
 
 
-class AddForm(forms.AddWebAuthnForm):  # type: ignore[misc]
+class PasskeyForm:
     def clean(self) -> Any:
-        try:
-            return super().clean()
-        except MALFORMED as error:
-            raise get_adapter().validation_error("incorrect_code") from error
+        return self._checked(super().clean)  # type: ignore[misc]
 
-
-class CredentialMixin:
     def clean_credential(self) -> Any:
+        return self._checked(super().clean_credential)  # type: ignore[misc]
+
+    def _checked(self, check: Callable[[], Any]) -> Any:
         try:
-            return super().clean_credential()  # type: ignore[misc]
+            return check()
+        except ValidationError:
+            self._forget_credential()
+            raise
         except MALFORMED as error:
+            self._forget_credential()
             raise get_adapter().validation_error("incorrect_code") from error
 
+    def _forget_credential(self) -> None:
+        """Leave it out when the form is shown again: it may not even be text that can be sent."""
+        form: Any = self
+        form.data = form.data.copy()
+        form.data.pop(form.add_prefix("credential"), None)
 
-class AuthenticateForm(CredentialMixin, forms.AuthenticateWebAuthnForm):  # type: ignore[misc]
+
+class AddForm(PasskeyForm, forms.AddWebAuthnForm):  # type: ignore[misc]
+    def clean_credential(self) -> Any:
+        return self.cleaned_data["credential"]
+
+
+class AuthenticateForm(PasskeyForm, forms.AuthenticateWebAuthnForm):  # type: ignore[misc]
     pass
 
 
-class LoginForm(CredentialMixin, forms.LoginWebAuthnForm):  # type: ignore[misc]
+class LoginForm(PasskeyForm, forms.LoginWebAuthnForm):  # type: ignore[misc]
     pass
 
 
-class ReauthenticateForm(CredentialMixin, forms.ReauthenticateWebAuthnForm):  # type: ignore[misc]
+class ReauthenticateForm(PasskeyForm, forms.ReauthenticateWebAuthnForm):  # type: ignore[misc]
     pass

@@ -2,8 +2,9 @@
 
 import json
 import os
-from pathlib import Path
 from types import ModuleType
+
+from django.core.exceptions import ImproperlyConfigured
 
 from config import env
 from config.settings.parts import names
@@ -23,9 +24,14 @@ env.use_defaults(
     }
 )
 # A running `manage.py up` writes the addresses of its services here.
-_up = Path(env.str("DATA_DIR", str(env.BASE_DIR / ".data"))) / "up.json"
-if _up.is_file():
-    env.use_defaults(json.loads(_up.read_text(encoding="utf-8"))["environment"])
+_up = env.folder("DATA_DIR", env.BASE_DIR / ".data") / "up.json"
+try:
+    if _up.is_file():
+        env.use_defaults(json.loads(_up.read_text(encoding="utf-8"))["environment"])
+except (OSError, ValueError, KeyError, TypeError) as _error:
+    raise ImproperlyConfigured(
+        f"{_up}, which `manage.py up` writes, cannot be read: stop `up`, and delete the file."
+    ) from _error
 
 if not env.is_set("DATABASE_URL"):
     # The shell's PG* variables are for other servers, and would break connections to this one.

@@ -1,12 +1,16 @@
 """The environment of the processes that `up` starts, whatever it was given itself."""
 
 import os
+import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-# Options of the web server that a shell may hold for another one, such as GRANIAN_SSL_CERTIFICATE.
-FOREIGN = ("GRANIAN_",)
+# Options that a shell may hold for another project: of the web server, such as
+# GRANIAN_SSL_CERTIFICATE, and of Celery, whose worker prefers them to the settings.
+FOREIGN = re.compile(
+    r"GRANIAN_.*|CELERY_(?!BROKER_URL(_FILE)?$).*|BROKER_URL|RESULT_BACKEND|LOADER|CONFIG_MODULE"
+)
 
 
 def open_standard_streams() -> None:
@@ -39,7 +43,7 @@ def environment_of_python(inherited: Mapping[str, str], project: Path) -> dict[s
 
     `python -m` looks in the working directory, but not with PYTHONSAFEPATH.
     """
-    kept = {name: value for name, value in inherited.items() if not name.startswith(FOREIGN)}
+    kept = {name: value for name, value in inherited.items() if not FOREIGN.fullmatch(name)}
     paths = [str(project), *filter(None, [kept.get("PYTHONPATH")])]
     return kept | {
         "PYTHONPATH": os.pathsep.join(paths),
@@ -63,8 +67,9 @@ def with_writable_cache(
         return dict(environment)
     home = Path(environment.get("HOME") or "/dev/null")
     folder = home / usual
-    while not folder.exists() and folder != home:
+    # Not `Path.exists`, which raises an error below a HOME that this user may not enter.
+    while not os.path.exists(folder) and folder != home:  # noqa: PTH110
         folder = folder.parent
-    if folder.is_dir() and os.access(folder, os.W_OK | os.X_OK):
+    if os.path.isdir(folder) and os.access(folder, os.W_OK | os.X_OK):  # noqa: PTH112
         return dict(environment)
     return {**environment, name: str(instead)}

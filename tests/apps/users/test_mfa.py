@@ -10,6 +10,7 @@ from allauth.mfa.models import Authenticator
 from allauth.usersessions.models import UserSession
 from django.core.mail import EmailMessage
 from django.test import Client
+from fido2.utils import websafe_encode
 
 from apps.users.models import User
 from tests.apps.users.conftest import (
@@ -253,6 +254,25 @@ GARBAGE = [
                 "userHandle": "AA",
             },
         }
+    ),
+    '{"a": "\\ud800"}',
+    *(
+        json.dumps(
+            {
+                "id": "AA",
+                "rawId": "AA",
+                "type": "public-key",
+                "response": {
+                    "clientDataJSON": websafe_encode(
+                        b'{"type":"webauthn.get","challenge":"AA","origin":"http://localhost"}'
+                    ),
+                    "authenticatorData": websafe_encode(bytes(32) + b"\x81" + bytes(4) + end),
+                    "signature": "AA",
+                    "userHandle": "AA",
+                },
+            }
+        )
+        for end in (b"", b"\0\0\0\x64", bytes(16) + b"\0\x64", b"\x81" * 5000)
     ),
 ]
 

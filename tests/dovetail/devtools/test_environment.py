@@ -88,9 +88,14 @@ def test_manage_py_finds_the_project_in_spite_of_pythonsafepath() -> None:
     assert "--port" in done.stdout
 
 
-def test_options_of_another_web_server_are_not_handed_on() -> None:
-    inherited = {"GRANIAN_SSL_CERTIFICATE": "/x", "PATH": "/bin"}
-    assert "GRANIAN_SSL_CERTIFICATE" not in environment_of_python(inherited, Path("/project"))
+def test_options_for_another_project_are_not_handed_on() -> None:
+    foreign = ("GRANIAN_SSL_CERTIFICATE", "BROKER_URL", "LOADER", "CELERY_RESULT_BACKEND")
+    own = ("PATH", "CELERY_BROKER_URL", "CELERY_BROKER_URL_FILE", "DATABASE_URL")
+    inherited = dict.fromkeys([*foreign, *own], "x")
+
+    kept = environment_of_python(inherited, Path("/project"))
+
+    assert kept.keys() & inherited.keys() == set(own)
 
 
 @pytest.mark.parametrize("home", [None, "", "/dev/null/home", "/dev/null", "/proc/1"])

@@ -46,7 +46,9 @@ def verify(
         raise OAuth2Error(f"the ID token is not valid: {error}") from error
     if claims.get("azp", client_id) != client_id:
         raise OAuth2Error("the ID token is not for this client")
-    if not nonce or not secrets.compare_digest(str(claims.get("nonce")).encode(), nonce.encode()):
+    if not nonce or not secrets.compare_digest(
+        str(claims.get("nonce")).encode(errors="replace"), nonce.encode()
+    ):
         raise OAuth2Error("the ID token does not belong to this login: its nonce differs")
     return claims
 

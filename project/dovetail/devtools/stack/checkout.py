@@ -5,15 +5,18 @@ from pathlib import Path
 
 from dovetail.devtools.errors import SetupError
 
-# Measured with Vite 8 and PostgreSQL 17, with the character in the path of the checkout. Spaces,
-# quotes, `%`, brackets, newlines and letters of any script work.
+# Measured with Vite 8 and PostgreSQL 17, with the character in the path. Spaces, apostrophes, `%`,
+# brackets, newlines and letters of any script work.
+IN_DATA_DIR = {
+    ":": "it separates the folders in PATH",
+    **dict.fromkeys('$"`', "PostgreSQL's initdb gives its path to a shell, which interprets it"),
+}
 IN_CHECKOUT = {
     "#": "Vite takes what follows for a part of the URL",
     "?": "Vite takes what follows for a part of the URL",
     "\\": "Vite takes it for a separator of folders",
-    ":": "it separates the folders in PATH",
+    **IN_DATA_DIR,
 }
-IN_DATA_DIR = {":": IN_CHECKOUT[":"]}
 LONGEST = 900  # bytes; PostgreSQL allows paths of 1023, of which it needs up to 100 itself
 
 

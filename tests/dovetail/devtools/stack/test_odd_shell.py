@@ -133,7 +133,7 @@ def link(source: str, target: str) -> str:
 
 @pytest.fixture
 def checkout(tmp_path: Path, data_dir: Path) -> Iterator[Checkout]:
-    checkout = Checkout(tmp_path / 'my 100% [odd] {a,b} "it\'s" dépôt\n', data_dir)
+    checkout = Checkout(tmp_path / "my 100% [odd] {a,b} it's dépôt\n", data_dir)
     yield checkout
     if checkout.process.poll() is None:
         checkout.process.send_signal(signal.SIGTERM)
