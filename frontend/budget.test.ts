@@ -22,7 +22,7 @@ beforeAll(async () => {
 function kindOf(file: { type: string; fileName: string; isDynamicEntry?: boolean }): string {
   if (file.type !== "chunk") return file.fileName.replace(/.*\./, "")
   if (!file.isDynamicEntry) return "entry"
-  return file.fileName.replace(/^assets\/|-[^-]*$/g, "")
+  return file.fileName.replace(/^assets\/|-.{8}\.js$/g, "")
 }
 
 // Compressed sizes of what a first visit downloads, and of what some pages load on demand.
@@ -35,11 +35,22 @@ test.each([
   ["gsap", 26 * KB],
   ["drafts", 2 * KB],
   ["passkeys", 1 * KB],
+  ["careful_refresh", 1 * KB],
 ])("%s stays below %d bytes", (kind, limit) => {
   expect(sizes.get(kind)).toBeLessThan(limit)
 })
 
 test("nothing else is loaded", () => {
-  const known = ["entry", "css", "woff2", "actioncable.esm", "gsap", "drafts", "passkeys", "json"]
+  const known = [
+    "entry",
+    "css",
+    "woff2",
+    "actioncable.esm",
+    "gsap",
+    "drafts",
+    "passkeys",
+    "careful_refresh",
+    "json",
+  ]
   expect(Array.from(sizes.keys()).filter((kind) => !known.includes(kind))).toEqual([])
 })

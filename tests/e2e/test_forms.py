@@ -195,6 +195,67 @@ def test_text_survives_the_end_of_the_session(visit: Visit) -> None:
     expect(page.get_by_label("Body")).to_have_value("")
 
 
+def test_text_stays_when_its_author_signs_out_in_another_tab(visit: Visit) -> None:
+    """Kind: the page follows a change by itself, and what was typed is gone."""
+    page, name = visit(EDITOR), title()
+    follow(page, "/articles/new/")
+    page.get_by_label("Title").fill(name)
+    page.get_by_label("Body").fill(TEXT)
+
+    submit(page, "/accounts/logout/")
+
+    alert = page.get_by_role("alert")
+    expect(alert).to_contain_text("You\u2019re no longer signed in.", timeout=60_000)
+    expect(alert.get_by_role("link", name="Sign in")).to_have_attribute("target", "_blank")
+    expect(page.get_by_label("Title")).to_have_value(name)
+    expect(page.get_by_label("Body")).to_have_value(TEXT)
+    expect(page.get_by_label("Body")).to_be_focused()
+
+
+@pytest.mark.parametrize("status", [404, 429, 500, 502])
+def test_text_stays_when_the_page_cannot_be_refreshed(
+    visit: Visit, watch: Watch, status: int
+) -> None:
+    """Kind: an error page replaces a page that was only to be brought up to date."""
+    watch.expected.add(status)
+    page, name = visit(EDITOR), title()
+    write(page, name)
+    page.route(
+        "**/articles/new/",
+        lambda route: route.fulfill(status=status, content_type="text/html", body="<h1>Error</h1>"),
+    )
+
+    page.evaluate("document.dispatchEvent(new CustomEvent('cable:reconnected', { bubbles: true }))")
+
+    expect(page.get_by_role("alert")).to_contain_text("This page couldn\u2019t be refreshed.")
+    expect(page.get_by_label("Body")).to_have_value(TEXT)
+    expect(page.get_by_label("Body")).to_be_focused()
+    page.unroute_all()
+    save(page)
+    expect(page.get_by_role("heading", name=name)).to_be_visible()
+
+
+def test_comment_that_is_deleted_while_it_is_edited_keeps_its_text(visit: Visit) -> None:
+    """Kind: a broadcast removes or replaces what is being written."""
+    path = publish(visit(AUTHOR), title())
+    page = visit(READER)
+    follow(page, path)
+    comments(page)
+    page.get_by_role("main").get_by_role("textbox").fill("Well cut.")
+    page.get_by_role("button", name="Comment", exact=True).click()
+    own = page.locator("turbo-frame[id^=comment_]").filter(has_text="Well cut.")
+    deletion = str(own.locator("form").get_attribute("action"))
+    own.get_by_role("link", name="Edit your comment").click()
+    box = page.locator("turbo-frame[id^=comment_]").get_by_role("textbox")
+    box.fill(TEXT)
+
+    submit(page, deletion, form=path)
+
+    alert = page.get_by_role("alert")
+    expect(alert).to_contain_text("This was deleted while you were editing it.")
+    expect(box).to_have_value(TEXT)
+
+
 def test_restored_text_can_be_discarded(visit: Visit) -> None:
     """Kind: text comes back uninvited. One button removes it, from the browser too."""
     page = visit(EDITOR)

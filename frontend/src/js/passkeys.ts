@@ -20,7 +20,7 @@ function report(event: Event): void {
   const { tags, exception } = (event as AllauthError).detail
   if (!tags.includes("webauthn")) return
   event.preventDefault()
-  if (LOOPBACK.test(location.hostname)) showError(needsName(), atLocalhost())
+  if (LOOPBACK.test(location.hostname)) showError(needsName(), { link: atLocalhost() })
   else if (ADDRESS.test(location.hostname)) showError(needsName())
   else showError(reasonFor(exception))
 }

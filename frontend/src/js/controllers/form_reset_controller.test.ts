@@ -10,12 +10,13 @@ function end(success: boolean): void {
 
 beforeEach(async () => {
   await mount(
-    `<form data-controller="form-reset" data-action="turbo:submit-end->form-reset#reset">
-       <textarea></textarea>
+    `<form data-controller="form-reset" data-action="turbo:submit-start->form-reset#remember turbo:submit-end->form-reset#reset">
+       <textarea name="body"></textarea>
      </form>`,
     { "form-reset": FormResetController },
   )
   area().value = "A comment"
+  find("form").dispatchEvent(new CustomEvent("turbo:submit-start"))
 })
 
 test("a successful submission resets the form", () => {
@@ -28,4 +29,11 @@ test("a failed submission keeps the input", () => {
   end(false)
 
   expect(area().value).toBe("A comment")
+})
+
+test("what was typed during the submission stays", () => {
+  area().value = "Another comment"
+  end(true)
+
+  expect(area().value).toBe("Another comment")
 })

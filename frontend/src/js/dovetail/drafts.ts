@@ -5,7 +5,7 @@
  * fields and fields with autocomplete="off" are never kept.
  */
 import { trustDrafts } from "./failed_forms"
-import { isChange, showsErrors } from "./forms"
+import { isChange } from "./forms"
 import { actionOf, asksToSignIn, isSignOut, userOf } from "./sign_in"
 
 type SubmitEnd = CustomEvent<{ success: boolean; fetchResponse?: { response: Response } }>
@@ -50,12 +50,15 @@ function hasDraft(form: HTMLFormElement): boolean {
   return attempt(() => sessionStorage.getItem(keyOf(form))) != null || !valuesOf(form).length
 }
 
-/** Drops the draft once the server has saved the text, or has returned it in a form with errors. */
+/**
+ * Drops the draft once the server has saved the text. What it has returned with errors is not saved,
+ * and a refresh of the page would replace it.
+ */
 function dropDraft(event: Event): void {
   const { target, detail } = event as SubmitEnd
   const response = detail.fetchResponse?.response
   if (!isChange(target) || !response || asksToSignIn(response)) return
-  if (detail.success || showsErrors(response)) drop(keyOf(target))
+  if (detail.success) drop(keyOf(target))
 }
 
 /** Drops all drafts when the user signs out, in other tabs, too. */

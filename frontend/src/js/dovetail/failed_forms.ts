@@ -11,8 +11,8 @@ type ResponseEvent = CustomEvent<{ fetchResponse: { response: Response } }>
 type SubmitEnd = CustomEvent<{ success: boolean; fetchResponse?: object }>
 type ErrorEvent = CustomEvent<{ error: Error }>
 
-const OFFLINE = 0
-const SIGNED_OUT = 401
+export const OFFLINE = 0
+export const SIGNED_OUT = 401
 const TOKEN = 'input[name="csrfmiddlewaretoken"]'
 const TIMEOUT = 5000 // milliseconds
 
@@ -86,9 +86,20 @@ function expectNewVersion(form: HTMLFormElement): void {
 async function explain(form: HTMLFormElement, status: number): Promise<void> {
   const user = status === OFFLINE ? userOf(document) : await renewTokens(form)
   const isSignedOut = status === SIGNED_OUT || (userOf(document) && user === "")
-  const reason = REASONS[isSignedOut ? SIGNED_OUT : status] ?? REASONS[status < 500 ? 400 : 500]
-  const link = isSignedOut ? { href: signInUrl(), text: "Sign in" } : undefined
-  showError(`This couldn’t be saved. Your text is still here. ${reason}`, link)
+  const reason = reasonFor(isSignedOut ? SIGNED_OUT : status)
+  // Without a draft, this page has the only copy.
+  const link = isSignedOut ? signInLink(!hasDraft(form)) : undefined
+  showError(`This couldn’t be saved. Your text is still here. ${reason}`, { link })
+}
+
+/** Returns what to do after a response with this status, or after none. */
+export function reasonFor(status: number): string | undefined {
+  return REASONS[status] ?? REASONS[status < 500 ? 400 : 500]
+}
+
+/** Returns a link that asks for a sign-in, in a new tab if this page has the only copy of a text. */
+export function signInLink(opensTab: boolean) {
+  return { href: signInUrl(), text: "Sign in", opensTab }
 }
 
 /** Fetches the form's page again for its CSRF token and cookie; returns the id of its user. */
@@ -96,12 +107,7 @@ async function renewTokens(form: HTMLFormElement): Promise<string | undefined> {
   const url = form.closest("turbo-frame[src]")?.getAttribute("src") ?? location.href
   const before = userOf(document)
   try {
-    const response = await fetch(url, {
-      cache: "no-store",
-      headers: { "X-Sec-Purpose": "prefetch" }, // leaves pending messages for a page that is shown
-      signal: AbortSignal.timeout(TIMEOUT),
-    })
-    const page = new DOMParser().parseFromString(await response.text(), "text/html")
+    const { page } = await fetchPage(url)
     const token = page.querySelector<HTMLInputElement>(TOKEN)?.value
     // Not for someone else, who may have signed in in another tab: the text is not theirs.
     if (token && (!before || !userOf(page) || userOf(page) === before)) replaceTokens(token)
@@ -109,6 +115,17 @@ async function renewTokens(form: HTMLFormElement): Promise<string | undefined> {
   } catch {
     return before // the next attempt fails, too, and tries again
   }
+}
+
+/** Fetches a page without showing it. */
+export async function fetchPage(url: string): Promise<{ response: Response; page: Document }> {
+  const response = await fetch(url, {
+    cache: "no-store",
+    headers: { "X-Sec-Purpose": "prefetch" }, // leaves pending messages for a page that is shown
+    signal: AbortSignal.timeout(TIMEOUT),
+  })
+  const page = new DOMParser().parseFromString(await response.text(), "text/html")
+  return { response, page }
 }
 
 function replaceTokens(token: string): void {

@@ -14,6 +14,7 @@ import { keepAttributes, keepUnsaved } from "./morphing"
 import { cancelProgressBar } from "./progress_bar"
 import { refresh, refreshFromStream } from "./refresh"
 import { userOf } from "./sign_in"
+import { keepFromStream } from "./stream_keeping"
 
 Turbo.config.forms.confirm = confirmInDialog
 Turbo.config.forms.submitter = "aria-disabled" // a disabled button would lose focus
@@ -43,6 +44,7 @@ addEventListener("turbo:frame-render", focusFrame)
 
 addEventListener("turbo:before-morph-attribute", keepAttributes)
 addEventListener("turbo:before-morph-element", keepUnsaved)
+addEventListener("turbo:before-stream-render", keepFromStream)
 
 // Only signed-in users have drafts. Without this chunk, forms stay on their page instead.
 if (userOf(document))

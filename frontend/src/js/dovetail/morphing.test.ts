@@ -1,6 +1,7 @@
 import { beforeEach, expect, test } from "vitest"
-import { isUnsaved, keepAttributes, keepUnsaved } from "./morphing"
+import { keepAttributes, keepUnsaved } from "./morphing"
 import { find } from "./testing"
+import { isUnsaved } from "./unsaved"
 
 addEventListener("turbo:before-morph-attribute", keepAttributes)
 addEventListener("turbo:before-morph-element", keepUnsaved)

@@ -2,6 +2,7 @@
  * Keeps what a refresh by morph must not change: state that the server does not render, and unsaved
  * input. Turbo itself would overwrite even the focused field.
  */
+import { fieldsIn, hasUnsaved, isUnsaved } from "./unsaved"
 
 const KEPT_ATTRIBUTES: Record<string, string[]> = {
   "turbo-cable-stream-source": ["connected", "rejected"],
@@ -29,25 +30,7 @@ export function keepUnsaved(event: Event): void {
   // An error, or the notice about a restored draft
   else if (!detail.newElement && target.hasAttribute("data-kept")) event.preventDefault()
   // Don't remove an element that contains unsaved input.
-  else if (!detail.newElement && fieldsIn(target).some(isUnsaved)) event.preventDefault()
-}
-
-/** Returns whether a field's value differs from the one that the page was rendered with. */
-export function isUnsaved(field: Element): boolean {
-  if (field instanceof HTMLTextAreaElement) return field.value !== field.defaultValue
-  if (field instanceof HTMLSelectElement) return isChanged(field)
-  if (!(field instanceof HTMLInputElement) || field.type === "hidden") return false
-  if (field.type === "checkbox" || field.type === "radio")
-    return field.checked !== field.defaultChecked
-  return field.value !== field.defaultValue
-}
-
-function isChanged(select: HTMLSelectElement): boolean {
-  const options = Array.from(select.options)
-  // Without a selected attribute, the first option is selected.
-  if (!select.multiple && !options.some((option) => option.hasAttribute("selected")))
-    return select.selectedIndex > 0
-  return options.some((option) => option.selected !== option.hasAttribute("selected"))
+  else if (!detail.newElement && hasUnsaved(target)) event.preventDefault()
 }
 
 /** Returns whether the user has opened a form in this frame, which the new page would close. */
@@ -66,9 +49,5 @@ function isOpenedFrame(element: Element, newElement?: Element): boolean {
  */
 function isVersionOfUnsaved(element: Element): boolean {
   const form = element.hasAttribute("data-version") && element.closest("form")
-  return form ? fieldsIn(form).some(isUnsaved) : false
-}
-
-function fieldsIn(element: Element): Element[] {
-  return Array.from(element.querySelectorAll("input, select, textarea"))
+  return form ? hasUnsaved(form) : false
 }

@@ -1,10 +1,10 @@
-import * as Turbo from "@hotwired/turbo"
-
 /*
  * Page refreshes that never get lost. Turbo drops a refresh during a visit, although its response may
  * be older than the change, and when one of the page's own requests follows immediately. It also
- * aborts form submissions in progress.
+ * aborts form submissions in progress. A page with unsaved input is refreshed with more care.
  */
+import * as Turbo from "@hotwired/turbo"
+import { isPageUnsaved } from "./unsaved"
 
 const DELAY = 150 // milliseconds in which refreshes are merged, as in Turbo
 
@@ -37,8 +37,15 @@ function begin(): void {
     return
   }
   pending = undefined
-  if (isCurrent)
+  if (!isCurrent) return
+  const show = () =>
     Turbo.session.visit(url, { action: "replace", shouldCacheSnapshot: false, refresh })
+  if (!isPageUnsaved()) show()
+  else
+    import("./careful_refresh").then(
+      ({ showIfKept }) => showIfKept(url, show),
+      () => undefined, // the next refresh tries again
+    )
 }
 
 function isBusy(): boolean {

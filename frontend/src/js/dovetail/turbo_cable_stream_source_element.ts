@@ -1,6 +1,7 @@
 import { connectStreamSource, disconnectStreamSource } from "@hotwired/turbo"
 import type { Subscription } from "@rails/actioncable"
 import { subscribe, unsubscribe } from "./cable"
+import { receive } from "./stream_keeping"
 
 const GRACE_PERIOD = 2000 // milliseconds in which a page can't have missed much
 
@@ -56,7 +57,9 @@ export class TurboCableStreamSourceElement extends HTMLElement {
         disconnected: ifCurrent(() => this.#disconnected()),
         rejected: ifCurrent(() => this.#rejected()),
         received: (data: string) =>
-          ifCurrent(() => this.dispatchEvent(new MessageEvent("message", { data })))(),
+          ifCurrent(() =>
+            receive(() => this.dispatchEvent(new MessageEvent("message", { data }))),
+          )(),
       },
     )
     // The element may have been removed while the client was loading.

@@ -62,7 +62,7 @@ class Checkout:
                 ignore=shutil.ignore_patterns(".vite*"),
                 copy_function=link,
             )
-        self.data_dir = data_dir / "100% 'état' \"d'\nurgence\""
+        self.data_dir = data_dir / "100% 'état' d'\nurgence"
         self.data_dir.mkdir(mode=0o711)
         (self.data_dir / "embedded").symlink_to(data_dir / "embedded")
         inherited = {name: value for name, value in os.environ.items() if name not in LEFT_OUT}
