@@ -235,8 +235,9 @@ def _check_values(name: str, options: dict[str, Any]) -> None:
         if reason.startswith("connection to server"):
             return
         wrong = next((key for key in options if re.search(rf"\b{key}\b", reason)), None)
-    about = f"of {wrong} " if wrong else ""
-    raise ImproperlyConfigured(f"{name} has an invalid value {about}after its ?: correct it.")
+        if wrong is None:
+            return  # libpq refuses a PG* variable of the shell, not a part of the URL
+    raise ImproperlyConfigured(f"{name} has an invalid value of {wrong} after its ?: correct it.")
 
 
 def _unknown_option(name: str, near: str = "") -> ImproperlyConfigured:

@@ -4,10 +4,10 @@ from typing import Any
 import pytest
 from channels.layers import channel_layers
 
-from config.celery import app
 from dovetail.cable.layer import ValkeyChannelLayer
 from tests.cable.clients import PACKAGE, BrowserThread, Chromium, Client, Node, Runtime
 from tests.cable.servers import NAMES, Valkey, Web, Worker, environment_for
+from tests.queueing import queue_tasks
 
 Connect = Callable[..., Client]
 
@@ -58,11 +58,7 @@ def worker(web: Web, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Worke
 @pytest.fixture
 def _queued(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
     """Send tasks to the Celery worker, where other tests run them at once."""
-    url = worker.environment["CELERY_BROKER_URL"]
-    monkeypatch.setitem(app.conf, "broker_write_url", url)
-    monkeypatch.setitem(app.conf, "task_always_eager", False)
-    monkeypatch.setattr(app, "_pool", None)  # otherwise it stays connected to the former broker
-    monkeypatch.setattr(app.amqp, "_producer_pool", None)
+    queue_tasks(monkeypatch, worker.environment["CELERY_BROKER_URL"])
 
 
 @pytest.fixture(scope="package")

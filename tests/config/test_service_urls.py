@@ -85,6 +85,17 @@ def test_usual_forms_of_database_urls_are_read_as_psql_reads_them(
     assert {key: config[key] for key in expected} == expected
 
 
+@pytest.mark.parametrize("url", ["postgres://db/kit", "postgres://db/kit?connect_timeout=3"])
+def test_variable_of_the_shell_is_no_fault_of_the_url(
+    monkeypatch: pytest.MonkeyPatch, url: str
+) -> None:
+    """Kind: environment inherited by a check of something else."""
+    monkeypatch.setenv("PGSSLMODE", "bogus")
+    monkeypatch.setenv("PGSERVICE", "missing")
+
+    assert read("database", url, monkeypatch)["NAME"] == "kit"
+
+
 def test_options_of_the_database_url_reach_the_server(monkeypatch: pytest.MonkeyPatch) -> None:
     """Kind: a part of the URL that is accepted and then dropped."""
     server = settings.DATABASES["default"]

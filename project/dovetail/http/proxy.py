@@ -17,13 +17,13 @@ from dovetail.http.middleware import MaybeAwaitable, Middleware
 
 logger = logging.getLogger(__name__)
 
-# What proxies add to the requests that they pass on.
-FORWARDED = (
-    *("X-Forwarded-Proto", "X-Forwarded-For", "X-Forwarded-Host", "Forwarded", "X-Real-IP", "Via"),
-    "Sec-Fetch-Site",  # not from a proxy; see BROWSER_USED_HTTPS
-)
 # Browsers send it only over HTTPS, and to localhost.
 BROWSER_USED_HTTPS = "Sec-Fetch-Site"
+# What a request has only if a proxy has passed it on: most are headers that proxies add.
+FORWARDED = (
+    *("X-Forwarded-Proto", "X-Forwarded-For", "X-Forwarded-Host", "Forwarded", "X-Real-IP", "Via"),
+    BROWSER_USED_HTTPS,
+)
 REMEDIES = {
     "count": (
         "%s arrived over plain HTTP with %s and was redirected to https://. TRUSTED_PROXY_COUNT "

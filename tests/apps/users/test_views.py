@@ -118,15 +118,20 @@ def upload(client: Client, size: tuple[int, int], color: str = "teal") -> None:
     client.post("/people/me/edit/", {"display_name": "Ada", "avatar": avatar})
 
 
-def test_avatar_is_cropped_and_gets_a_small_variant(
-    client: Client,
-    settings: Settings,
-    tmp_path: Path,
-    django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
-) -> None:
+@pytest.fixture
+def user(client: Client, settings: Settings, tmp_path: Path) -> User:
+    """Return the signed-in user, whose uploads are stored in `tmp_path`."""
     settings.MEDIA_ROOT = tmp_path
     user = make_user()
     client.force_login(user)
+    return user
+
+
+def test_avatar_is_cropped_and_gets_a_small_variant(
+    client: Client,
+    user: User,
+    django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
+) -> None:
     with django_capture_on_commit_callbacks(execute=True):
         upload(client, (900, 300))
 
@@ -140,13 +145,10 @@ def test_avatar_is_cropped_and_gets_a_small_variant(
 
 def test_replacing_an_avatar_deletes_its_files(
     client: Client,
-    settings: Settings,
+    user: User,
     tmp_path: Path,
     django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
 ) -> None:
-    settings.MEDIA_ROOT = tmp_path
-    user = make_user()
-    client.force_login(user)
     for color in ("teal", "red"):
         with django_capture_on_commit_callbacks(execute=True):
             upload(client, (60, 80), color)
@@ -167,15 +169,11 @@ def test_replacing_an_avatar_deletes_its_files(
 
 def test_old_small_avatar_is_not_shown_until_the_new_one_is_made(
     client: Client,
-    settings: Settings,
-    tmp_path: Path,
+    user: User,
     monkeypatch: pytest.MonkeyPatch,
     django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
 ) -> None:
     """Kind: what waits for a task stays for ever if the task is lost."""
-    settings.MEDIA_ROOT = tmp_path
-    user = make_user()
-    client.force_login(user)
     with django_capture_on_commit_callbacks(execute=True):
         upload(client, (60, 80))
     user.refresh_from_db()

@@ -58,31 +58,39 @@ async def test_ignored_proxy_is_logged_under_asgi(
     assert "Set TRUSTED_PROXY_COUNT" in caplog.text
 
 
-def test_proxy_that_does_not_tell_the_scheme_is_logged(
-    client: Client, caplog: pytest.LogCaptureFixture, settings: Settings
+@pytest.mark.parametrize(
+    ("count", "headers", "remedy"),
+    [
+        (
+            1,
+            {"x-forwarded-for": "203.0.113.1"},
+            "Configure the proxy to set X-Forwarded-Proto",
+        ),
+        # A CDN that terminates TLS, and behind it a proxy that knows only plain HTTP
+        (
+            2,
+            {"x-forwarded-proto": "http", "sec-fetch-site": "none"},
+            "keep the header of the proxy in front of it",
+        ),
+    ],
+)
+def test_trusted_proxy_that_does_not_tell_the_scheme_of_the_visitor_is_logged(
+    client: Client,
+    caplog: pytest.LogCaptureFixture,
+    settings: Settings,
+    *,
+    count: int,
+    headers: dict[str, str],
+    remedy: str,
 ) -> None:
-    settings.TRUSTED_PROXY_COUNT = 1
+    settings.TRUSTED_PROXY_COUNT = count
     settings.SECURE_PROXY_SSL_HEADER = TRUSTED
 
     with caplog.at_level(logging.WARNING):
-        get(client, {"x-forwarded-for": "203.0.113.1"}, times=3)
+        get(client, headers, times=3)
 
     [record] = caplog.records
-    assert "Configure the proxy to set X-Forwarded-Proto" in record.getMessage()
-
-
-def test_proxy_that_replaces_the_scheme_of_the_one_in_front_is_logged(
-    client: Client, caplog: pytest.LogCaptureFixture, settings: Settings
-) -> None:
-    """Kind: a CDN that terminates TLS, and behind it a proxy that knows only plain HTTP."""
-    settings.TRUSTED_PROXY_COUNT = 2
-    settings.SECURE_PROXY_SSL_HEADER = TRUSTED
-
-    with caplog.at_level(logging.WARNING):
-        get(client, {"x-forwarded-proto": "http", "sec-fetch-site": "none"}, times=3)
-
-    [record] = caplog.records
-    assert "keep the header of the proxy in front of it" in record.getMessage()
+    assert remedy in record.getMessage()
 
 
 @pytest.mark.django_db

@@ -10,7 +10,7 @@ LARGE = 3 * 1024 * 1024  # bytes; Django writes it to a temporary file
 
 @pytest.mark.parametrize("name", ["a." + "木" * 86, "a." + "x" * 300, "a", "😀.png", "a.p\x00ng"])
 def test_name_of_a_large_upload_decides_no_path(name: str, rf: RequestFactory) -> None:
-    """Kind: a stranger's file name, or its end, becomes the name of a file of ours."""
+    """Kind: part of an uploaded file's name ends up in a path on the server."""
     request: Any = rf.post("/", {"file": SimpleUploadedFile(name, bytes(LARGE))})
 
     with closing(request):

@@ -12,7 +12,8 @@ interface Options {
 
 /**
  * Shows an error as a toast (components/toasts.html), by default that a form wasn't saved. It stays
- * until it is dismissed, replaces the one before, and takes the focus, since the element that caused it may be out of sight.
+ * until it is dismissed, replaces the one before, and takes the focus, since the element that caused
+ * it may be out of sight.
  */
 export function showError(text = "", { link, takesFocus = true }: Options = {}): void {
   const template = document.querySelector<HTMLTemplateElement>("#unsaved")

@@ -4,6 +4,7 @@ The kinds: environment that one half of a pair inherits, "ready" that is said of
 programs that rely on a home, a terminal or a locale, and cookies that know no port.
 """
 
+import fcntl
 import os
 import shutil
 import signal
@@ -54,14 +55,16 @@ class Checkout:
         self.folder = folder
         shutil.copytree(settings.BASE_DIR, folder, ignore=shutil.ignore_patterns(*IGNORED))
         modules = Path("frontend", "node_modules")
-        if (settings.BASE_DIR / modules).exists():
-            shutil.copytree(
-                settings.BASE_DIR / modules,
-                folder / modules,
-                symlinks=True,
-                ignore=shutil.ignore_patterns(".vite*"),
-                copy_function=link,
-            )
+        with (settings.BASE_DIR / "frontend" / "package-lock.json").open("rb") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)  # as `up` does while it installs them
+            if (settings.BASE_DIR / modules).exists():
+                shutil.copytree(
+                    settings.BASE_DIR / modules,
+                    folder / modules,
+                    symlinks=True,
+                    ignore=shutil.ignore_patterns(".vite*"),
+                    copy_function=link,
+                )
         self.data_dir = data_dir / "100% 'état' d'\nurgence"
         self.data_dir.mkdir(mode=0o711)
         (self.data_dir / "embedded").symlink_to(data_dir / "embedded")
