@@ -1,10 +1,11 @@
 """Ends a process with one sentence instead of a traceback when its configuration is wrong."""
 
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from django.conf import settings
+from django.conf import ENVIRONMENT_VARIABLE, settings
 from django.core.exceptions import ImproperlyConfigured
 from django.db import OperationalError
 
@@ -29,6 +30,14 @@ def one_line_errors(**defaults: str) -> Iterator[None]:
         yield
     except ImproperlyConfigured as error:
         sys.exit(f"error: {error}")
+    except ModuleNotFoundError as error:
+        module = os.environ.get(ENVIRONMENT_VARIABLE, "")
+        if settings.configured or not f"{module}.".startswith(f"{error.name}."):
+            raise
+        sys.exit(
+            f"error: {ENVIRONMENT_VARIABLE} in the environment names {module}, which does not "
+            f"exist. Unset it, or set it to a module of config.settings."
+        )
     except OperationalError as error:
         reason = str(error).strip().splitlines()[-1]
         sys.exit(

@@ -188,3 +188,15 @@ def test_late_default_stops_a_server_in_one_line() -> None:
     assert result.returncode == 1
     assert result.stderr.startswith("error: The default of DATABASE_POOL_SIZE comes too late")
     assert result.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("module", ["mysite.settings", "config.settings.prod"])
+def test_settings_module_of_another_project_is_named(module: str) -> None:
+    """Kind: a variable that a person's shell has from elsewhere."""
+    result = run("project/manage.py", "check", DJANGO_SETTINGS_MODULE=module)
+
+    assert result.returncode == 1
+    assert result.stderr == (
+        f"error: DJANGO_SETTINGS_MODULE in the environment names {module}, which does not exist. "
+        "Unset it, or set it to a module of config.settings.\n"
+    )

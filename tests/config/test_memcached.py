@@ -16,8 +16,10 @@ from typing import Any
 import pytest
 from django.core.cache.backends.memcached import PyMemcacheCache
 from django.core.exceptions import ImproperlyConfigured
+from pytest_django.fixtures import Settings as DjangoSettings
 
 from config import env
+from dovetail.http.health import check_cache
 from tests.cable.servers import wait_until
 
 Settings = Callable[[str], ModuleType]
@@ -128,6 +130,19 @@ def test_server_is_used_again_after_it_was_down(
         return bool(computed.get("a") == 2)
 
     wait_until(works, "memcached is not used again")
+
+
+def test_readiness_reports_a_memcached_that_is_away(
+    memcached: Memcached, load: Settings, settings: DjangoSettings
+) -> None:
+    """Kind: an error that a client swallows, so that its check cannot fail."""
+    url = f"memcached://{memcached.socket}"
+    settings.CACHES = settings.CACHES | {"computed": load(url).CACHES["computed"]}
+    check_cache()
+
+    memcached.stop()
+    with pytest.raises(ConnectionError, match="memcached does not keep"):
+        check_cache()
 
 
 def test_url_without_the_extra_is_refused_in_one_sentence(

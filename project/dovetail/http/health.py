@@ -11,7 +11,8 @@ from collections.abc import Callable
 from asgiref.sync import async_to_sync, sync_to_async
 from celery import current_app
 from django.conf import settings
-from django.core.cache import cache
+from django.core.cache import caches
+from django.core.cache.backends.memcached import BaseMemcachedCache
 from django.db import connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
@@ -48,8 +49,14 @@ def check_migrations() -> None:
 
 
 def check_cache() -> None:
-    if ping := getattr(cache, "ping", None):
-        ping()
+    for cache in (caches[alias] for alias in settings.CACHES):
+        if isinstance(cache, BaseMemcachedCache):
+            # Its client is told to ignore errors, so that only the value shows that it answers.
+            cache.set("readyz", "ok", timeout=TIMEOUT)
+            if cache.get("readyz") != "ok":
+                raise ConnectionError("memcached does not keep what is written to it")
+        elif ping := getattr(cache, "ping", None):
+            ping()
 
 
 def check_broker() -> None:

@@ -14,8 +14,11 @@ let isBroadcast = false
 /** Delivers a broadcast, which Turbo looks at before this returns. */
 export function receive(deliver: () => void): void {
   isBroadcast = true
-  deliver()
-  isBroadcast = false
+  try {
+    deliver()
+  } finally {
+    isBroadcast = false
+  }
 }
 
 export function keepFromStream(event: Event): void {

@@ -59,7 +59,8 @@ def find_node(embedded: Path, guard: Guard) -> Node:
         SetupError: there is no embedded Node for this platform, or its installation failed.
     """
     found = shutil.which("node")
-    if found and shutil.which("npm"):
+    # `npm` is called from the same folder.
+    if found and shutil.which("npm", path=str(Path(found).parent)):
         output = subprocess.run([found, "--version"], text=True, capture_output=True, check=False)  # noqa: S603
         version = output.stdout.strip().removeprefix("v")
         if is_supported(version):

@@ -11,7 +11,7 @@ from typing import Any
 OPTIONS = (
     *("--include=dev", "--include=optional", "--include=peer"),
     *("--no-dry-run", "--no-global", "--no-workspaces", "--no-package-lock-only"),
-    "--install-strategy=hoisted",
+    *("--install-strategy=hoisted", "--bin-links"),
     # What an earlier start downloaded is used again.
     *("--prefer-offline", "--no-audit", "--no-fund", "--no-progress"),
 )
@@ -56,4 +56,9 @@ def _is_installed(folder: Path, package: dict[str, Any]) -> bool:
             found = json.load(file)
     except (OSError, ValueError):
         return False
-    return bool(found.get("version", package.get("version")) == package.get("version"))
+    commands = folder.parent / ".bin"
+    if folder.parent.name.startswith("@"):
+        commands = folder.parent.parent / ".bin"
+    return found.get("version", package.get("version")) == package.get("version") and all(
+        (commands / name).exists() for name in package.get("bin", ())
+    )

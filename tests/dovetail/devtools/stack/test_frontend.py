@@ -130,6 +130,21 @@ def test_node_older_than_its_end_of_life_is_not_used(version: str, *, supported:
     assert is_supported(version) is supported
 
 
+def test_node_without_npm_beside_it_is_not_used(
+    tmp_path: Path, guard: Guard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Kind: two programs that are one installation, looked up one by one."""
+    for name in ("node", "npm"):
+        program = tmp_path / f"{name}s" / name
+        program.parent.mkdir()
+        program.write_text("#!/bin/sh\necho v24.0.0\n")
+        program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path / 'nodes'}{os.pathsep}{tmp_path / 'npms'}")
+    monkeypatch.setattr(wheels, "platform_key", lambda: "abacus")
+    with pytest.raises(SetupError, match="install Node"):
+        find_node(tmp_path / "embedded", guard)
+
+
 @pytest.fixture
 def _old_node(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Put a Node that is too old first on PATH."""

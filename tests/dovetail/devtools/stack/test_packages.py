@@ -26,7 +26,7 @@ def project(frontend: Frontend) -> Frontend:
     """Return a front end that needs a package of each kind, from files."""
     kinds: dict[str, dict[str, object]] = {
         "runtime": {},
-        "tool": {"dev": True},
+        "tool": {"dev": True, "bin": {"make": "package.json"}},
         "native": NATIVE,
         "elsewhere": {"optional": True, "os": ["aix"], "cpu": ["ppc64"]},
     }
@@ -53,7 +53,7 @@ def project(frontend: Frontend) -> Frontend:
 
 
 def make_archive(path: Path, name: str, fields: dict[str, object]) -> None:
-    kept = {key: fields[key] for key in ("os", "cpu") if key in fields}
+    kept = {key: fields[key] for key in ("os", "cpu", "bin") if key in fields}
     content = json.dumps({"name": name, "version": "1.0.0", **kept}).encode()
     with tarfile.open(path, "w:gz") as archive:
         entry = tarfile.TarInfo("package/package.json")
@@ -77,6 +77,7 @@ def installed(frontend: Frontend) -> set[str]:
         ("npm_config_package_lock_only", "true"),
         ("npm_config_install_strategy", "linked"),
         ("npm_config_workspaces", "true"),
+        ("npm_config_bin_links", "false"),
         ("NODE_ENV", "production"),
     ],
 )
@@ -86,6 +87,7 @@ async def test_everything_is_installed_whatever_npm_is_configured_to_leave_out(
     project.environment[name] = value
     assert await project.install()
     assert installed(project) == {"runtime", "tool", "native"}
+    assert (project.source / "node_modules" / ".bin" / "make").exists()
     assert not await project.install()
 
 
@@ -104,6 +106,27 @@ async def test_package_that_is_gone_is_installed_again_in_spite_of_the_stamp(
     (project.source / "node_modules" / name / "package.json").unlink()
     assert await project.install()
     assert installed(project) == {"runtime", "tool", "native"}
+
+
+async def test_command_that_is_gone_is_installed_again(project: Frontend) -> None:
+    await project.install()
+    command = project.source / "node_modules" / ".bin" / "make"
+    command.unlink()
+    assert await project.install()
+    assert command.exists()
+
+
+@pytest.mark.parametrize("name", ["vite", "@tailwindcss/cli"])
+def test_commands_are_looked_for_where_npm_links_them(tmp_path: Path, name: str) -> None:
+    path = f"node_modules/{name}"
+    package = {"version": "1.0.0", "bin": {"make": "make.js"}}
+    lock = json.dumps({"packages": {path: package}}).encode()
+    (tmp_path / path).mkdir(parents=True)
+    (tmp_path / path / "package.json").write_text(json.dumps(package))
+    assert packages.missing(tmp_path, lock) == [name]
+    (tmp_path / "node_modules" / ".bin").mkdir()
+    (tmp_path / "node_modules" / ".bin" / "make").touch()
+    assert packages.missing(tmp_path, lock) == []
 
 
 async def test_package_of_another_version_is_replaced(project: Frontend) -> None:
