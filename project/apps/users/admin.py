@@ -10,7 +10,8 @@ from django.contrib.auth.models import Group
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from apps.users.models import User
+from apps.users import devices
+from apps.users.models import SecurityEvent, User
 from apps.users.signals import end_all_sessions
 from dovetail.models.admin import VersionedAdmin
 from dovetail.models.kit_admin import KitAdmin
@@ -55,3 +56,31 @@ class UserAdmin(SearchAdmin[User], VersionedAdmin[User], DjangoUserAdmin[User]):
         for user in users:
             end_all_sessions(user)
         self.message_user(request, "The selected users have been signed out.")
+
+
+@admin.register(SecurityEvent)
+class SecurityEventAdmin(KitAdmin[SecurityEvent]):
+    """Shows events; they are never added, changed or deleted here."""
+
+    list_display = ["created_at", "kind", "user", "actor", "detail", "ip", "device"]
+    list_filter = ["kind"]
+    list_select_related = ["user", "actor"]
+    search_fields = ["user__email", "ip"]
+    search_help_text = "Email address or IP address"
+    show_full_result_count = False
+
+    @admin.display
+    def device(self, event: SecurityEvent) -> str:
+        return devices.describe(event.user_agent) if event.user_agent else ""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        del request
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        del request, obj
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        del request, obj
+        return False

@@ -7,9 +7,10 @@ class UsersConfig(AppConfig):
     default = True
 
     def ready(self) -> None:
-        from apps.users import signals  # noqa: PLC0415 - needs the models
+        from apps.users import security_log, signals  # noqa: PLC0415 - they need the models
 
         signals.connect()
+        security_log.connect()
 
 
 class AdminConfig(admin.AdminConfig):

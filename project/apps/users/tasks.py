@@ -1,6 +1,8 @@
 import json
 import logging
+from typing import Any
 
+from allauth.account.models import EmailAddress
 from allauth.usersessions.models import UserSession
 from celery import shared_task
 from django.conf import settings
@@ -12,7 +14,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from apps.users import mail, personal_data
-from apps.users.models import DataExport, User
+from apps.users.models import DataExport, SecurityEvent, User
 from dovetail.media.images import shrink_square
 
 logger = logging.getLogger(__name__)
@@ -41,6 +43,27 @@ def make_small_avatar(user_id: str) -> None:
         else:
             user.avatar_small = ""
         user.save(update_fields=["avatar_small", "updated_at"])
+
+
+@shared_task
+def record_failed_sign_in(email: str, origin: dict[str, Any]) -> None:
+    """Record that a wrong password was given for an account, if there is one with the address.
+
+    Args:
+        email: the address that was given.
+        origin: the fields of the event that say from where (`apps.users.security_log.origin`).
+    """
+    address = EmailAddress.objects.filter(email=email.lower(), verified=True).first()
+    if address:
+        kind = SecurityEvent.Kind.SIGN_IN_FAILED
+        SecurityEvent.objects.create(kind=kind, user_id=address.user_id, **origin)
+
+
+@shared_task
+def remove_old_security_events() -> None:
+    """Delete security events older than SECURITY_EVENT_LIFETIME."""
+    limit = timezone.now() - settings.SECURITY_EVENT_LIFETIME
+    SecurityEvent.objects.filter(created_at__lt=limit).delete()
 
 
 @shared_task

@@ -7,6 +7,7 @@ urlpatterns = [
     path("<uuid:pk>/", views.ProfileView.as_view(), name="profile"),
     path("me/edit/", views.ProfileUpdateView.as_view(), name="edit"),
     path("me/sessions/<int:pk>/end/", views.SessionEndView.as_view(), name="session_end"),
+    path("me/activity/", views.ActivityView.as_view(), name="activity"),
     path("me/data/", views.DataView.as_view(), name="data"),
     path("me/data/exports/", views.ExportCreateView.as_view(), name="export_create"),
     path("me/data/exports/<uuid:pk>/", views.ExportView.as_view(), name="export"),

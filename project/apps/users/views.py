@@ -20,13 +20,14 @@ from django.views.generic import DetailView, ListView, TemplateView, View
 
 from apps.users import mail
 from apps.users.forms import ProfileForm
-from apps.users.models import DataExport, Notification, User
+from apps.users.models import DataExport, Notification, SecurityEvent, User
 from apps.users.models.notification import with_details
 from apps.users.signals import end_all_sessions
 from apps.users.tasks import collect_data
 from dovetail.models.versions import VersionedUpdateView
 
 NOTIFICATIONS_PER_PAGE = 20
+EVENTS_PER_PAGE = 30
 
 # Requires recent reauthentication (ACCOUNT_REAUTHENTICATION_TIMEOUT).
 sensitive = method_decorator(reauthentication_required(app="apps.users"), name="dispatch")
@@ -69,6 +70,16 @@ class SessionEndView(View):
         end_sessions(request, [session])
         messages.info(request, "Signed out of that device.")
         return redirect("usersessions_list")
+
+
+class ActivityView(LoginRequiredMixin, ListView[SecurityEvent]):
+    """Shows what has happened to a person's account."""
+
+    template_name = "users/activity.html"
+    paginate_by = EVENTS_PER_PAGE
+
+    def get_queryset(self) -> QuerySet[SecurityEvent]:
+        return person(self.request).security_events.all()
 
 
 class DataView(LoginRequiredMixin, TemplateView):

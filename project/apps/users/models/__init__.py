@@ -1,5 +1,13 @@
 from apps.users.models.data_export import DataExport
 from apps.users.models.notification import Notification, NotificationQuerySet
+from apps.users.models.security_event import SecurityEvent
 from apps.users.models.user import User, UserManager
 
-__all__ = ["DataExport", "Notification", "NotificationQuerySet", "User", "UserManager"]
+__all__ = [
+    "DataExport",
+    "Notification",
+    "NotificationQuerySet",
+    "SecurityEvent",
+    "User",
+    "UserManager",
+]

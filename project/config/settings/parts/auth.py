@@ -76,3 +76,4 @@ DEVICE_COOKIE_NAME = f"{_prefix}device"
 
 ACCOUNT_DELETION_GRACE = timedelta(days=14)  # how long a deleted account can be restored
 DATA_EXPORT_LIFETIME = timedelta(days=7)
+SECURITY_EVENT_LIFETIME = timedelta(days=365)

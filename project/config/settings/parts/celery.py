@@ -45,4 +45,8 @@ CELERY_BEAT_SCHEDULE = {
         "task": "apps.users.tasks.remove_old_exports",
         "schedule": crontab(hour="3", minute="20"),
     },
+    "remove-old-security-events": {
+        "task": "apps.users.tasks.remove_old_security_events",
+        "schedule": crontab(hour="3", minute="25"),
+    },
 }
