@@ -1,0 +1,78 @@
+"""Rules that hold for every URL, those of tomorrow included (ASVS 3.4.2, 3.5.1, 3.5.3)."""
+
+from http import HTTPStatus
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from pytest_django.fixtures import Settings
+
+from apps.users.models import User
+from tests.config.test_hostile_text import UUID, all_urls
+from tests.factories import make_article, make_user
+
+pytestmark = pytest.mark.django_db
+
+WRITES = ("INSERT", "UPDATE", "DELETE", "TRUNCATE")
+# What is recorded about a session, whatever page it visits.
+OF_SESSIONS = ('"django_session"', '"usersessions_usersession"')
+
+
+@pytest.fixture(autouse=True)
+def _allow_any_queries(settings: Settings) -> None:
+    settings.ZEAL_RAISE = False  # a query too many is not what is looked for
+    settings.ZEAL_ALLOWLIST = [{"model": "*"}]
+
+
+@pytest.fixture
+def person() -> User:
+    """Return a superuser, and make the rows that the URLs name."""
+    person = make_user("ada@example.org", pk=UUID, is_staff=True, is_superuser=True)
+    make_article(title="text", author=person).publish()
+    return person
+
+
+@pytest.mark.parametrize("method", ["post", "put", "patch", "delete"])
+def test_no_url_takes_a_request_of_another_site(person: User, method: str) -> None:
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(person)
+
+    answers = {url: getattr(client, method)(url).status_code for url in all_urls()}
+
+    accepted = {
+        url: status
+        for url, status in answers.items()
+        if status not in {HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND}
+    }
+    assert accepted == {}
+    assert list(answers.values()).count(HTTPStatus.FORBIDDEN) > len(answers) / 2
+
+
+def test_reading_a_page_changes_nothing(person: User) -> None:
+    client = Client()
+    client.force_login(person)
+    changes, pages = {}, 0
+    for url in all_urls():
+        client.force_login(person)  # a page may have led out of the session
+        client.get(url)
+        with CaptureQueriesContext(connection) as queries:
+            pages += client.get(url).status_code == HTTPStatus.OK
+        changes[url] = [
+            query["sql"]
+            for query in queries
+            if query["sql"].startswith(WRITES) and not any(t in query["sql"] for t in OF_SESSIONS)
+        ]
+
+    assert {url: sql for url, sql in changes.items() if sql} == {}
+    assert pages > 20
+
+
+def test_no_answer_is_shared_with_other_origins(person: User) -> None:
+    client = Client()
+    client.force_login(person)
+    for url in all_urls():
+        for method in (client.get, client.options):
+            answer = method(url, headers={"origin": "https://evil.example"})
+            shared = [name for name in answer.headers if name.lower().startswith("access-control-")]
+            assert not shared, url
