@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from config import env
+from tests.config.test_settings import PRODUCTION
 
 NAMES = """
 import django; django.setup()
@@ -49,6 +50,14 @@ def test_every_cookie_of_development_is_named_after_the_port(tmp_path: Path, by:
     assert len(names) >= 7
     assert {name: cookie for name, cookie in names.items() if not cookie.endswith("_8123")} == {}
     assert len(set(names.values())) == len(names) - 1  # messages is there twice
+
+
+def test_every_cookie_of_production_belongs_to_its_host() -> None:
+    """Kind: a cookie that a neighboring subdomain, or plain HTTP, can set for this site."""
+    names = cookie_names("config.settings.production", **PRODUCTION)
+
+    assert len(names) >= 7
+    assert {name: cookie for name, cookie in names.items() if cookie[:7] != "__Host-"} == {}
 
 
 def test_no_cookie_is_written_by_a_fixed_name() -> None:

@@ -80,7 +80,9 @@ class Article(BroadcastsRefreshes, SoftDeleteModel):
     summary = models.CharField(
         max_length=300, blank=True, help_text="One or two sentences, shown in lists."
     )
-    body = models.TextField(help_text="Plain text; an empty line starts a new paragraph.")
+    body = models.TextField(
+        max_length=100_000, help_text="Plain text; an empty line starts a new paragraph."
+    )
     category = models.CharField(max_length=20, choices=Category, default=Category.ENGINEERING)
     status = models.CharField(max_length=10, choices=Status, default=Status.DRAFT, editable=False)
     published_at = models.DateTimeField(null=True, blank=True, editable=False)
