@@ -14,6 +14,7 @@ from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import AnonymousUser
+from django.core.exceptions import PermissionDenied
 from django.db import IntegrityError, transaction
 from django.forms import BaseForm
 from django.http import HttpRequest, HttpResponse
@@ -25,6 +26,7 @@ from apps.users.models import User
 from apps.users.sso.groups import sync_groups
 from apps.users.sso.provider import SESSION_KEY as SSO_KEY, SingleSignOnProvider
 from apps.users.sso.views import LOGOUT_KEY
+from dovetail.http.address import client_address
 from dovetail.models.conflicts import violated_constraint
 
 
@@ -45,6 +47,14 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         # Signing up hashes a password. Without this, response times would reveal existing accounts.
         make_password("timing")
         super().send_account_already_exists_mail(email)
+
+    def get_client_ip(self, request: HttpRequest) -> str:
+        if address := client_address(request):
+            return address
+        raise PermissionDenied(
+            "The address of the client is unknown, so its requests cannot be limited: set "
+            "TRUSTED_PROXY_COUNT if the web server listens on a Unix socket behind a proxy."
+        )
 
     def pre_login(self, request: HttpRequest, user: User, **kwargs: Any) -> HttpResponse | None:
         if user.deleted_at:

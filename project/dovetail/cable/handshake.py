@@ -9,16 +9,21 @@ from typing import Any
 from django.conf import settings
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
 from django.contrib.sessions.backends.db import SessionStore
-from django.http import HttpRequest, parse_cookie
+from django.http import parse_cookie
 from django.utils.crypto import constant_time_compare
 
 from dovetail.cable.identity import Identity, load_user, session_digest
-from dovetail.http.address import client_address
+from dovetail.http.address import address_of
 
 
 def header(scope: dict[str, Any], name: bytes) -> str | None:
-    """Return a request header, None if it is missing."""
-    return next((value.decode("latin-1") for key, value in scope["headers"] if key == name), None)
+    """Return a request header, None if it is missing.
+
+    Several lines are joined in their order, as Django joins them for pages. A second `Host` or
+    `Origin` so makes it invalid.
+    """
+    lines = [value.decode("latin-1") for key, value in scope["headers"] if key == name]
+    return ("; " if name == b"cookie" else ",").join(lines) if lines else None
 
 
 def identify(scope: dict[str, Any]) -> Identity:
@@ -35,7 +40,8 @@ def identify(scope: dict[str, Any]) -> Identity:
         user = load_user(session.get(SESSION_KEY))
         if user.is_authenticated and _is_session_of(user, session):
             return Identity(str(user.pk), session_digest(key), key, user.get_session_auth_hash())
-    return Identity(address=_address(scope))
+    peer, *_ = scope.get("client") or [None]
+    return Identity(address=address_of(peer, header(scope, b"x-forwarded-for") or ""))
 
 
 def _is_session_of(user: Any, session: dict[str, Any]) -> bool:
@@ -45,11 +51,3 @@ def _is_session_of(user: Any, session: dict[str, Any]) -> bool:
     return session.get(BACKEND_SESSION_KEY) in settings.AUTHENTICATION_BACKENDS and any(
         constant_time_compare(given, known) for known in hashes
     )
-
-
-def _address(scope: dict[str, Any]) -> str:
-    request = HttpRequest()
-    request.META["REMOTE_ADDR"] = (scope.get("client") or [""])[0]
-    if forwarded := header(scope, b"x-forwarded-for"):
-        request.META["HTTP_X_FORWARDED_FOR"] = forwarded
-    return client_address(request)

@@ -9,6 +9,8 @@ from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.contrib.sessions.models import Session
 from django.utils import timezone
 
+from dovetail.http.address import network_of
+
 Person = AbstractBaseUser | AnonymousUser
 
 
@@ -31,8 +33,8 @@ class Identity(NamedTuple):
 
     @property
     def holder(self) -> str:
-        """The session or address whose sockets are counted together."""
-        return self.session or self.address
+        """The session, or the network of the address, whose sockets are counted together."""
+        return self.session or network_of(self.address)
 
 
 def session_digest(key: str) -> str:

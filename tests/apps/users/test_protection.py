@@ -191,7 +191,7 @@ def test_rate_limit_ignores_forged_forwarded_for() -> None:
 
 @pytest.mark.django_db
 def test_rate_limit_counts_by_client_behind_a_trusted_proxy(settings: Settings) -> None:
-    settings.ALLAUTH_TRUSTED_PROXY_COUNT = 1
+    settings.TRUSTED_PROXY_COUNT = 1
     answers = set()
     for number in range(25):
         # The proxy appends the last entry. The client can forge those before it.

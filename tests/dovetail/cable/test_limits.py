@@ -61,6 +61,17 @@ async def test_anonymous_sockets_per_address_are_limited(
     assert not await is_accepted(**{"x-forwarded-for": "203.0.113.9, 203.0.113.1"})
 
 
+async def test_addresses_of_an_ipv6_network_share_the_limit(
+    connect: Connect, monkeypatch: pytest.MonkeyPatch, settings: Any
+) -> None:
+    monkeypatch.setattr(asgi, "MAX_SOCKETS_PER_ADDRESS", 1)
+    settings.TRUSTED_PROXY_COUNT = 1
+    await connect(**{"x-forwarded-for": "2001:db8:0:1::1"})
+
+    assert not await is_accepted(**{"x-forwarded-for": "2001:db8:0:1::2"})
+    assert await is_accepted(**{"x-forwarded-for": "2001:db8:0:2::1"})
+
+
 async def test_long_identifier_is_rejected(connect: Connect) -> None:
     browser = await connect()
     params = json.loads(turbo_identifier("news"))
