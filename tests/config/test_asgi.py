@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -141,6 +142,61 @@ def test_pool_size_in_the_environment_wins(deployment: dict[str, str], tmp_path:
     seen = backends_of_requests(tmp_path / "log", deployment | changes)
 
     assert len(set.union(*seen)) == 1
+
+
+OWN = "Host: site.example"
+WEBSOCKET = (
+    "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nOrigin: https://site.example\r\n"
+    "Sec-WebSocket-Protocol: actioncable-v1-json"
+)
+# A view that needs no front end, unlike a page.
+VIEW = "/accounts/2fa/webauthn/login/"
+JSON = "Accept: application/json"
+REQUESTS_BY_HOST = [
+    (400, "GET", VIEW, "Host: evil.example"),
+    (400, "GET", VIEW, f"{OWN}\r\n{OWN}"),
+    (400, "GET", VIEW, f"{OWN}\r\nHost: evil.example"),
+    (400, "GET", VIEW, "Accept: */*"),
+    (400, "GET", VIEW, "Host: ada@site.example"),
+    (400, "GET", VIEW[1:], OWN),
+    (400, "POST", VIEW, "Host: SITE.example"),
+    (400, "POST", VIEW, "Host: site.example:8443"),
+    (302, "GET", VIEW, "Host: site.example:8443"),
+    (200, "GET", VIEW, f"{OWN}\r\n{JSON}"),
+    (200, "GET", VIEW, f"Host: site.example:443\r\n{JSON}"),
+    (200, "GET", "/livez", "Host: evil.example"),
+    (200, "GET", "/livez", "Accept: */*"),
+    (403, "GET", "/cable", f"Host: SITE.example\r\n{WEBSOCKET}"),
+    (403, "GET", "/cable", f"{OWN}\r\n{OWN}\r\n{WEBSOCKET}"),
+    (403, "GET", "/cable", f"Host: evil.example\r\n{WEBSOCKET}"),
+    (101, "GET", "/cable", f"{OWN}\r\n{WEBSOCKET}"),
+    (101, "GET", "/cable", f"Host: site.example:443\r\n{WEBSOCKET}"),
+]
+
+
+@pytest.mark.usefixtures("transactional_db")
+def test_server_answers_to_one_spelling_of_its_host(
+    deployment: dict[str, str], tmp_path: Path
+) -> None:
+    """Byte for byte, because clients and test clients correct what they send."""
+    with web(tmp_path / "log", deployment | {"DATABASE_URL": database_url()}) as client:
+        answers = [
+            (raw_status(client.port, method, target, lines), method, target, lines)
+            for _, method, target, lines in REQUESTS_BY_HOST
+        ]
+
+    assert answers == REQUESTS_BY_HOST
+
+
+def raw_status(port: int, method: str, target: str, lines: str) -> int:
+    """Return the status of the answer to a request that came through a proxy."""
+    head = f"{method} {target} HTTP/1.1\r\n{lines}"
+    end = "X-Forwarded-Proto: https\r\nContent-Length: 0\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", port), timeout=LIMIT) as connected:
+        connected.sendall(f"{head}\r\n{end}".encode())
+        with connected.makefile("rb") as answer:
+            return int(answer.readline().split()[1])
 
 
 @pytest.mark.parametrize(("module", "size"), [("config.asgi", POOL_SIZE), ("config.celery", None)])

@@ -46,7 +46,12 @@ def test_missing_page_is_a_page(visitor: Visitor) -> None:
 
 
 def test_plain_http_is_redirected_once(site: Site) -> None:
-    response = requests.get(f"{site.proxy.http}/articles/?q=oak", allow_redirects=False, timeout=60)
+    response = requests.get(
+        f"{site.proxy.http}/articles/?q=oak",
+        headers={"Host": urlsplit(site.proxy.https).netloc},  # both have their default ports
+        allow_redirects=False,
+        timeout=60,
+    )
 
     assert response.status_code == 301
     target = urlsplit(response.headers["Location"])
@@ -171,7 +176,10 @@ def test_proxy_that_is_not_trusted_is_named(site: Site, tmp_path: Path) -> None:
         for _ in range(3):
             response = requests.get(
                 f"http://127.0.0.1:{web.port}/",
-                headers={"Host": "localhost", "X-Forwarded-Proto": "https"},
+                headers={
+                    "Host": urlsplit(site.proxy.https).netloc,
+                    "X-Forwarded-Proto": "https",
+                },
                 allow_redirects=False,
                 timeout=60,
             )

@@ -59,6 +59,8 @@ THEME_COOKIE_NAME = f"theme_{PORT}"
 MESSAGE_COOKIE_NAME = f"messages_{PORT}"
 MESSAGE_STORAGE = "dovetail.devtools.messages.MessageStorage"
 DEMO = "apps.articles.demo.people"  # `manage.py up` prints its LOGINS and PASSWORD
+# Such as the other end of an SSH tunnel, or `runserver 8080`.
+HOSTS_ON_ANY_PORT = ["localhost", "127.0.0.1", "[::1]"]
 INTERNAL_IPS = ["127.0.0.1", "::1"]
 
 # Without a cache: outside of runserver, edited templates would appear only after a restart.

@@ -14,6 +14,7 @@ except ImproperlyConfigured as error:
     sys.exit(f"error: {error}")  # pytest would show a long traceback
 
 DEBUG = False
+HOSTS_ON_ANY_PORT += ["testserver"]
 # Without the port, which tests start servers on many of.
 SESSION_COOKIE_NAME = "sessionid"
 CSRF_COOKIE_NAME = "csrftoken"

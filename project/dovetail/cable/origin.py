@@ -4,10 +4,9 @@ Browsers send a site's cookies with a WebSocket that any other site opens, so th
 checked. Own code because Channels' validator compares host names only, not schemes and ports.
 """
 
-from urllib.parse import urlsplit
-
 from django.conf import settings
-from django.http.request import split_domain_port, validate_host
+
+from dovetail.http.hosts import accepted
 
 
 def is_allowed(origin: str | None, host: str) -> bool:
@@ -15,16 +14,11 @@ def is_allowed(origin: str | None, host: str) -> bool:
 
     Args:
         origin: the `Origin` header, which browsers always send; "null" from a sandbox.
-        host: the `Host` header.
+        host: the `Host` header, which must be spelled as for pages.
     """
-    if not origin or origin == "null":
-        return False
-    if origin in settings.CSRF_TRUSTED_ORIGINS:
-        return True
-    domain, _ = split_domain_port(host)
-    if not domain or not validate_host(domain, settings.ALLOWED_HOSTS):
+    name = accepted(host)
+    if name is None or not origin:
         return False
     # With secure cookies, the site is served over HTTPS only.
-    schemes = {"https"} if settings.SESSION_COOKIE_SECURE else {"https", "http"}
-    parts = urlsplit(origin)
-    return parts.scheme in schemes and parts.netloc.lower() == host.lower()
+    schemes = ["https"] if settings.SESSION_COOKIE_SECURE else ["https", "http"]
+    return origin in {*settings.CSRF_TRUSTED_ORIGINS, *(f"{scheme}://{name}" for scheme in schemes)}

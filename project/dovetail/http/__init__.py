@@ -2,6 +2,7 @@
 
     MIDDLEWARE = [
         "dovetail.http.health.HealthMiddleware",  # /livez and /readyz
+        "dovetail.http.hosts.HostMiddleware",
         "dovetail.http.proxy.RedirectLoopMiddleware",
         "django.middleware.security.SecurityMiddleware",
         "dovetail.http.static.StaticFilesMiddleware",

@@ -336,6 +336,9 @@ async def test_client_that_does_not_close_is_dropped(monkeypatch: pytest.MonkeyP
         {"origin": "ftp://testserver"},
         {"origin": "http://unlisted.example", "host": "unlisted.example"},
         {"host": ""},
+        {"host": "unlisted.example"},
+        {"origin": "http://["},
+        {"origin": "http://testserver, http://evil.example"},
     ],
 )
 async def test_page_of_another_origin_is_rejected(headers: dict[str, str]) -> None:
@@ -347,6 +350,35 @@ async def test_http_origin_is_rejected_on_an_https_site(settings: Any) -> None:
 
     assert not await Browser().open()
     assert await Browser(origin="https://testserver").open()
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        *("site.example:1", "site.example:8000", "Site.example", "site.example.", "site.example:"),
+        *("ada@site.example", "site.example,site.example", "evil.example", "a..site.example"),
+    ],
+)
+async def test_host_must_be_spelled_as_for_pages(settings: Any, host: str) -> None:
+    settings.SITE_URL = "https://site.example"
+    settings.CSRF_TRUSTED_ORIGINS = ["https://site.example"]
+    settings.ALLOWED_HOSTS = ["site.example", ".site.example"]
+    settings.SESSION_COOKIE_SECURE = True
+
+    for origin in ("https://site.example", f"https://{host}"):
+        assert not await Browser(origin=origin, host=host).open()
+    for own in ("site.example", "site.example:443"):
+        assert await Browser(origin="https://site.example", host=own).open()
+
+
+@pytest.mark.parametrize("name", [b"host", b"origin"])
+async def test_second_line_of_a_header_is_rejected(name: bytes) -> None:
+    """Kind: only the first line of a header is looked at, and something else takes the last."""
+    browser = Browser()
+    value = dict(browser.scope["headers"])[name]
+    browser.scope["headers"].append((name, value))
+
+    assert not await browser.open()
 
 
 async def test_trusted_origin_may_connect(settings: Any) -> None:

@@ -17,6 +17,7 @@ TRUSTED = ("HTTP_X_FORWARDED_PROTO", "https")
 @pytest.fixture(autouse=True)
 def production(settings: Settings) -> None:
     settings.SECURE_SSL_REDIRECT = True
+    settings.SITE_URL = "https://site.example"
     settings.ALLOWED_HOSTS = ["site.example", "testserver"]
     settings.TRUSTED_PROXY_COUNT = 0
 

@@ -6,11 +6,14 @@ ASGI_APPLICATION = "config.asgi.application"
 SITE_URL = env.site_url("SITE_URL")
 # The number of proxies in front of the application whose X-Forwarded-* headers are trusted.
 TRUSTED_PROXY_COUNT = env.int("TRUSTED_PROXY_COUNT", 0)
+# Names of ALLOWED_HOSTS, in its format, that need not have the port of SITE_URL.
+HOSTS_ON_ANY_PORT: list[str] = []
 # Whether /readyz answers 503 while migrations are to be applied.
 READINESS_NEEDS_MIGRATIONS = False
 
 MIDDLEWARE = [
     "dovetail.http.health.HealthMiddleware",
+    "dovetail.http.hosts.HostMiddleware",
     "dovetail.http.proxy.RedirectLoopMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "dovetail.http.static.StaticFilesMiddleware",
