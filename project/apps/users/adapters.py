@@ -1,6 +1,8 @@
 """Customizes allauth: accounts, social accounts, second factors and sessions."""
 
+from types import SimpleNamespace
 from typing import Any
+from urllib.parse import urlsplit
 
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.account.internal.flows import reauthentication, signup
@@ -55,6 +57,17 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
             "The address of the client is unknown, so its requests cannot be limited: set "
             "TRUSTED_PROXY_COUNT if the web server listens on a Unix socket behind a proxy."
         )
+
+    def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
+        """Send a mail whose links lead to `SITE_URL`, whichever host the request was for."""
+        here = self.request.build_absolute_uri("/")
+        links = {
+            name: f"{settings.SITE_URL}/{value.removeprefix(here)}"
+            for name, value in context.items()
+            if isinstance(value, str) and value.startswith(here)
+        }
+        site = SimpleNamespace(domain=urlsplit(settings.SITE_URL).netloc, name=settings.SITE_NAME)
+        super().send_mail(template_prefix, email, {**context, **links, "current_site": site})
 
     def pre_login(self, request: HttpRequest, user: User, **kwargs: Any) -> HttpResponse | None:
         if user.deleted_at:
