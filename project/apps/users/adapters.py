@@ -23,7 +23,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 
-from apps.users import devices, encryption
+from apps.users import devices, encryption, guesses
 from apps.users.models import User
 from apps.users.sso.groups import sync_groups
 from apps.users.sso.provider import SESSION_KEY as SSO_KEY, SingleSignOnProvider
@@ -68,6 +68,18 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         }
         site = SimpleNamespace(domain=urlsplit(settings.SITE_URL).netloc, name=settings.SITE_NAME)
         super().send_mail(template_prefix, email, {**context, **links, "current_site": site})
+
+    def pre_authenticate(self, request: HttpRequest, **credentials: Any) -> None:
+        # allauth calls its `rollback` once the password turns out to be right.
+        email = credentials.get("email") or ""
+        self._login_failed_rl_usage = guesses.count_password(request, email)
+
+    def authenticate(self, request: HttpRequest, **credentials: Any) -> User | None:
+        try:
+            return super().authenticate(request, **credentials)  # type: ignore[no-any-return]
+        except guesses.LimitReached:
+            make_password("timing")
+            return None
 
     def pre_login(self, request: HttpRequest, user: User, **kwargs: Any) -> HttpResponse | None:
         if user.deleted_at:

@@ -1,7 +1,8 @@
 """Describes a browser in words, and recognizes returning browsers by a signed cookie."""
 
 import re
-from typing import cast
+import secrets
+from typing import Any
 
 from django.conf import settings
 from django.core import signing
@@ -13,6 +14,7 @@ from apps.users.models import User
 
 COOKIE_AGE = 365 * 24 * 3600  # seconds
 MAX_USERS = 5  # remembered per browser
+RESET_KEY = "users_password_reset"  # in a session: the account whose password it has reset
 
 # The first match counts, because user agents also name the browsers they derive from.
 BROWSERS = [
@@ -43,16 +45,28 @@ def describe(user_agent: str) -> str:
 
 def is_known(request: HttpRequest, user: User) -> bool:
     """Return whether this person has logged in with this browser before."""
-    return _user_hash(user) in _user_hashes(request)
+    return _user_hash(user) in _cookie(request)["users"]
+
+
+def browser_of(request: HttpRequest, user: User) -> str:
+    """Return an id of this browser if its user has proved to own the account, otherwise "".
+
+    They have if they have logged in before, or just used a link to reset the password. Copies of
+    the cookie have the same id, also after other people have logged in with them.
+    """
+    if is_known(request, user):
+        return str(_cookie(request)["browser"])
+    return "reset" if request.session.get(RESET_KEY) == str(user.pk) else ""
 
 
 def remember(request: HttpRequest, response: HttpResponseBase, user: User) -> None:
     """Record in the browser's cookie that this person has logged in with it."""
+    cookie = _cookie(request)
     latest = _user_hash(user)
-    hashes = [latest, *(other for other in _user_hashes(request) if other != latest)][:MAX_USERS]
+    users = [latest, *(other for other in cookie["users"] if other != latest)][:MAX_USERS]
     response.set_cookie(
         settings.DEVICE_COOKIE_NAME,
-        signing.dumps(hashes, salt=__name__),
+        signing.dumps(cookie | {"users": users}, salt=__name__),
         max_age=COOKIE_AGE,
         secure=settings.SESSION_COOKIE_SECURE,
         httponly=True,
@@ -69,9 +83,13 @@ def _user_hash(user: User) -> str:
     return salted_hmac(__name__, str(user.pk), algorithm="sha256").hexdigest()[:32]
 
 
-def _user_hashes(request: HttpRequest) -> list[str]:
+def _cookie(request: HttpRequest) -> dict[str, Any]:
+    """Return the id of the browser and the hashes of its users, of a new one without a cookie."""
     try:
-        cookie = request.COOKIES.get(settings.DEVICE_COOKIE_NAME, "")
-        return cast("list[str]", signing.loads(cookie, salt=__name__, max_age=COOKIE_AGE))
+        value = request.COOKIES.get(settings.DEVICE_COOKIE_NAME, "")
+        cookie = signing.loads(value, salt=__name__, max_age=COOKIE_AGE)
     except signing.BadSignature:
-        return []
+        cookie = None
+    if isinstance(cookie, dict):
+        return cookie
+    return {"browser": secrets.token_urlsafe(16), "users": []}

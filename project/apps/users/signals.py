@@ -12,6 +12,7 @@ from django.db import transaction
 from django.db.models.signals import post_delete
 from django.http import HttpRequest
 
+from apps.users import guesses
 from apps.users.models import User
 from apps.users.tasks import make_small_avatar
 from dovetail.media.cleanup import files_changed
@@ -66,4 +67,5 @@ def connect() -> None:
     ):
         changed.connect(end_other_sessions)
     account.password_reset.connect(end_all_sessions)
+    account.password_reset.connect(guesses.forget)
     account.authentication_step_completed.connect(cycle_session_key)

@@ -1,7 +1,6 @@
 from datetime import timedelta
 
 from config import env
-from config.settings.parts.http import TRUSTED_PROXY_COUNT
 from config.settings.parts.names import SITE_NAME
 
 AUTH_USER_MODEL = "users.User"
@@ -46,10 +45,25 @@ ACCOUNT_REAUTHENTICATION_TIMEOUT = 300  # seconds
 # who use single sign-on: see apps.users.adapters.
 ACCOUNT_REAUTHENTICATION_METHODS = ["password", "mfa", "code"]
 ACCOUNT_LOGIN_BY_CODE_TIMEOUT = 600  # seconds a mailed code is valid for
-ALLAUTH_TRUSTED_PROXY_COUNT = TRUSTED_PROXY_COUNT
+ACCOUNT_FORMS = {
+    "change_password": "apps.users.counted_forms.ChangePasswordForm",
+    "confirm_reauthentication_code": "apps.users.counted_forms.MailedCodeForm",
+}
+# Wrong passwords and codes are counted by apps.users.guesses.
+ACCOUNT_RATE_LIMITS = {"login_failed": None}
+# Guesses of one account's password, or of its codes: amount, time and what to count by, as in
+# ACCOUNT_RATE_LIMITS. See docs/accounts.md.
+GUESS_LIMITS = {
+    "ip_address": "10/m/ip",  # whichever the account
+    "unknown_browsers": "5/5m/key,100/d/key",  # all browsers that have not signed in to it before
+    "known_browser": "5/5m/key,100/d/key",  # each browser that has
+    "known_browsers": "20/5m/key",  # all browsers that have
+}
 
 MFA_ADAPTER = "apps.users.adapters.MFAAdapter"
 MFA_FORMS = {
+    "authenticate": "apps.users.counted_forms.AuthenticateForm",
+    "reauthenticate": "apps.users.counted_forms.ReauthenticateForm",
     "add_webauthn": "apps.users.passkeys.AddForm",
     "authenticate_webauthn": "apps.users.passkeys.AuthenticateForm",
     "login_webauthn": "apps.users.passkeys.LoginForm",
