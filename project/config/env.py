@@ -144,6 +144,11 @@ def email(name: builtins.str) -> dict[builtins.str, Any]:
     return service_urls.email(name, str(name))
 
 
+def contacts(name: builtins.str) -> builtins.list[builtins.str]:
+    """Return comma-separated URLs of ways to reach people; none if it is not set."""
+    return [service_urls.contact(name, item) for item in list(name, "")]
+
+
 def folder(name: builtins.str, default: Path) -> Path:
     """Return the path of a folder, which may be relative to the checkout or start with `~`."""
     return BASE_DIR / Path(str(name, "") or default).expanduser()

@@ -155,7 +155,7 @@ def site(name: str, value: str) -> str:
             f"{name} must have a host of ASCII characters: write an international name as browsers "
             "send it, as in https://xn--bcher-kva.example."
         )
-    host = f"[{url.host}]" if ":" in url.host else url.host.lower()
+    host = f"[{url.host}]" if ":" in url.host else url.host.lower().removesuffix(".")
     if not split_domain_port(host)[0]:
         raise ImproperlyConfigured(
             f"{name} must have a host of letters, digits, - and . only: Django answers no request "
@@ -164,6 +164,20 @@ def site(name: str, value: str) -> str:
     default = {"https": 443, "http": 80}[url.scheme]
     port = f":{url.port}" if url.port and url.port != default else ""
     return f"{url.scheme}://{host}{port}"
+
+
+def contact(name: str, value: str) -> str:
+    """Return a way to reach people, in the form that `security.txt` requires (RFC 9116, 2.5.3)."""
+    scheme, _, rest = value.partition(":")
+    scheme = scheme.lower()
+    if scheme == "https":
+        return with_host(name, value, "https", example="https://site.example/security").text
+    if scheme in {"mailto", "tel"} and re.fullmatch(r"[!-~]+", rest):
+        return f"{scheme}:{rest}"
+    raise ImproperlyConfigured(
+        f"{name} must list URLs, such as mailto:security@site.example, "
+        "https://site.example/security or tel:+1-201-555-0123."
+    )
 
 
 def _valkey(name: str, value: str, *schemes: str) -> str:

@@ -105,6 +105,15 @@ def with_host(name: str, value: str, *schemes: str, example: str = "") -> Url:
     return url
 
 
+def is_loopback(host: str) -> bool:
+    """Return whether a host, without brackets, is this machine, to which no network leads."""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return f".{host.lower()}".endswith(".localhost")  # RFC 6761
+    return (getattr(address, "ipv4_mapped", None) or address).is_loopback
+
+
 def _reject_raw(name: str, rest: str) -> None:
     """Refuse characters that must be percent-encoded, most likely in a password."""
     if match := re.search(r"[\s\x00-\x1f\x7f]", rest):

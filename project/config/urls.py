@@ -3,6 +3,7 @@ from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 
 from apps.core.views import HomeView
+from dovetail.http.security_txt import security_txt_urls
 from dovetail.media.serving import upload_urls
 
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -14,4 +15,5 @@ urlpatterns: list[URLPattern | URLResolver] = [
 ]
 if apps.is_installed("dovetail.devtools"):
     urlpatterns.append(path("dev/", include("dovetail.devtools.urls")))
+urlpatterns += security_txt_urls()
 urlpatterns += upload_urls()

@@ -202,7 +202,7 @@ def test_cache_channels_and_broker_keep_a_host_named_valkey() -> None:
         ALLOWED_HOSTS="x",
         SITE_URL="https://x",
         DATABASE_URL="postgres://db/x",
-        EMAIL_URL="smtp://x",
+        EMAIL_URL="smtp+tls://x",
         DEFAULT_FROM_EMAIL="x@x",
     )
 

@@ -124,6 +124,11 @@ def test_production_requires_the_setting(load: Callable[..., ModuleType], name: 
         ("ALLOWED_HOSTS", "https://site.example", "ALLOWED_HOSTS must list host names without"),
         ("ALLOWED_HOSTS", "site.example,site.example:443", "ALLOWED_HOSTS must list host names"),
         ("ALLOWED_HOSTS", "site.example,*.site.example", "ALLOWED_HOSTS must list host names"),
+        (
+            "ALLOWED_HOSTS",
+            "site.example,other.example.",
+            "ALLOWED_HOSTS must list host names without",
+        ),
         ("ALLOWED_HOSTS", "other.example", "ALLOWED_HOSTS must contain the host of SITE_URL"),
         ("SITE_URL", "https://www.site.example", "ALLOWED_HOSTS must contain the host of SITE"),
         ("VITE_DEV_SERVER", "true", "VITE_DEV_SERVER must be off in production"),
@@ -134,6 +139,13 @@ def test_production_requires_the_setting(load: Callable[..., ModuleType], name: 
         ("CELERY_BROKER_URL", "http://x", "CELERY_BROKER_URL is malformed"),
         ("EMAIL_URL", "mail.example", "EMAIL_URL is malformed"),
         ("EMAIL_URL", "mailbox", "EMAIL_URL is malformed"),
+        ("EMAIL_URL", "smtp://mail.example", "EMAIL_URL would send mail"),
+        ("EMAIL_URL", "smtp://ada:secret@10.0.0.1:25", "EMAIL_URL would send mail"),
+        ("EMAIL_URL", "smtp://localhost.example", "EMAIL_URL would send mail"),
+        ("EMAIL_URL", "smtp://127.0.0.1.example", "EMAIL_URL would send mail"),
+        ("EMAIL_URL", "smtp://[2001:db8::1]", "EMAIL_URL would send mail"),
+        ("EMAIL_URL", "smtp://0.0.0.0", "EMAIL_URL would send mail"),
+        ("SECURITY_CONTACT", "security@site.example", "SECURITY_CONTACT must list URLs"),
         ("TRUSTED_PROXY_COUNT", "one", "TRUSTED_PROXY_COUNT must be a whole number"),
     ],
 )
@@ -156,6 +168,24 @@ def test_production_accepts_the_hosts(
     load: Callable[..., ModuleType], hosts: str, site: str
 ) -> None:
     assert site == load(ALLOWED_HOSTS=hosts, SITE_URL=site).SITE_URL
+
+
+@pytest.mark.parametrize(
+    ("url", "allowed"),
+    [
+        ("smtp://localhost:25", ""),
+        ("smtp://mail.localhost", ""),
+        ("smtp://127.8.0.1", ""),
+        ("smtp://[::1]:2525", ""),
+        ("smtp://Mail:25", "relay.internal,mail"),
+        ("smtp+tls://ada:secret@mail.example", ""),
+        ("smtp+ssl://ada:secret@mail.example", ""),
+    ],
+)
+def test_production_sends_mail_encrypted_or_to_hosts_that_are_named(
+    load: Callable[..., ModuleType], url: str, allowed: str
+) -> None:
+    assert load(EMAIL_URL=url, EMAIL_PLAINTEXT_HOSTS=allowed).MAIL_TRANSPORT
 
 
 def test_forwarded_proto_is_trusted_only_behind_a_proxy(load: Callable[..., ModuleType]) -> None:

@@ -7,6 +7,7 @@ from django.http.request import split_domain_port, validate_host
 
 from config import env
 from config.settings.base import *
+from config.url_parts import is_loopback
 
 if DEBUG:
     raise ImproperlyConfigured("DEBUG must be off in production: unset it.")
@@ -14,10 +15,10 @@ if "*" in ALLOWED_HOSTS:
     raise ImproperlyConfigured("ALLOWED_HOSTS must list the host names that you serve, not '*'.")
 for host in ALLOWED_HOSTS:
     domain, port = split_domain_port(host.removeprefix("."))
-    if not domain or port:
+    if domain != host.removeprefix(".").lower() or port:
         raise ImproperlyConfigured(
-            "ALLOWED_HOSTS must list host names without https:// and without a port, such as "
-            "site.example, or .site.example for it and all of its subdomains."
+            "ALLOWED_HOSTS must list host names without https://, a port or a dot at the end, such "
+            "as site.example, or .site.example for it and all of its subdomains."
         )
 if len(SECRET_KEY) < 50 or len(set(SECRET_KEY)) < 5 or SECRET_KEY.startswith("django-insecure-"):  # noqa: PLR2004
     raise ImproperlyConfigured(
@@ -29,6 +30,18 @@ if not SITE_URL.startswith("https://"):
 if not validate_host(split_domain_port(urlsplit(SITE_URL).netloc)[0], ALLOWED_HOSTS):
     raise ImproperlyConfigured(
         "ALLOWED_HOSTS must contain the host of SITE_URL, or the links in mails lead nowhere."
+    )
+_smtp = env.email("EMAIL_URL")
+if not (
+    _smtp["EMAIL_USE_TLS"]
+    or _smtp["EMAIL_USE_SSL"]
+    or is_loopback(_smtp["EMAIL_HOST"])
+    or _smtp["EMAIL_HOST"].lower() in EMAIL_PLAINTEXT_HOSTS
+):
+    raise ImproperlyConfigured(
+        "EMAIL_URL would send mail, and the links to reset passwords in it, unencrypted to another "
+        "host: use smtp+tls:// or smtp+ssl://, or, if only trusted machines are in between, add "
+        "the host to EMAIL_PLAINTEXT_HOSTS."
     )
 if VITE_DEV_SERVER:
     raise ImproperlyConfigured(

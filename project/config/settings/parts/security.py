@@ -10,6 +10,8 @@ SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", "")
 DEBUG = env.bool("DEBUG", default=False)
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS")
 CSRF_TRUSTED_ORIGINS = [SITE_URL]
+# Where to report vulnerabilities, for /.well-known/security.txt.
+SECURITY_CONTACT = env.contacts("SECURITY_CONTACT")
 
 # Named and formed like Django 6's setting. Forbids inline scripts even with a nonce, because Turbo
 # gives its nonce to every script of a page that it loads. See docs/security.md.
