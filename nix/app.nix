@@ -29,7 +29,7 @@ runCommand "dovetail"
     cp -r --no-preserve=mode ${frontend}/. $out/frontend/dist
     export PYTHONDONTWRITEBYTECODE=1 DJANGO_SETTINGS_MODULE=config.settings.production
     export SECRET_KEY=$(printf 'for-the-build-only-%.0s' 1 2 3 4) ALLOWED_HOSTS=build.invalid SITE_URL=https://build.invalid
-    export DATABASE_URL=postgres://build.invalid/build VALKEY_URL=redis://build.invalid CELERY_BROKER_URL=amqp://build.invalid
+    export DATABASE_URL=postgres://build.invalid/build VALKEY_URL=redis://:build@build.invalid CELERY_BROKER_URL=amqp://build:build@build.invalid
     export EMAIL_URL=smtp+tls://build.invalid:587 DEFAULT_FROM_EMAIL=build@build.invalid
     python manage.py collectstatic --noinput --verbosity=0
     find $out/frontend/dist -mindepth 1 -maxdepth 1 ! -name .vite -exec rm -r {} +

@@ -21,7 +21,7 @@ PRODUCTION = {
     "ALLOWED_HOSTS": "site.example",
     "SITE_URL": "https://site.example",
     "DATABASE_URL": "postgres://site:secret@db/site",
-    "VALKEY_URL": "redis://valkey:6379/0",
+    "VALKEY_URL": "redis://:secret@valkey:6379/0",
     "CELERY_BROKER_URL": "amqp://site:secret@rabbitmq//",
     "EMAIL_URL": "smtp+tls://user:secret@mail:587",
     "DEFAULT_FROM_EMAIL": "Site <hello@site.example>",
@@ -137,6 +137,11 @@ def test_production_requires_the_setting(load: Callable[..., ModuleType], name: 
         ("DATABASE_URL", "mysql://db/x", "DATABASE_URL is malformed"),
         ("VALKEY_URL", "valkey", "VALKEY_URL is malformed"),
         ("CELERY_BROKER_URL", "http://x", "CELERY_BROKER_URL is malformed"),
+        ("VALKEY_URL", "redis://valkey:6379/0", "VALKEY_URL names a server on another host wi"),
+        ("CELERY_BROKER_URL", "amqp://rabbitmq", "CELERY_BROKER_URL names a server on another "),
+        ("CELERY_BROKER_URL", "amqp://guest:guest@rabbitmq", "CELERY_BROKER_URL names RabbitMQ "),
+        ("MEMCACHED_URL", "memcached://memcached", "MEMCACHED_URL names memcached on another ho"),
+        ("ALLOW_UNAUTHENTICATED_SERVICES", "some", "ALLOW_UNAUTHENTICATED_SERVICES must be true"),
         ("EMAIL_URL", "mail.example", "EMAIL_URL is malformed"),
         ("EMAIL_URL", "mailbox", "EMAIL_URL is malformed"),
         ("EMAIL_URL", "smtp://mail.example", "EMAIL_URL would send mail"),
@@ -154,6 +159,27 @@ def test_production_rejects_the_value(
 ) -> None:
     with pytest.raises(ImproperlyConfigured, match=rf"^{re.escape(sentence)}"):
         load(**{name: value})
+
+
+def test_production_accepts_servers_without_a_password_if_told_to(
+    load: Callable[..., ModuleType],
+) -> None:
+    services = {
+        "VALKEY_URL": "redis://valkey:6379/0",
+        "CELERY_BROKER_URL": "amqp://guest:guest@rabbitmq//",
+        "MEMCACHED_URL": "memcached://memcached:11211",
+    }
+
+    loaded = load(**services, ALLOW_UNAUTHENTICATED_SERVICES="true")
+
+    assert services["VALKEY_URL"] == loaded.VALKEY_URL
+
+
+@pytest.mark.parametrize("name", ["VALKEY_URL", "CELERY_BROKER_URL"])
+def test_production_accepts_servers_on_this_host(
+    load: Callable[..., ModuleType], name: str
+) -> None:
+    assert getattr(load(**{name: "redis://127.0.0.1:6379/0"}), name)
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 from django.core.exceptions import ImproperlyConfigured
 from django.http.request import split_domain_port, validate_host
 
-from config import env
+from config import env, service_access
 from config.settings.base import *
 from config.url_parts import is_loopback
 
@@ -47,6 +47,10 @@ if VITE_DEV_SERVER:
     raise ImproperlyConfigured(
         "VITE_DEV_SERVER must be off in production, which serves the built files: unset it."
     )
+if not env.bool("ALLOW_UNAUTHENTICATED_SERVICES"):
+    service_access.check_valkey("VALKEY_URL", VALKEY_URL)
+    service_access.check_broker("CELERY_BROKER_URL", CELERY_BROKER_URL)
+    service_access.check_memcached("MEMCACHED_URL", env.memcached("MEMCACHED_URL"))
 
 READINESS_NEEDS_MIGRATIONS = True  # in development, `up` says which ones are to be applied
 SECURE_SSL_REDIRECT = True
