@@ -79,7 +79,8 @@ in
   # those that download the embedded programs.
   tests = check "tests" services ''
     cluster=$TMPDIR/cluster
-    initdb --pgdata=$cluster --username=postgres --auth=trust --no-sync >/dev/null
+    password=$(od -An -N24 -tx1 /dev/urandom | tr -d ' \n')
+    initdb --pgdata=$cluster --username=postgres --auth=scram-sha-256 --pwfile=<(echo $password) --no-sync >/dev/null
     port=$(python -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
     for library in $(dirname $(readlink -f $(type -P postgres)))/../lib/pg_search.*; do
       if [ -e $library ]; then echo "shared_preload_libraries = pg_search" >>$cluster/postgresql.conf; fi
@@ -87,7 +88,7 @@ in
     pg_ctl --pgdata=$cluster --wait --log=$cluster/log --options="-c listen_addresses=127.0.0.1 -c port=$port \
       -c unix_socket_directories= -c fsync=off -c max_connections=200" start >/dev/null
     trap 'pg_ctl --pgdata=$cluster --mode=immediate stop >/dev/null' EXIT
-    export DATABASE_URL=postgres://postgres@127.0.0.1:$port/postgres
+    export DATABASE_URL=postgres://postgres:$password@127.0.0.1:$port/postgres
     ln -s ${frontend.dist} frontend/dist
     pytest -p no:cacheprovider -q --long -m "not e2e and not stack" \
       --ignore=tests/cable --ignore=tests/dovetail/devtools/embedded --ignore=tests/dovetail/devtools/stack --ignore=tests/stack

@@ -7,12 +7,22 @@ base=${state:?}/rabbitmq
 prepare() {
   free_port RABBITMQ_PORT
   mkdir -p "$base"
+  # a node of an earlier version has the user guest, whose password everyone knows
+  if ! grep -qs '^default_user' "$base/rabbitmq.conf"; then rm -rf "$base/mnesia" "$base/.erlang.cookie"; fi
+  umask 077
+  # a new node creates this user instead of guest
+  printf '%s\n' 'log.console.level = warning' 'default_user = dovetail' \
+    "default_pass = $(password rabbitmq)" >"$base/rabbitmq.conf"
   echo '[].' >"$base/enabled_plugins"
-  echo 'log.console.level = warning' >"$base/rabbitmq.conf"
+  # whoever knows the cookie controls the node, and the one that Erlang would create can be guessed
+  if [ ! -e "$base/.erlang.cookie" ]; then
+    od -An -N24 -tx1 /dev/urandom | tr -d ' \n' >"$base/.erlang.cookie"
+    chmod 400 "$base/.erlang.cookie"
+  fi
 }
 
 configure() {
-  export HOME=$base # the Erlang cookie is kept there
+  export HOME=$base # with the Erlang cookie
   export RABBITMQ_NODENAME=dovetail@localhost
   export RABBITMQ_NODE_IP_ADDRESS=127.0.0.1 RABBITMQ_NODE_PORT=$RABBITMQ_PORT
   export RABBITMQ_DIST_PORT=$((RABBITMQ_PORT + 1))

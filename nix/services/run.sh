@@ -25,10 +25,14 @@ free_port() {
   fi
 }
 
+# password SERVER: print the password of a server.
+password() { bash "$here/password.sh" "$1"; }
+
 name=${1:?run.sh NAME}
 here=$(dirname "$(readlink -f "$0")")
 cd "$here/../.."
 mkdir -p "$DATA_DIR/services"
+chmod 700 "$DATA_DIR/services" # for passwords and sockets
 DATA_DIR=$(cd "$DATA_DIR" && pwd) # .env may contain a path relative to the checkout
 state=$DATA_DIR/services
 

@@ -20,6 +20,10 @@ else
 fi
 
 umask 077
+valkey=$(bash nix/services/password.sh valkey)
+rabbitmq=$(bash nix/services/password.sh rabbitmq)
+# a URL must not contain the other characters that a path may have
+socket=$(python -c 'import sys, urllib.parse; print(urllib.parse.quote(sys.argv[1]))' "$DATA_DIR/services/memcached.sock")
 url=http://localhost:$PORT
 cat >"$DATA_DIR/up.json.new" <<JSON
 {
@@ -30,9 +34,9 @@ cat >"$DATA_DIR/up.json.new" <<JSON
     "PORT": "$PORT",
     "SITE_URL": "$url",
     "DATABASE_URL": "postgres://dovetail:$(cut -d: -f5 "$PGPASSFILE")@127.0.0.1:$POSTGRES_PORT/dovetail",
-    "VALKEY_URL": "redis://127.0.0.1:$VALKEY_PORT/0",
-    "MEMCACHED_URL": "memcached://127.0.0.1:$MEMCACHED_PORT",
-    "CELERY_BROKER_URL": "amqp://guest:guest@127.0.0.1:$RABBITMQ_PORT//",
+    "VALKEY_URL": "redis://:$valkey@127.0.0.1:$VALKEY_PORT/0",
+    "MEMCACHED_URL": "memcached://$socket",
+    "CELERY_BROKER_URL": "amqp://dovetail:$rabbitmq@127.0.0.1:$RABBITMQ_PORT//",
     "VITE_PORT": "$VITE_PORT"
   }
 }

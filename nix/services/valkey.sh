@@ -3,9 +3,11 @@
 prepare() {
   free_port VALKEY_PORT
   mkdir -p "${state:?}/valkey"
+  password=$(password valkey)
 }
 
 start() {
-  exec valkey-server --bind 127.0.0.1 --port "$VALKEY_PORT" --dir "${state:?}/valkey" \
-    --save "" --appendonly no --daemonize no
+  # the password comes through stdin, because everyone can read arguments
+  exec valkey-server - --bind 127.0.0.1 --port "$VALKEY_PORT" --dir "${state:?}/valkey" \
+    --save "" --appendonly no --daemonize no <<<"requirepass $password"
 }

@@ -14,7 +14,7 @@ def test_ports_and_defaults_match_the_settings() -> None:
         re.findall(r"^# ([A-Z_]+)=(.*)$", (ROOT / ".env.example").read_text(), re.MULTILINE)
     )
 
-    assert len(used) == 7
+    assert len(used) == 6
     assert used == {name: listed[name] for name in used}
     assert used.keys() <= env.names_in(ROOT / ".env.example").keys()
 

@@ -63,8 +63,8 @@ def program(folder: Path, name: str, script: str) -> str:
 
 
 def test_busy_port_is_refused(tmp_path: Path, busy_port: int) -> None:
-    assert error_of("memcached", tmp_path, MEMCACHED_PORT=busy_port) == (
-        f"memcached: port {busy_port} is in use: stop what listens there, or set MEMCACHED_PORT "
+    assert error_of("valkey", tmp_path, VALKEY_PORT=busy_port) == (
+        f"valkey: port {busy_port} is in use: stop what listens there, or set VALKEY_PORT "
         "to a free port in .env or the environment\n"
     )
 
@@ -97,22 +97,22 @@ def test_second_stack_is_refused(tmp_path: Path, free_port: int) -> None:
 
 
 def test_third_crash_is_final(tmp_path: Path, free_port: int) -> None:
-    path = program(tmp_path, "memcached", "exit 3")
+    path = program(tmp_path, "valkey-server", "exit 3")
 
-    process = start("memcached", tmp_path, MEMCACHED_PORT=free_port, PATH=path)
+    process = start("valkey", tmp_path, VALKEY_PORT=free_port, PATH=path)
     output = process.communicate(timeout=60)[1]
 
     assert process.returncode == 3
     assert output.splitlines() == [
-        "memcached: exited with status 3; restarting it",
-        "memcached: exited with status 3; restarting it",
-        f"memcached: crashed 3 times, last with status 3; see {tmp_path}/log/memcached.log",
+        "valkey: exited with status 3; restarting it",
+        "valkey: exited with status 3; restarting it",
+        f"valkey: crashed 3 times, last with status 3; see {tmp_path}/log/valkey.log",
     ]
 
 
 def test_stop_does_not_count_as_a_crash(tmp_path: Path, free_port: int) -> None:
-    path = program(tmp_path, "memcached", f"touch {tmp_path}/runs; exec sleep 60")
-    process = start("memcached", tmp_path, MEMCACHED_PORT=free_port, PATH=path)
+    path = program(tmp_path, "valkey-server", f"touch {tmp_path}/runs; exec sleep 60")
+    process = start("valkey", tmp_path, VALKEY_PORT=free_port, PATH=path)
     deadline = time.monotonic() + 30
     while not (tmp_path / "runs").exists() and time.monotonic() < deadline:
         time.sleep(0.05)

@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.e2e.conftest import Watch
 from tests.stack.conftest import Eventually
-from tests.stack.stack import ROOT, Stack, is_open
+from tests.stack.stack import PORTS, ROOT, Stack, is_open
 
 LIMIT = 30_000  # milliseconds; Vite compiles on the first page
 SEND = """
@@ -24,7 +24,7 @@ broadcast_later_to(
 @pytest.fixture
 def second_web(stack: Stack, eventually: type[Eventually]) -> Iterator[str]:
     """Start a second web server on the services of the stack and return its URL."""
-    port = stack.ports["MEMCACHED_PORT"] - 1  # free: RabbitMQ's tools use only lower ones
+    port = stack.ports["PORT"] + PORTS - 1
     process = subprocess.Popen(
         [
             *("granian", "--interface", "asgi", "--host", "127.0.0.1", "--port", str(port)),

@@ -3,12 +3,15 @@ import os
 import re
 import shelve
 import signal
+import stat
 import subprocess
 from datetime import timedelta
 from http import HTTPStatus
 from pathlib import Path
 from urllib.parse import urlencode
 
+import amqp
+import kombu
 import psycopg
 import pytest
 import redis
@@ -93,7 +96,7 @@ def test_beat_sends_due_tasks(stack: Stack, eventually: type[Eventually]) -> Non
 
 
 def test_requests_use_valkey(stack: Stack) -> None:
-    with redis.Redis(port=stack.ports["VALKEY_PORT"]) as valkey:
+    with redis.Redis.from_url(stack.settings()["VALKEY_URL"]) as valkey:
         before = valkey.info("stats")["keyspace_hits"]
         for _ in range(2):  # the rate limit reads what it stored on the first attempt
             post(stack, "/accounts/login/", login="nobody@example.com", password="wrong")
@@ -103,7 +106,7 @@ def test_requests_use_valkey(stack: Stack) -> None:
 
 
 def test_computed_values_use_memcached(stack: Stack) -> None:
-    memcached = Client(("127.0.0.1", stack.ports["MEMCACHED_PORT"]), timeout=5)
+    memcached = Client(str(stack.data / "services" / "memcached.sock"), timeout=5)
     before = memcached.stats()[b"get_hits"]
 
     code = "from django.core.cache import caches; cache = caches['computed']; "
@@ -113,6 +116,32 @@ def test_computed_values_use_memcached(stack: Stack) -> None:
     assert output.strip() == "7"
     assert memcached.stats()[b"get_hits"] == before + 1
     memcached.close()
+
+
+def test_servers_ask_for_a_password(stack: Stack) -> None:
+    """Kind: a server on a port that every user of the machine can reach."""
+    settings = stack.settings()
+    unknown = f"redis://127.0.0.1:{stack.ports['VALKEY_PORT']}"
+    with redis.Redis.from_url(unknown) as valkey, pytest.raises(redis.AuthenticationError):
+        valkey.ping()
+    guest = f"amqp://guest:guest@127.0.0.1:{stack.ports['RABBITMQ_PORT']}//"
+    with kombu.Connection(guest) as rabbitmq, pytest.raises(amqp.AccessRefused):
+        rabbitmq.connect()
+    for path in ("", ":postgres"):
+        database = settings["DATABASE_URL"].replace(
+            settings["DATABASE_URL"].split("@")[0], f"postgres://dovetail{path}"
+        )
+        with pytest.raises(psycopg.OperationalError, match="password"):
+            psycopg.connect(database)
+
+    assert stat.S_IMODE((stack.data / "services").stat().st_mode) == 0o700
+    arguments = subprocess.run(
+        ["ps", "-A", "-ww", "-o", "args="], check=True, stdout=subprocess.PIPE, text=True
+    ).stdout
+    for name in ("valkey", "rabbitmq"):
+        password = stack.data / "services" / f"{name}.password"
+        assert stat.S_IMODE(password.stat().st_mode) == 0o600
+        assert password.read_text() not in arguments
 
 
 def test_other_terminals_use_the_same_services(stack: Stack) -> None:
@@ -147,21 +176,24 @@ def test_crashed_server_is_restarted(stack: Stack, eventually: type[Eventually])
         os.kill(pid, signal.SIGKILL)
 
     for _ in eventually():
-        if "restarting it" in stack.log("memcached") and is_open(stack.ports["MEMCACHED_PORT"]):
+        if (
+            "restarting it" in stack.log("memcached")
+            and (stack.data / "services/memcached.sock").exists()
+        ):
             break
     assert stack.processes()["memcached"]["is_running"]
 
 
 @pytest.mark.usefixtures("stack")
 def test_third_crash_stops_the_stack_with_a_message(tmp_path: Path) -> None:
-    broken = tmp_path / "memcached"
+    broken = tmp_path / "valkey-server"
     broken.write_text("#!/bin/sh\nexit 3\n")
     broken.chmod(0o755)
     another = Stack(tmp_path)
     path = f"{tmp_path}:{another.environment['PATH']}"
 
     ended = subprocess.run(
-        ["process-compose", "up", "memcached", "valkey"],
+        ["process-compose", "up", "valkey", "postgres"],
         cwd=ROOT,
         env=another.environment | {"PATH": path},
         stdin=subprocess.DEVNULL,
@@ -172,9 +204,9 @@ def test_third_crash_stops_the_stack_with_a_message(tmp_path: Path) -> None:
     )
 
     assert ended.returncode != 0
-    log = f"{tmp_path}/log/memcached.log"
-    assert f"memcached: crashed 3 times, last with status 3; see {log}" in ended.stdout
-    assert not is_open(another.ports["VALKEY_PORT"])
+    log = f"{tmp_path}/log/valkey.log"
+    assert f"valkey: crashed 3 times, last with status 3; see {log}" in ended.stdout
+    assert not is_open(another.ports["POSTGRES_PORT"])
 
 
 def test_second_stack_in_the_same_checkout_is_refused(stack: Stack) -> None:

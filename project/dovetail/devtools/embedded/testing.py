@@ -4,6 +4,7 @@ A guard stops them and removes their files when the session ends or is killed.
 """
 
 import contextlib
+import os
 import secrets
 import signal
 import socket
@@ -83,14 +84,16 @@ def throwaway_data_dir(data_dir: Path) -> Iterator[Path]:
 
 @contextmanager
 def throwaway_valkey() -> Iterator[str]:
-    """Run an empty server that speaks the Valkey protocol.
+    """Run an empty server that speaks the Valkey protocol, with a password of its own.
 
     Yields:
-        Its URL, without a database number.
+        Its URL with the password, without a database number.
     """
     guard = Guard()
+    password = valkey.new_password()
     server = subprocess.Popen(  # noqa: S603 - trusted arguments
         guard.wrapped(valkey.command(0)),
+        env=os.environ | valkey.environment(password),
         stdin=guard.pipe,
         stdout=subprocess.PIPE,
         start_new_session=True,
@@ -103,7 +106,7 @@ def throwaway_valkey() -> Iterator[str]:
             port = server.stdout.readline().strip().rpartition(" ")[2]
         if not port:
             raise SetupError("The Valkey-protocol server did not start: see its output above.")
-        yield f"redis://{valkey.HOST}:{port}"
+        yield valkey.url(int(port), password)
     finally:
         guard.close(server)
 

@@ -5,12 +5,14 @@ number of processes, with its data in memory.
 """
 
 import importlib.metadata
+import secrets
 import sys
 from pathlib import Path
 
 HOST = "127.0.0.1"
 PROJECT_DIR = Path(__file__).resolve().parents[3]
 SERVER = Path(__file__).with_name("valkey_server.py")
+PASSWORD = "VALKEY_SERVER_PASSWORD"  # noqa: S105 - the name of a variable of the server
 
 
 def command(port: int) -> list[str]:
@@ -21,6 +23,21 @@ def command(port: int) -> list[str]:
     """
     # -P, because this folder has a module named as one that fakeredis looks for.
     return [sys.executable, "-P", str(SERVER), str(port)]
+
+
+def new_password() -> str:
+    """Return a password for one run of the server; it needs no encoding in a URL."""
+    return secrets.token_urlsafe(24)
+
+
+def environment(password: str) -> dict[str, str]:
+    """Return the variables of the server's process, which other users cannot read."""
+    return {PASSWORD: password}
+
+
+def url(port: int, password: str) -> str:
+    """Return the URL of the server, without a database number."""
+    return f"redis://:{password}@{HOST}:{port}"
 
 
 def describe() -> str:

@@ -1,23 +1,74 @@
 """The Valkey-protocol server process. It does not import Django.
 
-Run it with `python -P valkey_server.py PORT`.
+Run it with `python -P valkey_server.py PORT`, and with the password that clients must give in the
+variable VALKEY_SERVER_PASSWORD: other users of the machine can read the arguments of a process.
 """
 
+import hmac
+import os
 import signal
 import sys
+from io import BufferedIOBase
 from typing import Any
 
 import redis
 from fakeredis import TcpFakeServer
 from fakeredis._clients._tcp_server import TCPFakeRequestHandler
 
+PASSWORD = "VALKEY_SERVER_PASSWORD"  # noqa: S105 - the name of a variable
+# What Valkey itself takes from a client that it does not know yet.
+MAX_ARGUMENTS, MAX_ARGUMENT = 10, 16_384
+
+
+class ProtocolError(Exception):
+    """A client sent what is no command."""
+
 
 class Handler(TCPFakeRequestHandler):
-    """Keeps the connection open after an error reply, as a real server does.
+    """Lets in only clients that know the password, which fakeredis does not check.
 
-    fakeredis closes it, so Celery would lose its broker connection whenever it runs a script that
-    the server has not loaded yet.
+    It also keeps the connection open after an error reply, as a real server does. fakeredis closes
+    it, so Celery would lose its broker connection whenever it runs a script that the server has not
+    loaded yet.
     """
+
+    def handle(self) -> None:
+        os.set_blocking(self.connection.fileno(), True)
+        try:
+            greeting = self._authenticate()
+        except (ProtocolError, OSError):
+            return
+        if greeting:
+            os.set_blocking(self.connection.fileno(), False)
+            self.current_client.get_socket().sendall(pack_command(greeting))
+            super().handle()
+
+    def _authenticate(self) -> list[bytes]:
+        """Refuse commands until one of them gives the password.
+
+        Returns:
+            That command as fakeredis answers it rightly; empty if the client has left before.
+        """
+        while command := read_command(self.rfile):
+            match [command[0].upper(), *command[1:]]:
+                case [b"AUTH", *credentials]:
+                    greeting = command
+                case [b"HELLO", _, option, user, password, *_] if option.upper() == b"AUTH":
+                    credentials = [user, password]
+                    greeting = command[:2] + command[5:]
+                case _:
+                    self.wfile.write(b"-NOAUTH Authentication required.\r\n")
+                    continue
+            if self._knows(credentials):
+                return greeting
+            self.wfile.write(b"-WRONGPASS invalid username-password pair or user is disabled.\r\n")
+        return []
+
+    def _knows(self, credentials: list[bytes]) -> bool:
+        match credentials:
+            case [password] | [b"default", password]:
+                return hmac.compare_digest(password, os.environ[PASSWORD].encode())
+        return False
 
     def setup(self) -> None:
         super().setup()
@@ -32,6 +83,42 @@ class Handler(TCPFakeRequestHandler):
         self.current_client.read_response = read_response_or_error  # type: ignore[method-assign]
 
 
+def read_command(stream: BufferedIOBase) -> list[bytes]:
+    """Return the next command with its arguments; none at the end of the stream.
+
+    Raises:
+        ProtocolError: what follows is no command, or one that is too long.
+    """
+    if not (count := _read_length(stream, b"*", MAX_ARGUMENTS)):
+        return []
+    command = []
+    for _ in range(count):
+        length = _read_length(stream, b"$", MAX_ARGUMENT)
+        if length is None:
+            raise ProtocolError
+        argument = stream.read(length + 2)
+        if not argument.endswith(b"\r\n"):
+            raise ProtocolError
+        command.append(argument[:-2])
+    return command
+
+
+def _read_length(stream: BufferedIOBase, kind: bytes, most: int) -> int | None:
+    line = stream.readline(32)
+    if not line:
+        return None
+    digits = line.removeprefix(kind).strip()
+    if not line.startswith(kind) or not digits.isdigit() or int(digits) > most:
+        raise ProtocolError
+    return int(digits)
+
+
+def pack_command(command: list[bytes]) -> bytes:
+    """Return a command as the protocol writes it."""
+    arguments = [b"$%d\r\n%b\r\n" % (len(argument), argument) for argument in command]
+    return b"*%d\r\n%b" % (len(command), b"".join(arguments))
+
+
 def serve(port: int) -> None:
     """Serve on 127.0.0.1 until killed.
 
@@ -42,9 +129,13 @@ def serve(port: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     with TcpFakeServer(("127.0.0.1", port), server_type="valkey", server_version=(8,)) as server:
         server.RequestHandlerClass = Handler
+        # By which fakeredis answers AUTH.
+        server.fake_server.config[b"requirepass"] = os.environ[PASSWORD].encode()
         print(f"Listening on port {server.server_address[1]}", flush=True)  # noqa: T201
         server.serve_forever()
 
 
 if __name__ == "__main__":
+    if not os.environ.get(PASSWORD):
+        sys.exit(f"error: {PASSWORD} is not set: give the password that clients must know.")
     serve(int(sys.argv[1]))

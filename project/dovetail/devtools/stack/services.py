@@ -1,7 +1,7 @@
 """The database, the cache and the broker: embedded ones, or those named in the settings."""
 
 import signal
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -24,12 +24,19 @@ TIMEOUT = 5  # seconds to reach an external service
 
 @dataclass(frozen=True)
 class Services:
-    """Which services `up` runs itself."""
+    """Which services `up` runs itself.
+
+    Attributes:
+        ports: the ports that they listen on.
+        database, cache, broker: whether `up` runs it.
+        password: that of the Valkey-protocol server, which up.json passes on. Each run has another.
+    """
 
     ports: Ports
     database: bool
     cache: bool
     broker: bool
+    password: str = field(default_factory=valkey.new_password, repr=False)
 
     @classmethod
     def from_settings(cls, ports: Ports) -> "Services":
@@ -48,7 +55,7 @@ class Services:
 
     def environment(self, cluster: Cluster | None) -> dict[str, str]:
         """Return the settings that point to the embedded services."""
-        server = f"redis://{valkey.HOST}:{self.ports.valkey}"
+        server = valkey.url(self.ports.valkey, self.password)
         found = {}
         if cluster:
             found["DATABASE_URL"] = cluster.url()
@@ -64,7 +71,7 @@ class Services:
             name="valkey",
             command=valkey.command(self.ports.valkey),
             cwd=valkey.PROJECT_DIR,
-            environment=environment,
+            environment={**environment, **valkey.environment(self.password)},
             is_ready=lambda: connects(self.ports.valkey),
         )
 

@@ -1,6 +1,12 @@
+import socket
+import subprocess
+import sys
+from urllib.parse import urlsplit
+
 import pytest
 import redis
 
+from dovetail.devtools.embedded import valkey
 from dovetail.devtools.embedded.testing import throwaway_valkey
 
 
@@ -40,3 +46,78 @@ def test_published_message_reaches_the_subscriber(url: str) -> None:
         message = subscription.get_message(timeout=5)
         assert message
         assert message["data"] == b"hello"
+
+
+@pytest.mark.parametrize("protocol", [2, 3])  # AUTH and HELLO
+@pytest.mark.parametrize("credentials", ["", ":wrong@", "default:wrong@", "other:{password}@"])
+def test_password_is_required(url: str, credentials: str, protocol: int) -> None:
+    """Kind: a port on the machine that every one of its users can reach."""
+    parts = urlsplit(url)
+    given = credentials.format(password=parts.password)
+    location = f"redis://{given}127.0.0.1:{parts.port}"
+
+    with (
+        redis.Redis.from_url(location, protocol=protocol) as stranger,
+        pytest.raises(redis.AuthenticationError),
+    ):
+        stranger.set("planted", "value")
+
+    with redis.Redis.from_url(url) as client:
+        assert client.get("planted") is None
+
+
+@pytest.mark.parametrize("protocol", [2, 3])
+@pytest.mark.parametrize("user", ["", "default"])
+def test_both_forms_of_the_password_are_accepted(url: str, user: str, protocol: int) -> None:
+    location = url.replace("redis://:", f"redis://{user}:")
+    options = {"protocol": protocol, "client_name": "me", "single_connection_client": True}
+
+    with redis.Redis.from_url(location, **options) as client:
+        assert client.ping()
+        assert client.client_getname() in {"me", b"me"}
+        assert client.execute_command("AUTH", urlsplit(url).password)
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"SET planted value\r\n",
+        b"*3\r\n$3\r\nSET\r\n$7\r\nplanted\r\n$5\r\nvalue\r\n",
+        b"*2\r\n$5\r\nHELLO\r\n$1\r\n3\r\n*3\r\n$3\r\nSET\r\n$7\r\nplanted\r\n$5\r\nvalue\r\n",
+        b"*2\r\n$4\r\nAUTH\r\n$0\r\n\r\n*3\r\n$3\r\nSET\r\n$7\r\nplanted\r\n$5\r\nvalue\r\n",
+        b"*99999999\r\n",
+        b"*1\r\n$99999999\r\n",
+        b"*1\r\n$-1\r\n",
+        b"*0\r\n",
+        b"\r\n",
+        b"x" * 100_000,
+    ],
+)
+def test_stranger_gets_an_error_or_is_disconnected(url: str, sent: bytes) -> None:
+    with socket.create_connection(("127.0.0.1", urlsplit(url).port or 0), timeout=30) as stranger:
+        answer = b""
+        try:
+            stranger.sendall(sent)
+            stranger.shutdown(socket.SHUT_WR)
+            while data := stranger.recv(4096):
+                answer += data
+        except ConnectionError:
+            pass  # it did not wait for the rest
+
+    assert all(line.startswith((b"-NOAUTH ", b"-WRONGPASS ")) for line in answer.splitlines())
+    with redis.Redis.from_url(url) as client:
+        assert client.get("planted") is None
+
+
+def test_server_does_not_start_without_a_password() -> None:
+    """Kind: a protection that a forgotten variable switches off."""
+    command = valkey.command(0)
+    environment = valkey.environment("")
+
+    result = subprocess.run(
+        command, env=environment, capture_output=True, text=True, check=False, timeout=60
+    )
+
+    assert command[0] == sys.executable
+    assert result.returncode == 1
+    assert result.stderr.startswith("error: VALKEY_SERVER_PASSWORD is not set")

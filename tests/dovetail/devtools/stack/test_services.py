@@ -20,10 +20,16 @@ def test_unset_services_are_embedded(monkeypatch: pytest.MonkeyPatch) -> None:
     embedded = Services.from_settings(PORTS)
     assert embedded.database
     assert embedded.valkey
+    password = embedded.password
     assert embedded.environment(None) == {
-        "VALKEY_URL": "redis://127.0.0.1:8003/0",
-        "CELERY_BROKER_URL": "redis://127.0.0.1:8003/1",
+        "VALKEY_URL": f"redis://:{password}@127.0.0.1:8003/0",
+        "CELERY_BROKER_URL": f"redis://:{password}@127.0.0.1:8003/1",
     }
+    assert password not in {"", Services.from_settings(PORTS).password}
+    assert password not in repr(embedded)
+    program = embedded.program({"HOME": "/"})
+    assert password in program.environment.values()
+    assert not any(password in argument for argument in program.command)
 
     monkeypatch.setenv("VALKEY_URL", "redis://elsewhere")
     assert Services.from_settings(PORTS).valkey  # it is still the broker

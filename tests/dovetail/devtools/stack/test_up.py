@@ -1,5 +1,6 @@
 """Tests for `manage.py up`, started the way a developer starts it."""
 
+import json
 import os
 import re
 import secrets
@@ -10,9 +11,12 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 from urllib.request import urlopen
 
+import psycopg
 import pytest
+import redis
 from django.conf import settings
 
 from dovetail.devtools.embedded.testing import (
@@ -139,6 +143,19 @@ def test_up_serves_pages_and_stops_quickly(start: StartUp, data_dir: Path) -> No
     # Commands in another terminal find the same services through up.json.
     assert (data_dir / "up.json").stat().st_mode & 0o777 == 0o600
     assert up.shell("print(User.objects.filter(articles__isnull=False).count())") == "200\n"
+
+    # Other users of the machine reach the ports, and cannot read the passwords.
+    postgres, valkey = up.port + 2, up.port + 3
+    with redis.Redis(port=valkey) as stranger, pytest.raises(redis.AuthenticationError):
+        stranger.ping()
+    with pytest.raises(psycopg.OperationalError, match="no password"):
+        psycopg.connect(f"postgres://dovetail@127.0.0.1:{postgres}/dovetail")
+    arguments = subprocess.check_output(["ps", "-A", "-ww", "-o", "args="], text=True)
+    given = json.loads((data_dir / "up.json").read_text())["environment"]
+    for name in ("DATABASE_URL", "VALKEY_URL", "CELERY_BROKER_URL"):
+        password = urlsplit(given[name]).password
+        assert password
+        assert password not in arguments
 
     again = error_of(start())
     assert f"already running here (process {up.process.pid})" in again
