@@ -9,6 +9,7 @@
 | `dovetail.W104` | migrations are to be applied |
 | `dovetail.W105` | static files have been added since they were collected |
 | `dovetail.W106` | browsers would refuse to show uploads, which are on another host |
+| `dovetail.W107` | a cache runs code that others may have written to it |
 """
 
 import os
@@ -19,19 +20,34 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core import checks
+from django.core.cache import caches
+from django.core.cache.backends.db import BaseDatabaseCache
+from django.core.cache.backends.filebased import FileBasedCache
+from django.core.cache.backends.memcached import BaseMemcachedCache
+from django.core.cache.backends.redis import RedisCache
 from django.core.files.storage import FileSystemStorage, default_storage
 from django.db import DEFAULT_DB_ALIAS, Error as DatabaseError, connections
 
+from dovetail.cache.memcached import MemcachedCache
+from dovetail.cache.valkey import ValkeyCache
 from dovetail.http.collected import COLLECT, missing_files, uncollected_files
 from dovetail.http.migrations import due_migrations
 
 Messages = list[checks.CheckMessage]
 CONNECT_TIMEOUT = 3  # seconds
+UNPICKLING = (RedisCache, BaseMemcachedCache, BaseDatabaseCache, FileBasedCache)
+SIGNING = (ValkeyCache, MemcachedCache)
 
 
 def register() -> None:
     """Register the checks; `DovetailConfig.ready` does."""
-    for check in (check_static_files, check_proxies, check_uploads, check_migrations):
+    for check in (
+        check_static_files,
+        check_proxies,
+        check_uploads,
+        check_migrations,
+        check_caches,
+    ):
         checks.register(check, deploy=True)
 
 
@@ -138,3 +154,19 @@ def check_migrations(**_: Any) -> Messages:
 
 def _options(connection: Any) -> dict[str, Any]:
     return dict(connection.settings_dict.get("OPTIONS") or {})
+
+
+def check_caches(**_: Any) -> Messages:
+    return [
+        checks.Warning(
+            f"The cache {alias!r} unpickles what it reads, so whoever can write to its store runs "
+            "code in this site.",
+            hint=(
+                f"Set CACHES[{alias!r}]['BACKEND'] to dovetail.cache.valkey.ValkeyCache or "
+                "dovetail.cache.memcached.MemcachedCache."
+            ),
+            id="dovetail.W107",
+        )
+        for alias in settings.CACHES
+        if isinstance(caches[alias], UNPICKLING) and not isinstance(caches[alias], SIGNING)
+    ]

@@ -70,7 +70,7 @@ def chromium() -> Iterator[BrowserThread]:
 
 @pytest.fixture(autouse=True)
 def _same_services(valkey: Valkey, settings: Any) -> Iterator[None]:
-    """Let the test process broadcast to the servers and end sessions in their cache."""
+    """Let the test process broadcast to the servers and share their cache."""
     cache = settings.CACHES["default"] | {"LOCATION": valkey.url}
     settings.CACHES = settings.CACHES | {"default": cache}
     config: dict[str, Any] = {

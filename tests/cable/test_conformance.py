@@ -2,7 +2,7 @@
 
 import pytest
 from django.conf import settings
-from django.contrib.sessions.backends.cached_db import SessionStore
+from django.contrib.sessions.backends.db import SessionStore
 from redis import Redis
 
 from dovetail.cable.broadcasting import broadcast

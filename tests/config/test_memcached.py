@@ -14,13 +14,16 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from django.core.cache.backends.memcached import PyMemcacheCache
 from django.core.exceptions import ImproperlyConfigured
+from pymemcache import Client
 from pytest_django.fixtures import Settings as DjangoSettings
 
 from config import env
+from dovetail.cache.memcached import MemcachedCache
+from dovetail.cache.values import UnsupportedValue
 from dovetail.http.health import check_cache
 from tests.cable.servers import wait_until
+from tests.dovetail.cache.planted import garbage
 
 Settings = Callable[[str], ModuleType]
 SECONDS = 0.2  # until a dead server is asked again, here
@@ -75,16 +78,16 @@ def load(monkeypatch: pytest.MonkeyPatch) -> Settings:
 
 
 @pytest.fixture
-def computed(memcached: Memcached, load: Settings) -> Iterator[PyMemcacheCache]:
+def computed(memcached: Memcached, load: Settings) -> Iterator[MemcachedCache]:
     """Return the cache as configured, but for a shorter time until a dead server is asked again."""
     entry: dict[str, Any] = load(f"memcached://{memcached.socket}").CACHES["computed"]
     options = entry["OPTIONS"] | {"dead_timeout": SECONDS, "retry_timeout": SECONDS}
-    cache = PyMemcacheCache(entry["LOCATION"], entry | {"OPTIONS": options})
+    cache = MemcachedCache(entry["LOCATION"], entry | {"OPTIONS": options})
     yield cache
     cache.close()
 
 
-def test_computed_values_are_stored_in_memcached(computed: PyMemcacheCache) -> None:
+def test_computed_values_are_stored_in_memcached(computed: MemcachedCache) -> None:
     computed.set("a", {"b": [1, None, "é"]})
     computed.set_many({"c": 2, "d": 3})
 
@@ -96,9 +99,45 @@ def test_computed_values_are_stored_in_memcached(computed: PyMemcacheCache) -> N
     assert computed.get("c", "fallback") == "fallback"
 
 
+def test_types_are_kept_and_others_refused(computed: MemcachedCache) -> None:
+    """Kind: an error that the client ignores, as it does while it sends."""
+    computed.set("a", ("tuple", {1}))
+    computed.set("b", None)
+
+    assert computed.get("a") == ("tuple", {1})
+    assert computed.get("b", "fallback") is None
+    for store in (computed.set, computed.add):
+        with pytest.raises(UnsupportedValue):
+            store("c", object())
+    with pytest.raises(UnsupportedValue):
+        computed.set_many({"c": object()})
+
+
+def test_what_this_site_has_not_stored_is_missing(
+    memcached: Memcached, computed: MemcachedCache, tmp_path: Path
+) -> None:
+    """Kind: a pickle that runs code, and other data that a stranger or an earlier release left."""
+    file = tmp_path / "created"
+    key = computed.make_key("key")
+    stranger = Client(str(memcached.socket), default_noreply=False)
+
+    for data in garbage(file):
+        for flags in range(32):  # 1 is pymemcache's for a pickle
+            stranger.set(key, data, flags=flags)
+            assert computed.get("key", "fallback") == "fallback", data
+        stranger.set(key, data, flags=1)
+        assert computed.get_many(["key"]) == {}
+        stranger.set(key, data, flags=1)
+        assert computed.get_or_set("key", [1]) == [1]
+        assert computed.get("key") == [1]
+
+    stranger.close()
+    assert not file.exists()
+
+
 @pytest.mark.timeout(120)
 def test_values_are_missing_while_the_server_hangs_and_return_afterwards(
-    memcached: Memcached, computed: PyMemcacheCache
+    memcached: Memcached, computed: MemcachedCache
 ) -> None:
     """Kind: a cache that takes the page down with it. Without timeouts, this would never end."""
     computed.set("a", 1)
@@ -115,7 +154,7 @@ def test_values_are_missing_while_the_server_hangs_and_return_afterwards(
 
 @pytest.mark.timeout(120)
 def test_server_is_used_again_after_it_was_down(
-    memcached: Memcached, computed: PyMemcacheCache
+    memcached: Memcached, computed: MemcachedCache
 ) -> None:
     computed.set("a", 1)
 

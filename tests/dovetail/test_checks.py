@@ -10,6 +10,7 @@ from django.db import connection
 from pytest_django.fixtures import Settings
 
 from dovetail.checks import (
+    check_caches,
     check_migrations,
     check_proxies,
     check_static_files,
@@ -22,7 +23,8 @@ def ids(messages: list[checks.CheckMessage]) -> list[str | None]:
 
 
 @pytest.mark.parametrize(
-    "check", [check_migrations, check_proxies, check_static_files, check_uploads]
+    "check",
+    [check_caches, check_migrations, check_proxies, check_static_files, check_uploads],
 )
 def test_check_runs_with_deploy_only(check: Any) -> None:
     assert check in registry.get_checks(include_deployment_checks=True)
@@ -41,6 +43,21 @@ def test_redirect_without_a_trusted_proxy_is_reported(settings: Settings) -> Non
 
     settings.SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
     assert check_proxies() == []
+
+
+@pytest.mark.parametrize(
+    "backend", ["redis.RedisCache", "memcached.PyMemcacheCache", "db.DatabaseCache"]
+)
+def test_cache_that_unpickles_is_reported(settings: Settings, backend: str) -> None:
+    """Kind: another cache that is added with Django's own backend."""
+    assert check_caches() == []
+
+    entry = {"BACKEND": f"django.core.cache.backends.{backend}", "LOCATION": "127.0.0.1:9"}
+    settings.CACHES = settings.CACHES | {"other": entry}
+
+    [message] = check_caches()
+    assert message.id == "dovetail.W107"
+    assert "CACHES['other']['BACKEND']" in str(message.hint)
 
 
 def test_uploads_inside_the_application_are_reported(settings: Settings, tmp_path: Path) -> None:

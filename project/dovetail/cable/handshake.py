@@ -29,9 +29,8 @@ def header(scope: dict[str, Any], name: bytes) -> str | None:
 def identify(scope: dict[str, Any]) -> Identity:
     """Return the identity of the session that the cookies name. Queries the database.
 
-    This does not use the cache, which may still have a session that ended while the cache was
-    unavailable. It does not use Django's `get_user` either, which gives the session a new key after
-    a change of SECRET_KEY: a handshake cannot set the new cookie.
+    This does not use Django's `get_user`, which gives the session a new key after a change of
+    SECRET_KEY: a handshake cannot set the new cookie.
     """
     cookies = parse_cookie(header(scope, b"cookie") or "")
     key = cookies.get(settings.SESSION_COOKIE_NAME)

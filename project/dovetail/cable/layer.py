@@ -1,9 +1,10 @@
-"""The Redis channel layer, with three additions.
+"""The Redis channel layer, with four additions.
 
 Publish/subscribe delivers at most once, so messages sent while a connection is down are lost. This
 layer tells the hub when it has reconnected, and pages catch up. A subscription is complete only
 when the server has confirmed it: a command may be written to a connection that has just ended. And
-an unavailable server is logged in one line per second instead of a traceback.
+an unavailable server is logged in one line per second instead of a traceback. Messages are signed,
+because pages show the HTML in them: what another program publishes is dropped.
 """
 
 import asyncio
@@ -22,9 +23,11 @@ from redis.asyncio import ConnectionPool
 from redis.asyncio.client import PubSub
 
 from dovetail.cable.hub import Hub
+from dovetail.signed import sign, unsign
 
 logger = logging.getLogger(__name__)
 
+PURPOSE = "cable"  # of the signatures
 POLL = 1.0  # seconds to wait for a message before checking whether there are subscriptions left
 RETRY = 1.0  # seconds
 CONFIRMATION = 5.0  # seconds the server has to confirm a subscription
@@ -50,6 +53,9 @@ class Shard(RedisSingleShardConnection):  # type: ignore[misc] # channels_redis 
         super().__init__(*arguments)
         self._confirmed: dict[str, asyncio.Event] = {}
         self._has_subscriptions = asyncio.Event()
+
+    async def publish(self, channel: str, message: bytes) -> None:
+        await super().publish(channel, sign(PURPOSE, channel, message))
 
     async def subscribe(self, channel: str) -> None:
         """Subscribe to a channel, and return when the server has confirmed it.
@@ -103,8 +109,12 @@ class Shard(RedisSingleShardConnection):  # type: ignore[misc] # channels_redis 
             case {"type": "subscribe", "channel": bytes(name)}:
                 if confirmed := self._confirmed.get(name.decode()):
                     confirmed.set()
-            case {"type": "message"}:
-                super()._receive_message(message)
+            case {"type": "message", "channel": bytes(name), "data": bytes(signed)}:
+                data = unsign(PURPOSE, name.decode(), signed)
+                if data is None:
+                    logger.warning("Dropped a message on the channel layer that is not signed")
+                else:
+                    super()._receive_message({"channel": name, "data": data})
 
 
 class LoopLayer(RedisPubSubLoopLayer):  # type: ignore[misc]

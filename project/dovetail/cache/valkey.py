@@ -1,17 +1,19 @@
-"""Django's Redis cache with two additions.
+"""Django's Redis cache with three additions.
 
 All threads share one client per server; Django creates one for each use, and under ASGI a
-connection pool too. And an unavailable server never causes an error: reads miss, writes are
-dropped, and a warning is logged.
+connection pool too. An unavailable server never causes an error: reads miss, writes are dropped,
+and a warning is logged. And values are stored as `dovetail.cache.values` says, not as pickles.
 """
 
 import functools
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import redis
 from django.core.cache.backends.redis import RedisCache, RedisCacheClient
+
+from dovetail.cache.values import MISSING, decode, encode
 
 logger = logging.getLogger(__name__)
 
@@ -25,11 +27,53 @@ def _client(url: str, options: tuple[tuple[str, Any], ...]) -> redis.Redis:
     return redis.Redis.from_url(url, **dict(options))
 
 
+class Bytes:
+    """Tells Django's client to store bytes as they are."""
+
+    def dumps(self, value: bytes) -> bytes:
+        return value
+
+    def loads(self, value: bytes) -> bytes:
+        return value
+
+
 class ValkeyCacheClient(RedisCacheClient):
+    def __init__(self, servers: list[str], **options: Any) -> None:
+        super().__init__(servers, **options | {"serializer": Bytes})
+
     def get_client(self, key: Any = None, *, write: bool = False) -> redis.Redis:
         del key, write  # one server holds all keys and takes all writes
         url, options = self._servers[0], self._pool_options  # type: ignore[attr-defined]
         return _client(url, tuple(sorted(options.items())))
+
+    def get(self, key: Any, default: Any) -> Any:
+        stored = super().get(key, None)
+        if stored is None:
+            return default
+        value = decode(key, stored)
+        if value is MISSING:
+            self.delete(key)  # or `add` would find it there
+            return default
+        return value
+
+    def get_many(self, keys: Iterable[Any]) -> dict[Any, Any]:
+        stored = super().get_many(list(keys))
+        found = {key: decode(str(key), data) for key, data in stored.items()}
+        if unreadable := [key for key, value in found.items() if value is MISSING]:
+            self.delete_many(unreadable)
+        return {key: value for key, value in found.items() if value is not MISSING}
+
+    def has_key(self, key: Any) -> bool:
+        return self.get(key, MISSING) is not MISSING
+
+    def set(self, key: Any, value: Any, timeout: Any) -> None:
+        super().set(key, encode(key, value), timeout)
+
+    def set_many(self, data: Mapping[Any, Any], timeout: Any) -> None:
+        super().set_many({key: encode(key, value) for key, value in data.items()}, timeout)
+
+    def add(self, key: Any, value: Any, timeout: Any) -> bool:
+        return super().add(key, encode(key, value), timeout)
 
 
 def _with_fallback(name: str, fallback: Any) -> Callable[..., Any]:

@@ -11,7 +11,7 @@ from asgiref.testing import ApplicationCommunicator
 from channels.layers import channel_layers
 from django.conf import settings
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
-from django.contrib.sessions.backends.cached_db import SessionStore
+from django.contrib.sessions.backends.db import SessionStore
 
 from apps.users.models import User
 from dovetail.cable import presence

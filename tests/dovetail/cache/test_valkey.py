@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 import redis
 from django.core.cache import cache, caches
-from django.core.cache.backends.memcached import PyMemcacheCache
 from django.test import Client, override_settings
 
+from dovetail.cache.memcached import MemcachedCache
 from dovetail.cache.valkey import ValkeyCache
 from tests.cable.servers import NAMES, Valkey
+from tests.dovetail.cache.planted import garbage
 
 
 @pytest.fixture
@@ -36,6 +37,58 @@ def test_values_are_stored() -> None:
     assert cache.get_many(["c", "d"]) == {"c": 2, "d": 3}
     assert cache.incr("c") == 3
     assert not cache.add("c", 0)
+
+
+def test_what_this_site_has_not_stored_is_missing(tmp_path: Path) -> None:
+    """Kind: a pickle that runs code, and other data that a stranger or an earlier release left."""
+    file = tmp_path / "created"
+    backend: Any = caches["default"]
+    server, key = backend._cache.get_client(), backend.make_key("key")  # noqa: SLF001
+
+    for data in garbage(file):
+        server.set(key, data)
+        assert cache.get("key", "fallback") == "fallback", data
+        server.set(key, data)
+        assert cache.get_many(["key"]) == {}
+        server.set(key, data)
+        assert not cache.has_key("key")
+        server.set(key, data)
+        assert cache.get_or_set("key", [1]) == [1]
+        assert cache.get("key") == [1]
+
+    assert not file.exists()
+
+
+async def test_what_this_site_has_not_stored_is_missing_in_async_code(tmp_path: Path) -> None:
+    file = tmp_path / "created"
+    backend: Any = caches["default"]
+    server, key = backend._cache.get_client(), backend.make_key("key")  # noqa: SLF001
+
+    for data in garbage(file):
+        server.set(key, data)
+        assert await cache.aget("key", "fallback") == "fallback", data
+
+    assert not file.exists()
+
+
+def test_key_with_another_kind_of_data_is_missing() -> None:
+    backend: Any = caches["default"]
+    server = backend._cache.get_client()  # noqa: SLF001
+    server.rpush(backend.make_key("key"), b"item")
+
+    assert cache.get("key", "fallback") == "fallback"
+    cache.set("key", "value")
+    assert cache.get("key") == "value"
+
+
+def test_fragment_copied_to_another_key_is_missing() -> None:
+    backend: Any = caches["default"]
+    server = backend._cache.get_client()  # noqa: SLF001
+    cache.set("mine", "<script>")
+    server.set(backend.make_key("theirs"), server.get(backend.make_key("mine")))
+
+    assert cache.get("mine") == "<script>"
+    assert cache.get("theirs") is None
 
 
 def test_all_cache_instances_share_one_client() -> None:
@@ -141,7 +194,7 @@ class TestComputed:
     def test_misses_while_memcached_is_unavailable(self, unreachable_url: str) -> None:
         location = unreachable_url.removeprefix("redis://").removesuffix("/0")
         options = {"connect_timeout": 1, "timeout": 1, "ignore_exc": True}
-        down = PyMemcacheCache(location, {"OPTIONS": options})
+        down = MemcachedCache(location, {"OPTIONS": options})
 
         down.set("a", 1)
 

@@ -25,7 +25,7 @@ if _memcached and not find_spec("pymemcache"):
     )
 if _memcached:
     CACHES["computed"] = {
-        "BACKEND": "django.core.cache.backends.memcached.PyMemcacheCache",
+        "BACKEND": "dovetail.cache.memcached.MemcachedCache",
         "LOCATION": _memcached,
         "KEY_PREFIX": PROJECT_NAME,
         # In seconds. As with Valkey, reads miss while it is unavailable; it is retried after five.
@@ -37,4 +37,6 @@ if _memcached:
             "dead_timeout": 5,
         },
     }
-SESSION_ENGINE = "django.contrib.sessions.backends.cached_db"
+# Not cached_db, which believes what the cache says: whoever can write to the cache would sign in as
+# anyone, and a session that ended while the cache was unavailable would live on in it.
+SESSION_ENGINE = "django.contrib.sessions.backends.db"

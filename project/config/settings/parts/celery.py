@@ -6,6 +6,9 @@ CELERY_BROKER_URL = env.broker("CELERY_BROKER_URL")
 # Celery reads CELERY_BROKER_URL from the environment too, where it may start with valkey://, which
 # it does not know. These two come before it.
 CELERY_BROKER_READ_URL = CELERY_BROKER_WRITE_URL = CELERY_BROKER_URL
+# Celery's default, stated because anything else, such as pickle, would let the broker run code.
+CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_TASK_SERIALIZER = "json"
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 # Without a broker, queueing fails within seconds instead of blocking the request.
 CELERY_BROKER_CONNECTION_TIMEOUT = 2
