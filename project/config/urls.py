@@ -3,11 +3,13 @@ from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 
 from apps.core.views import HomeView
+from apps.users.views import SessionsView
 from dovetail.http.security_txt import security_txt_urls
 from dovetail.media.serving import upload_urls
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", HomeView.as_view(), name="home"),
+    path("accounts/sessions/", SessionsView.as_view(), name="usersessions_list"),
     path("accounts/", include("allauth.urls")),
     path("articles/", include("apps.articles.urls")),
     path("people/", include("apps.users.urls")),

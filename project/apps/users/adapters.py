@@ -25,6 +25,7 @@ from django.urls import reverse
 
 from apps.users import devices, encryption, guesses
 from apps.users.models import User
+from apps.users.sessions import end_sessions
 from apps.users.sso.groups import sync_groups
 from apps.users.sso.provider import SESSION_KEY as SSO_KEY, SingleSignOnProvider
 from apps.users.sso.views import LOGOUT_KEY
@@ -87,10 +88,13 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         return super().pre_login(request, user, **kwargs)  # type: ignore[no-any-return]
 
     def login(self, request: HttpRequest, user: User) -> None:
+        super().login(request, user)
+        if not request.user.is_authenticated:  # see `apps.users.sessions.start`
+            messages.info(request, "You were signed out on all devices. Please sign in again.")
+            raise ImmediateHttpResponse(redirect("account_login"))
         if user.deleted_at:
             user.restore()
             messages.success(request, "Welcome back. Your account has been restored.")
-        super().login(request, user)
 
     def post_login(
         self, request: HttpRequest, user: User, *, signup: bool, **kwargs: Any
@@ -197,12 +201,17 @@ class MFAAdapter(DefaultMFAAdapter):  # type: ignore[misc]
 
 class UserSessionsAdapter(DefaultUserSessionsAdapter):  # type: ignore[misc]
     def end_sessions(self, sessions: Any) -> None:
-        """End sessions; requests from allauth's page need recent reauthentication.
+        """End sessions; requests from the list of sessions need recent reauthentication.
+
+        That page ends all others, including those that were not in the list yet.
 
         Raises:
             ReauthenticationRequired: the last one is longer ago than the timeout.
         """
-        match = getattr(context.request, "resolver_match", None)
+        request = context.request
+        match = getattr(request, "resolver_match", None)
         if match and match.view_name == "usersessions_list":
-            reauthentication.raise_if_reauthentication_required(context.request, app="apps.users")
-        super().end_sessions(sessions)
+            reauthentication.raise_if_reauthentication_required(request, app="apps.users")
+            end_sessions(request.user, except_for=request.session)
+        else:
+            super().end_sessions(sessions)

@@ -1,46 +1,52 @@
-"""Ends the sessions that started before a person's credentials changed, and resizes avatars."""
+"""Starts and ends sessions when people sign in or change credentials, and resizes avatars."""
 
-from importlib import import_module
 from typing import Any
 
 from allauth.account import signals as account
 from allauth.mfa import signals as mfa
-from allauth.usersessions.internal.flows import sessions
+from allauth.usersessions import signals as usersessions
 from allauth.usersessions.models import UserSession
-from django.conf import settings
+from django.contrib.auth import user_logged_in, user_logged_out
 from django.db import transaction
 from django.db.models.signals import post_delete
 from django.http import HttpRequest
 
-from apps.users import guesses
+from apps.users import guesses, sessions
 from apps.users.models import User
 from apps.users.tasks import make_small_avatar
 from dovetail.media.cleanup import files_changed
 
 
+def start_session(request: HttpRequest, user: User, **_: Any) -> None:
+    """List a session that has just been signed in."""
+    sessions.start(request, user)
+
+
+def mark_signed_out(request: HttpRequest | None, user: User | None, **_: Any) -> None:
+    """Have the response clear what the person left in the browser."""
+    if request is not None and user is not None:
+        request.has_signed_out = True  # type: ignore[attr-defined]
+
+
 def end_other_sessions(request: HttpRequest, user: User, **_: Any) -> None:
     """End all of a person's sessions except the one that makes this request."""
-    sessions.end_other_sessions(request, user)
+    sessions.end_sessions(user, except_for=request.session)
 
 
 def end_all_sessions(user: User, **_: Any) -> None:
     """End all of a person's sessions."""
-    for session in UserSession.objects.filter(user=user):
-        session.end()
+    sessions.end_sessions(user)
 
 
 def end_session(instance: UserSession, **_: Any) -> None:
     """End a session whose row was deleted, as in the admin; nothing would list it any more."""
-    import_module(settings.SESSION_ENGINE).SessionStore().delete(instance.session_key)
+    sessions.SessionStore().delete(instance.session_key)
 
 
 def cycle_session_key(request: HttpRequest, **extra: Any) -> None:
     """Give the session a new key after its owner has reauthenticated."""
-    if not extra.get("reauthenticated"):
-        return
-    before = request.session.session_key
-    request.session.cycle_key()
-    UserSession.objects.filter(session_key=before).update(session_key=request.session.session_key)
+    if extra.get("reauthenticated"):
+        request.session.cycle_key()
 
 
 def resize_avatar(instance: User, *, fields: list[str], using: str, **_: Any) -> None:
@@ -58,6 +64,12 @@ def connect() -> None:
     """Connect the functions above."""
     files_changed.connect(resize_avatar, sender=User)
     post_delete.connect(end_session, sender=UserSession)
+    user_logged_in.connect(start_session)
+    user_logged_out.connect(mark_signed_out)
+    # `apps.users.sessions` does this, and without deleting rows whose key is about to change.
+    account.user_logged_in.disconnect(usersessions.on_user_logged_in)
+    for changed in (account.password_changed, account.password_set):
+        changed.disconnect(usersessions.on_password_changed)
     for changed in (
         account.password_changed,
         account.password_set,

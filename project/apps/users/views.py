@@ -3,20 +3,25 @@ from typing import Any, cast
 
 from allauth.account.decorators import reauthentication_required
 from allauth.account.internal.flows.logout import logout
+from allauth.account.internal.flows.reauthentication import is_reauthentication_required
 from allauth.usersessions.internal.flows.sessions import end_sessions
 from allauth.usersessions.models import UserSession
+from allauth.usersessions.views import ListUserSessionsView
 from django.contrib import messages
+from django.contrib.auth import REDIRECT_FIELD_NAME
 from django.contrib.auth.mixins import LoginRequiredMixin
 from django.contrib.messages.views import SuccessMessageMixin
+from django.contrib.sessions.models import Session
 from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect
-from django.urls import reverse_lazy
+from django.urls import reverse, reverse_lazy
 from django.utils import timezone
 from django.utils.decorators import method_decorator
+from django.utils.http import urlencode
 from django.views.decorators.cache import never_cache
-from django.views.generic import DetailView, ListView, TemplateView, View
+from django.views.generic import DetailView, FormView, ListView, TemplateView, View
 
 from apps.users import mail
 from apps.users.forms import ProfileForm
@@ -29,8 +34,10 @@ from dovetail.models.versions import VersionedUpdateView
 NOTIFICATIONS_PER_PAGE = 20
 EVENTS_PER_PAGE = 30
 
-# Requires recent reauthentication (ACCOUNT_REAUTHENTICATION_TIMEOUT).
-sensitive = method_decorator(reauthentication_required(app="apps.users"), name="dispatch")
+# Requires recent reauthentication (ACCOUNT_REAUTHENTICATION_TIMEOUT); browsers store no such page.
+sensitive = method_decorator(
+    [never_cache, reauthentication_required(app="apps.users")], name="dispatch"
+)
 
 
 def person(request: HttpRequest) -> User:
@@ -59,9 +66,24 @@ class ProfileUpdateView(
         return person(self.request)
 
 
+class SessionsView(LoginRequiredMixin, ListUserSessionsView):  # type: ignore[misc]
+    """Lists a person's sessions, and ends all others.
+
+    allauth's view deletes the rows of sessions that it does not find, among them those that get a
+    new key meanwhile.
+    """
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        active = Session.objects.filter(expire_date__gt=timezone.now()).values("session_key")
+        rows = UserSession.objects.filter(user=self.request.user.pk, session_key__in=active)
+        sessions = list(rows.order_by("created_at"))
+        context = FormView.get_context_data(self, sessions=sessions, **kwargs)
+        return context | {"session_count": len(sessions)}
+
+
 @sensitive
 class SessionEndView(View):
-    """Ends one session. allauth's page ends all others at once."""
+    """Ends one session. `SessionsView` ends all others at once."""
 
     http_method_names = ["post"]
 
@@ -113,12 +135,15 @@ class ExportCreateView(View):
         return redirect("users:data")
 
 
-@method_decorator(never_cache, name="dispatch")
 class ExportView(LoginRequiredMixin, View):
     def get(self, request: HttpRequest, pk: str) -> HttpResponse:
         export = get_object_or_404(DataExport, pk=pk, user=request.user.pk)
         if export.content is None or export.expires_at < timezone.now():
             raise Http404
+        if is_reauthentication_required(request, app="apps.users"):
+            # Not back to here: a download would leave the form open that asks for the proof.
+            page = urlencode({REDIRECT_FIELD_NAME: reverse("users:data")})
+            return redirect(f"{reverse('account_reauthenticate')}?{page}")
         response = JsonResponse(export.content, json_dumps_params={"indent": 2})
         response["Content-Disposition"] = 'attachment; filename="my-data.json"'
         return response

@@ -12,7 +12,7 @@ from django.contrib.sessions.backends.db import SessionStore
 from django.http import parse_cookie
 from django.utils.crypto import constant_time_compare
 
-from dovetail.cable.identity import Identity, load_user, session_digest
+from dovetail.cable.identity import Identity, load_session_user, session_digest
 from dovetail.http.address import address_of
 
 
@@ -36,7 +36,7 @@ def identify(scope: dict[str, Any]) -> Identity:
     key = cookies.get(settings.SESSION_COOKIE_NAME)
     if key:
         session = SessionStore(key).load()
-        user = load_user(session.get(SESSION_KEY))
+        user = load_session_user(session.get(SESSION_KEY), key)
         if user.is_authenticated and _is_session_of(user, session):
             return Identity(str(user.pk), session_digest(key), key, user.get_session_auth_hash())
     peer, *_ = scope.get("client") or [None]

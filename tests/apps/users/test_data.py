@@ -84,6 +84,21 @@ def test_export_requires_reauthentication(client: Client, member: User, log_in: 
     assert not DataExport.objects.exists()
 
 
+def test_download_requires_reauthentication_and_returns_to_the_list(
+    client: Client, member: User, log_in: LogIn
+) -> None:
+    """Kind: what was proved for asking is not proved for taking, a week later and elsewhere."""
+    export = DataExport.objects.create(user=member, content={"secret": "plan"})
+    log_in(member)
+
+    response = client.get(f"/people/me/data/exports/{export.pk}/")
+
+    assert response["Location"] == "/accounts/reauthenticate/?next=%2Fpeople%2Fme%2Fdata%2F"
+    form = client.post(response["Location"], {"password": PASSWORD})
+    assert form["Location"] == "/people/me/data/"
+    assert client.get(f"/people/me/data/exports/{export.pk}/").json() == {"secret": "plan"}
+
+
 def test_only_one_export_per_hour(client: Client, member: User, log_in: LogIn) -> None:
     log_in(member)
     request_export(client)
@@ -99,6 +114,7 @@ def test_export_is_available_to_its_owner_for_a_week(client: Client, member: Use
     client.force_login(make_user())
     assert client.get(url).status_code == HTTPStatus.NOT_FOUND
     client.force_login(member)
+    reauthenticate(client)
     assert client.get(url).status_code == HTTPStatus.OK
 
     DataExport.objects.update(created_at=timezone.now() - timedelta(days=8))

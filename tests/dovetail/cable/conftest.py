@@ -10,8 +10,7 @@ import pytest
 from asgiref.testing import ApplicationCommunicator
 from channels.layers import channel_layers
 from django.conf import settings
-from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
-from django.contrib.sessions.backends.db import SessionStore
+from django.test import Client
 
 from apps.users.models import User
 from dovetail.cable import presence
@@ -138,13 +137,10 @@ async def connect() -> AsyncIterator[Connect]:
 
 def log_in(user: User) -> str:
     """Return the key of a new session of this user."""
-    session = SessionStore()
-    session[SESSION_KEY] = str(user.pk)
-    session[BACKEND_SESSION_KEY] = "allauth.account.auth_backends.AuthenticationBackend"
-    session[HASH_SESSION_KEY] = user.get_session_auth_hash()
-    session.create()
-    assert session.session_key
-    return session.session_key
+    client = Client()
+    client.force_login(user)
+    assert client.session.session_key
+    return client.session.session_key
 
 
 def turbo_identifier(

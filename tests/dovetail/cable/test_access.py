@@ -5,6 +5,7 @@ import json
 from typing import Any
 
 import pytest
+from allauth.usersessions.models import UserSession
 from asgiref.sync import sync_to_async
 from channels.layers import get_channel_layer
 from django.contrib.auth.models import AnonymousUser, Group, Permission
@@ -14,6 +15,7 @@ from django.contrib.sessions.models import Session
 from django.core.signing import Signer
 from django.test import AsyncClient
 from django.utils import timezone
+from pytest_django.fixtures import Settings
 
 from apps.users.models import User
 from dovetail.cable import streams
@@ -139,6 +141,24 @@ class TestIdentity:
         browser = await connect(await session_of(ada))
 
         assert browser.scope["headers"] == []
+
+    async def test_session_that_no_list_shows_is_anonymous(
+        self, connect: Connect, ada: User, settings: Settings
+    ) -> None:
+        """Kind: a session that its owner cannot end, as it is in no list."""
+        sessions = [await session_of(ada) for _ in range(2)]
+        rows = UserSession.objects.filter(session_key=sessions[0])
+        await sync_to_async(lambda: rows._raw_delete("default"))()  # noqa: SLF001 - no signal
+
+        unlisted, listed = [await connect(session) for session in sessions]
+
+        identifier = turbo_identifier("mine", ada)
+        assert (await unlisted.subscribe(identifier))["type"] == "reject_subscription"
+        assert (await listed.subscribe(identifier))["type"] == "confirm_subscription"
+
+        settings.CABLE_SESSION_MODEL = ""  # a site without such a list
+        browser = await connect(sessions[0])
+        assert (await browser.subscribe(identifier))["type"] == "confirm_subscription"
 
     async def test_session_from_before_a_password_change_is_anonymous(
         self, connect: Connect, ada: User

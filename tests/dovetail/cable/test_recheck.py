@@ -10,6 +10,7 @@ from asgiref.sync import sync_to_async
 from channels.layers import channel_layers, get_channel_layer
 from django.contrib.sessions.backends.db import SessionStore
 from django.contrib.sessions.models import Session
+from django.db import connection
 from django.utils import timezone
 
 from apps.users.models import User
@@ -156,6 +157,18 @@ async def _delete_session(user: User, session: str) -> None:
     await sync_to_async(SessionStore(session).delete)()
 
 
+async def _delete_row_of_session(user: User, session: str) -> None:
+    await sync_to_async(_execute)(
+        "DELETE FROM usersessions_usersession WHERE session_key = %s", [session]
+    )
+    del user
+
+
+def _execute(sql: str, params: list[str]) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, params)
+
+
 async def _let_session_expire(user: User, session: str) -> None:
     del user
     await Session.objects.filter(pk=session).aupdate(expire_date=timezone.now())
@@ -172,7 +185,13 @@ async def _change_password(user: User, session: str) -> None:
     await user.asave()
 
 
-ENDINGS = [_delete_session, _let_session_expire, _deactivate, _change_password]
+ENDINGS = [
+    _delete_session,
+    _delete_row_of_session,
+    _let_session_expire,
+    _deactivate,
+    _change_password,
+]
 Ending = Callable[[User, str], Awaitable[None]]
 
 

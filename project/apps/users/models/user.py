@@ -71,6 +71,8 @@ class User(AbstractUser, BaseModel):
     avatar = ImageField(upload_to=RandomName("avatars"), square=AVATAR, blank=True)
     avatar_small = ImageField(upload_to=RandomName("avatars"), blank=True, editable=False)
     deleted_at = models.DateTimeField(null=True, blank=True, editable=False, db_index=True)
+    # When all of their sessions were last ended: a sign-in that began before is refused.
+    sessions_ended_at = models.DateTimeField(null=True, blank=True, editable=False)
 
     USERNAME_FIELD = "email"
     REQUIRED_FIELDS: ClassVar[list[str]] = []

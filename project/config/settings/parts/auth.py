@@ -78,10 +78,13 @@ MFA_TRUST_COOKIE_AGE = timedelta(days=14)
 MFA_REQUIRED_FOR_STAFF = env.bool("MFA_REQUIRED_FOR_STAFF", default=not env.bool("DEBUG"))
 
 # A session ends two weeks after its last use and 30 days after its login. See docs/accounts.md.
+SESSION_ENGINE = "apps.users.sessions"  # Django's "cached_db", with a row for each session
 SESSION_COOKIE_AGE = 14 * 24 * 3600  # seconds
 SESSION_LIFETIME = timedelta(days=30)
 USERSESSIONS_ADAPTER = "apps.users.adapters.UserSessionsAdapter"
 USERSESSIONS_TRACK_ACTIVITY = True  # by apps.users.middleware
+# On the cable too, a session that this model does not list by its `session_key` is not signed in.
+CABLE_SESSION_MODEL = "usersessions.UserSession"
 
 # Browsers accept this prefix only over HTTPS, for exactly this host and for all paths.
 _prefix = "" if env.bool("DEBUG") else "__Host-"

@@ -37,6 +37,3 @@ if _memcached:
             "dead_timeout": 5,
         },
     }
-# Not cached_db, which believes what the cache says: whoever can write to the cache would sign in as
-# anyone, and a session that ended while the cache was unavailable would live on in it.
-SESSION_ENGINE = "django.contrib.sessions.backends.db"
