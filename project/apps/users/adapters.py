@@ -9,6 +9,8 @@ from allauth.account.internal.flows import reauthentication, signup
 from allauth.core import context
 from allauth.core.exceptions import ImmediateHttpResponse
 from allauth.mfa.adapter import DefaultMFAAdapter
+from allauth.mfa.models import Authenticator
+from allauth.mfa.utils import is_mfa_enabled
 from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
 from allauth.socialaccount.models import SocialAccount, SocialApp, SocialLogin
 from allauth.usersessions.adapter import DefaultUserSessionsAdapter
@@ -107,13 +109,20 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         return response
 
     def get_reauthentication_methods(self, user: User | AnonymousUser) -> list[dict[str, Any]]:
-        """Return how a person can prove who they are; by mailed code only if there is no other way.
+        """Return how a person can prove who they are: only by the strongest that they have.
 
-        A code proves less than a password or a second factor: the browser that was left signed in
-        here may be signed in to the mailbox too.
+        With a second factor or a passkey, that is the factor: otherwise a password and an open
+        session would be enough to remove it. A mailed code is for those who have nothing else: the
+        browser that was left signed in here may be signed in to the mailbox too.
         """
         methods: list[dict[str, Any]] = super().get_reauthentication_methods(user)
-        return [way for way in methods if way["id"] != "reauthenticate_by_code"] or methods
+        if not isinstance(user, User):
+            return methods
+        if not user.is_mfa_enabled:
+            return [way for way in methods if way["id"] != "reauthenticate_by_code"] or methods
+        factors = [way for way in methods if way["id"].startswith("mfa_reauthenticate")]
+        # The first one is asked for: without an app, the passkey rather than a recovery code.
+        return factors if is_mfa_enabled(user, [Authenticator.Type.TOTP]) else factors[::-1]
 
     def logout(self, request: HttpRequest) -> None:
         sso_session = request.session.get(SSO_KEY)

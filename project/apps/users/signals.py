@@ -3,6 +3,7 @@
 from typing import Any
 
 from allauth.account import signals as account
+from allauth.account.authentication import get_authentication_records
 from allauth.mfa import signals as mfa
 from allauth.usersessions import signals as usersessions
 from allauth.usersessions.models import UserSession
@@ -43,10 +44,18 @@ def end_session(instance: UserSession, **_: Any) -> None:
     sessions.SessionStore().delete(instance.session_key)
 
 
-def cycle_session_key(request: HttpRequest, **extra: Any) -> None:
-    """Give the session a new key after its owner has reauthenticated."""
-    if extra.get("reauthenticated"):
+def accept_proof(request: HttpRequest, user: User, method: str, **extra: Any) -> None:
+    """Give the session a new key after its owner has reauthenticated, by a factor if they have one.
+
+    allauth's pages refuse the others beforehand, except for a mailed code that was requested before
+    the factor was added.
+    """
+    if not extra.get("reauthenticated"):
+        return
+    if method == "mfa" or not user.is_mfa_enabled:
         request.session.cycle_key()
+    else:
+        get_authentication_records(request, user)[-1]["reauthenticated"] = False
 
 
 def resize_avatar(instance: User, *, fields: list[str], using: str, **_: Any) -> None:
@@ -80,4 +89,4 @@ def connect() -> None:
         changed.connect(end_other_sessions)
     account.password_reset.connect(end_all_sessions)
     account.password_reset.connect(guesses.forget)
-    account.authentication_step_completed.connect(cycle_session_key)
+    account.authentication_step_completed.connect(accept_proof)

@@ -63,8 +63,11 @@ def log_in(client: Client) -> Callable[..., Client]:
 
 
 def reauthenticate(client: Client) -> None:
-    """Enter the password again, as sensitive pages require."""
-    client.post("/accounts/reauthenticate/", {"password": PASSWORD})
+    """Prove who one is, as sensitive pages require: by a recovery code, or by the password."""
+    answer = client.post("/accounts/reauthenticate/", {"password": PASSWORD})
+    if "/2fa/" in answer.get("Location", ""):
+        code = recovery_codes(User.objects.get(pk=client.session["_auth_user_id"]))[0]
+        client.post("/accounts/2fa/reauthenticate/", {"code": code})
 
 
 def totp_code(offset: int = 0, *, secret: str = SECRET, good_for: float = 5) -> str:

@@ -6,17 +6,23 @@ from collections.abc import Callable
 from http import HTTPStatus
 
 import pytest
+from allauth.account.internal.flows.reauthentication import (
+    is_reauthentication_required,
+    reauthenticate_by_password,
+)
 from allauth.mfa.models import Authenticator
 from allauth.usersessions.models import UserSession
 from django.core.mail import EmailMessage
-from django.test import Client
+from django.test import Client, RequestFactory
 from fido2.utils import websafe_encode
 
 from apps.users.models import User
 from tests.apps.users.conftest import (
+    PASSWORD,
     PERIOD,
     SECRET,
     add_totp,
+    passkey,
     reauthenticate,
     recovery_codes,
     totp_code,
@@ -212,6 +218,73 @@ def test_changing_factors_requires_reauthentication(
     assert client.get(url)["Location"].startswith("/accounts/reauthenticate/?next=")
     reauthenticate(client)
     assert client.get(url).status_code == HTTPStatus.OK
+
+
+PROTECTED_BY_FACTOR = [
+    "/accounts/2fa/totp/deactivate/",
+    "/accounts/2fa/recovery-codes/",
+    "/accounts/2fa/recovery-codes/generate/",
+    "/accounts/2fa/webauthn/add/",
+    "/accounts/2fa/webauthn/keys/{key}/remove/",
+    "/people/me/deletion/",
+]
+
+
+@pytest.mark.parametrize("url", PROTECTED_BY_FACTOR)
+def test_password_does_not_replace_the_factor(
+    client: Client, totp_member: User, log_in: LogIn, url: str
+) -> None:
+    """Kind: a weaker way beside a strong one, here to remove the strong one."""
+    key = {"name": "Laptop", "credential": passkey()}
+    added = Authenticator.objects.create(user=totp_member, type="webauthn", data=key)
+    url = url.format(key=added.pk)
+    log_in(totp_member)
+    enter(client, totp_code())
+    skip_trust(client)
+    assert is_logged_in(client)
+
+    for password_page in ("/accounts/reauthenticate/", f"/accounts/reauthenticate/?next={url}"):
+        answer = client.post(password_page, {"password": PASSWORD})
+        assert answer["Location"].startswith("/accounts/2fa/reauthenticate/")
+    for answer in (client.get(url), client.post(url)):
+        asks = answer.get("Location", "").startswith("/accounts/2fa/reauthenticate/")
+        assert asks or answer.status_code == HTTPStatus.METHOD_NOT_ALLOWED
+    assert client.get(url)["Location"].startswith("/accounts/2fa/reauthenticate/")
+    assert totp_member.authenticator_set.count() == 3  # type: ignore[attr-defined]
+
+    client.post("/accounts/2fa/reauthenticate/", {"code": recovery_codes(totp_member)[0]})
+    assert not client.get(url).get("Location", "").startswith("/accounts/2fa/reauthenticate/")
+
+
+def test_proof_by_password_does_not_count_if_there_is_a_factor(
+    client: Client, totp_member: User, rf: RequestFactory
+) -> None:
+    """Whatever code records it: allauth's page checks beforehand, other code may not."""
+    client.force_login(totp_member)
+    request = rf.get("/")
+    request.user, request.session = totp_member, client.session
+
+    reauthenticate_by_password(request)
+
+    assert is_reauthentication_required(request, app="allauth.mfa")
+
+
+def test_passkey_is_asked_for_before_a_recovery_code(client: Client, totp_member: User) -> None:
+    Authenticator.objects.filter(type="totp").update(type="webauthn", data={})
+    client.force_login(totp_member)
+
+    answer = client.get("/people/me/deletion/")
+
+    assert answer["Location"].startswith("/accounts/2fa/webauthn/reauthenticate/")
+
+
+def test_recovery_codes_without_a_factor_do_not_lock_their_owner_out(
+    client: Client, totp_member: User, log_in: LogIn
+) -> None:
+    Authenticator.objects.filter(type="totp").delete()
+    log_in(totp_member)
+
+    assert client.get("/people/me/deletion/")["Location"].startswith("/accounts/reauthenticate/")
 
 
 def test_reauthentication_cycles_the_session_key(

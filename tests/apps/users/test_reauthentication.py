@@ -82,6 +82,19 @@ def test_mailed_code_ends_after_three_wrong_attempts(
     assert [answer["Location"] for answer in answers[2:]] == [REQUEST] * 2
 
 
+def test_mailed_code_does_not_count_once_there_is_a_factor(
+    client: Client, by_sso: User, mailoutbox: list[EmailMessage]
+) -> None:
+    """Kind: check, then use. The way was chosen when there was no better one."""
+    client.post(REQUEST, {"recipient": by_sso.email})
+    add_totp(by_sso)
+
+    client.post(CONFIRM, {"code": code_in(mailoutbox[-1])})
+
+    response = client.get("/people/me/deletion/")
+    assert response["Location"].startswith("/accounts/2fa/reauthenticate/")
+
+
 def test_mailed_code_expires_after_ten_minutes(
     client: Client, by_sso: User, mailoutbox: list[EmailMessage]
 ) -> None:

@@ -78,7 +78,7 @@ MFA_TRUST_COOKIE_AGE = timedelta(days=14)
 MFA_REQUIRED_FOR_STAFF = env.bool("MFA_REQUIRED_FOR_STAFF", default=not env.bool("DEBUG"))
 
 # A session ends two weeks after its last use and 30 days after its login. See docs/accounts.md.
-SESSION_ENGINE = "apps.users.sessions"  # Django's "cached_db", with a row for each session
+SESSION_ENGINE = "apps.users.sessions"  # Django's "db", with a row for each session
 SESSION_COOKIE_AGE = 14 * 24 * 3600  # seconds
 SESSION_LIFETIME = timedelta(days=30)
 USERSESSIONS_ADAPTER = "apps.users.adapters.UserSessionsAdapter"
