@@ -57,7 +57,6 @@ MFA_TRUST_COOKIE_NAME = f"mfa_trusted_{PORT}"
 DEVICE_COOKIE_NAME = f"device_{PORT}"
 THEME_COOKIE_NAME = f"theme_{PORT}"
 MESSAGE_COOKIE_NAME = f"messages_{PORT}"
-MESSAGE_STORAGE = "dovetail.devtools.messages.MessageStorage"
 DEMO = "apps.articles.demo.people"  # `manage.py up` prints its LOGINS and PASSWORD
 # Such as the other end of an SSH tunnel, or `runserver 8080`.
 HOSTS_ON_ANY_PORT = ["localhost", "127.0.0.1", "[::1]"]

@@ -65,3 +65,4 @@ CSRF_COOKIE_NAME = "__Host-csrftoken"
 LANGUAGE_COOKIE_SECURE = True
 LANGUAGE_COOKIE_NAME = "__Host-language"
 THEME_COOKIE_NAME = "__Host-theme"
+MESSAGE_COOKIE_NAME = "__Host-messages"

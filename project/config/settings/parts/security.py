@@ -57,4 +57,6 @@ CSRF_FAILURE_VIEW = "django.views.csrf.csrf_failure"
 SESSION_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_SAMESITE = "Lax"
 LANGUAGE_COOKIE_SAMESITE = "Lax"
+MESSAGE_STORAGE = "dovetail.http.messages.MessageStorage"
+MESSAGE_COOKIE_NAME = "messages"
 THEME_COOKIE_NAME = "theme"  # written by frontend/src/js/controllers/theme_controller.ts
