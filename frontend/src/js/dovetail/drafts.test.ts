@@ -1,3 +1,4 @@
+import { cache } from "@hotwired/turbo"
 import { afterEach, beforeEach, expect, test, vi } from "vitest"
 import { startDrafts } from "./drafts"
 import { find } from "./testing"
@@ -34,7 +35,7 @@ function render(user = "7"): void {
       <input name="private" autocomplete="off">
     </form>
     <form id="other" method="post" action="/articles/new/"><input name="another"></form>
-    <form id="out" method="post" action="/logout/"></form>`
+    <form id="out" method="post" action="/logout/" data-turbo="false"></form>`
 }
 
 const field = (name: string) => find<HTMLInputElement>(`#write [name=${name}]`)
@@ -151,8 +152,10 @@ test("forgets everything on sign-out, in other tabs, too", () => {
   expect(sessionStorage).toHaveLength(0)
 
   submit()
+  const clear = vi.spyOn(cache, "clear")
   dispatchEvent(Object.assign(new Event("storage"), { key: "drafts:signed-out" }))
   expect(sessionStorage).toHaveLength(0)
+  expect(clear).toHaveBeenCalledOnce() // of the pages that "back" would show
 })
 
 test("keeps nothing that is very long, and survives a full storage", () => {

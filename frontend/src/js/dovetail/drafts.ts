@@ -4,6 +4,7 @@
  * and one form, and is dropped on success, on sign-out and after a day. Passwords, files, hidden
  * fields and fields with autocomplete="off" are never kept.
  */
+import { cache } from "@hotwired/turbo"
 import { trustDrafts } from "./failed_forms"
 import { isChange } from "./forms"
 import { actionOf, asksToSignIn, isSignOut, userOf } from "./sign_in"
@@ -68,8 +69,11 @@ function dropDraftsOnSignOut({ target }: Event): void {
   attempt(() => localStorage.setItem(SIGNED_OUT, String(Date.now())))
 }
 
+/** Forgets what this tab has of the user who signed out in another one, pages it went back to, too. */
 function dropDraftsOfOtherTab({ key }: StorageEvent): void {
-  if (key === SIGNED_OUT) for (const draft of keys()) drop(draft)
+  if (key !== SIGNED_OUT) return
+  for (const draft of keys()) drop(draft)
+  cache.clear()
 }
 
 /** Fills the forms of a new page or frame with their drafts, and says so. */

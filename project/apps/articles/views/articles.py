@@ -6,6 +6,7 @@ from django.contrib.messages.views import SuccessMessageMixin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
+from django.utils.cache import add_never_cache_headers
 from django.views.generic import CreateView, DetailView, ListView, TemplateView, View
 
 from apps.articles.dashboard import Dashboard
@@ -67,6 +68,12 @@ class ArticleDetailView(DetailView[Article]):
             can_delete=self.object.can_be_deleted_by(user),
             **kwargs,
         )
+
+    def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        response = super().get(request, *args, **kwargs)
+        if not self.object.is_published:
+            add_never_cache_headers(response)
+        return response
 
 
 class ArticleCreateView(
