@@ -12,7 +12,10 @@ class ArticleAdmin(SearchAdmin[Article], SoftDeleteAdmin[Article]):
     list_select_related = ["author"]
     search_fields = ["title", "summary", "body"]
     autocomplete_fields = ["author"]
-    readonly_fields = ["slug", "status", "published_at", "deleted_at", "created_at", "updated_at"]
+    readonly_fields = [
+        *("slug", "status", "published_at"),
+        *("deleted_at", "deleted_by", "created_at", "updated_at"),
+    ]
 
 
 @admin.register(Comment)
@@ -21,4 +24,4 @@ class CommentAdmin(SoftDeleteAdmin[Comment]):
     list_select_related = ["author", "article"]
     search_fields = ["body"]
     autocomplete_fields = ["author", "article"]
-    readonly_fields = ["deleted_at", "created_at", "updated_at"]
+    readonly_fields = ["deleted_at", "deleted_by", "created_at", "updated_at"]

@@ -85,7 +85,7 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
             return None
 
     def pre_login(self, request: HttpRequest, user: User, **kwargs: Any) -> HttpResponse | None:
-        if user.deleted_at:
+        if user.deleted_at and not user.banned_at:
             return None  # `login` restores the account, once any second factor has been checked
         return super().pre_login(request, user, **kwargs)  # type: ignore[no-any-return]
 
@@ -96,6 +96,8 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
             raise ImmediateHttpResponse(redirect("account_login"))
         if user.deleted_at:
             user.restore()
+            if not user.is_active:  # banned since the password was checked
+                raise ImmediateHttpResponse(self.respond_user_inactive(request, user))
             messages.success(request, "Welcome back. Your account has been restored.")
 
     def post_login(

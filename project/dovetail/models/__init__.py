@@ -7,6 +7,9 @@ Derive your models from the classes in `apps.core.models`, which derive from the
 
     invoice.delete()  # sets `deleted_at` on the invoice and the rows that depend on it
     invoice.restore()  # undoes exactly that deletion
+
+    invoice.delete(by=request.user)  # records who, so that the owner cannot undo a moderator's
+    invoice.restore(by=request.user)  # PermissionDenied unless they may
 """
 
 from dovetail.models.base import BaseManager, BaseModel, BaseQuerySet

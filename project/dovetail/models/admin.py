@@ -1,11 +1,12 @@
 from collections.abc import Iterable, Iterator
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from django.apps import apps
 from django.contrib import admin, messages
 from django.contrib.admin.utils import flatten_fieldsets, model_ngettext
 from django.contrib.admin.views.main import ChangeList
-from django.core.exceptions import ValidationError
+from django.contrib.auth.models import AbstractBaseUser
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import transaction
 from django.db.models import Model, ProtectedError, QuerySet
 from django.http import HttpRequest, HttpResponse
@@ -108,12 +109,31 @@ class SoftDeleteAdmin(VersionedAdmin[ModelT]):
     def get_list_filter(self, request: HttpRequest) -> Any:
         return [DeletedFilter, *super().get_list_filter(request)]
 
-    @admin.action(description="Restore selected %(verbose_name_plural)s", permissions=["change"])
+    def delete_model(self, request: HttpRequest, obj: ModelT) -> None:
+        self.delete_queryset(request, self.model.all_objects.filter(pk=obj.pk))
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[ModelT]) -> None:
+        rows = cast("SoftDeleteQuerySet[ModelT]", queryset)
+        person = cast("AbstractBaseUser", request.user)
+        # Rows that their owner has deleted, or closed with their account, are removed for good.
+        # Before the others, which are this person's from the start.
+        rows.take_over_deletion(person)
+        rows.delete(person)
+
+    @admin.action(description="Restore selected %(verbose_name_plural)s", permissions=["delete"])
     def restore_selected(self, request: HttpRequest, rows: SoftDeleteQuerySet[ModelT]) -> None:
+        """Restore rows for people who may delete them, except what others removed of their own."""
         restored = 0
         for row in rows.deleted():
             try:
-                restored += bool(row.restore())
+                restored += bool(row.restore(cast("AbstractBaseUser", request.user)))
+            except PermissionDenied:
+                self.message_user(
+                    request,
+                    f"Couldn't restore “{row}”: someone else removed it, so another moderator has "
+                    f"to decide.",
+                    messages.ERROR,
+                )
             except ValidationError as error:
                 self.message_user(
                     request, f"Couldn't restore “{row}”: {' '.join(error.messages)}", messages.ERROR

@@ -6,16 +6,18 @@ from datetime import datetime
 from typing import Any
 
 from django.db import models, transaction
+from django.db.models import Q
 
 from dovetail.models.base import send_rows_changed
 
 
-def delete_dependents(row: models.Model, at: datetime) -> None:
+def delete_dependents(row: models.Model, at: datetime, by: Any = None) -> None:
     """Soft-delete the rows that reference a row by `CASCADE`, but not the row itself.
 
     Args:
         row: a row of any model.
         at: the value for `deleted_at`, by which `dependents_deleted` finds the rows again.
+        by: the key of the person who deletes them, for `deleted_by`; None for a program.
 
     Raises:
         django.db.models.ProtectedError: see `SoftDeleteQuerySet.delete`.
@@ -24,43 +26,72 @@ def delete_dependents(row: models.Model, at: datetime) -> None:
         for dependents in _dependents(
             type(row), [row.pk], row._state.db or "default", models.CASCADE
         ):
-            delete_rows(dependents, at)
+            delete_rows(dependents, at, by)
 
 
-def dependents_deleted(row: models.Model, at: datetime) -> Iterator[Any]:
-    """Yield the rows that `delete_dependents` soft-deleted for this row at that time."""
+def dependents_deleted(row: models.Model, at: datetime, by: Any = None) -> Iterator[Any]:
+    """Yield the rows that `delete_dependents` soft-deleted for this row at that time.
+
+    Leaves out rows whose deletion someone else has taken over since.
+    """
     for dependents in _dependents(type(row), [row.pk], row._state.db or "default", models.CASCADE):
-        yield from dependents.filter(deleted_at=at)
+        yield from dependents.filter(_deleted(at, by))
 
 
-def delete_rows(rows: Any, at: datetime) -> "Counter[str]":
+def _deleted(at: datetime, by: Any) -> Q:
+    """Match the rows of one deletion; not those that another person has removed since.
+
+    Rows that were deleted before `deleted_by` was recorded have none.
+    """
+    return Q(deleted_at=at) & (Q(deleted_by=by) | Q(deleted_by=None))
+
+
+def delete_rows(rows: Any, at: datetime, by: Any = None) -> "Counter[str]":
     # Marking rows before looking for their dependents ends the recursion for circular references.
     pks = list(rows.undeleted().select_for_update().order_by().values_list("pk", flat=True))
     if not pks:
         return Counter()
     _refuse_protected(rows.model, pks, rows.db)
     marked = rows.model.all_objects.using(rows.db).filter(pk__in=pks)
-    counts = Counter({rows.model._meta.label: _mark(marked, pks, at)})
+    counts = Counter({rows.model._meta.label: _mark(marked, pks, at, by)})
     for dependents in _dependents(rows.model, pks, rows.db, models.CASCADE):
-        counts += delete_rows(dependents, at)
+        counts += delete_rows(dependents, at, by)
     return counts
 
 
-def _mark(rows: Any, pks: list[Any], at: datetime | None) -> int:
+def _mark(rows: Any, pks: list[Any], at: datetime | None, by: Any) -> int:
     """Set `deleted_at` and send `rows_changed`; unlike `update`, don't query the keys again."""
-    count = models.QuerySet.update(rows, deleted_at=at)
-    send_rows_changed(rows.model, pks, rows.db, fields=frozenset(["deleted_at"]))
+    count = models.QuerySet.update(rows, deleted_at=at, deleted_by=by)
+    send_rows_changed(rows.model, pks, rows.db, fields=frozenset(["deleted_at", "deleted_by"]))
     return count
 
 
-def restore_rows(rows: Any, at: datetime) -> int:
-    pks = list(rows.filter(deleted_at=at).select_for_update().values_list("pk", flat=True))
+def restore_rows(rows: Any, at: datetime, by: Any = None) -> int:
+    pks = list(rows.filter(_deleted(at, by)).select_for_update().values_list("pk", flat=True))
     if not pks:
         return 0
     marked = rows.model.all_objects.using(rows.db).filter(pk__in=pks)
-    total = _mark(marked, pks, None)
+    total = _mark(marked, pks, None, None)
     for dependents in _dependents(rows.model, pks, rows.db, models.CASCADE):
-        total += restore_rows(dependents, at)
+        total += restore_rows(dependents, at, by)
+    return total
+
+
+def take_over_rows(rows: Any, at: datetime, before: Any, by: Any) -> int:
+    """Change who deleted these rows and what was deleted with them.
+
+    Args:
+        rows: deleted rows.
+        at: the `deleted_at` of the deletion; rows of others are left alone.
+        before: its `deleted_by` until now.
+        by: the new one.
+    """
+    pks = list(rows.filter(_deleted(at, before)).select_for_update().values_list("pk", flat=True))
+    if not pks:
+        return 0
+    total = _mark(rows.model.all_objects.using(rows.db).filter(pk__in=pks), pks, at, by)
+    for dependents in _dependents(rows.model, pks, rows.db, models.CASCADE):
+        total += take_over_rows(dependents, at, before, by)
     return total
 
 

@@ -1,23 +1,37 @@
 """Soft deletion: deleting a row sets `deleted_at`, and restoring it undoes exactly that deletion.
 
+`deleted_by` records who deleted it, so that the author of a text cannot undo its removal by a
+moderator:
+
+    class Review(SoftDeleteModel):
+        owner_field = "author"
+
+    review.delete(by=request.user)
+    review.restore(by=request.user)  # PermissionDenied for the author if a moderator deleted it
+
 Own code because a restore must bring back the cascade of that deletion and nothing else, which the
 existing packages leave to their users.
 """
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self, TypeVar, cast
 
+from django.conf import settings
+from django.contrib.auth import get_permission_codename
+from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.core import checks
-from django.core.exceptions import ValidationError
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import IntegrityError, models, transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from dovetail.models.base import BaseModel, BaseQuerySet
-from dovetail.models.cascade import delete_rows, restore_rows
+from dovetail.models.cascade import delete_rows, restore_rows, take_over_rows
 from dovetail.models.checks import check_soft_delete
 from dovetail.models.conflicts import violated_constraint
 
 ModelT = TypeVar("ModelT", bound=models.Model)
+Person = AbstractBaseUser | AnonymousUser
 
 ATTEMPTS = 8  # at a restoration, while others take the unique values that it chooses
 
@@ -31,8 +45,23 @@ class SoftDeleteQuerySet(BaseQuerySet[ModelT]):
     def deleted(self) -> Self:
         return self.filter(deleted_at__isnull=False)
 
-    def delete(self) -> tuple[int, dict[str, int]]:
+    def restorable_by(self, user: Person) -> Self:
+        """Limit to the deleted rows that a person may restore.
+
+        See `SoftDeleteModel.can_be_restored_by`.
+        """
+        allowed = Q(deleted_by=user.pk) if user.pk else Q(pk__in=[])
+        if _may_delete(self.model, user):
+            owner = cast("type[SoftDeleteModel]", self.model).owner_field
+            allowed |= ~Q(**{owner: user.pk}) if owner else ~Q(pk__in=[])
+        return self.deleted().filter(allowed)
+
+    def delete(self, by: Person | None = None) -> tuple[int, dict[str, int]]:
         """Soft-delete the rows and their soft-deletable cascade, in one transaction.
+
+        Args:
+            by: who deletes them; None if it is not a person but a program, which leaves it to
+                people with the permission to restore them.
 
         Returns:
             The number of deleted rows, in total and by model label, like Django's `delete()`.
@@ -44,18 +73,37 @@ class SoftDeleteQuerySet(BaseQuerySet[ModelT]):
         if not issubclass(self.model, SoftDeleteModel):
             return super().delete()
         with transaction.atomic(using=self.db):
-            counts = delete_rows(self, timezone.now())
+            counts = delete_rows(self, timezone.now(), by.pk if by else None)
         return counts.total(), dict(counts)
 
     delete.alters_data = True  # type: ignore[attr-defined]
     delete.queryset_only = True  # type: ignore[attr-defined]
 
-    def restore(self) -> int:
+    def restore(self, by: Person | None = None) -> int:
         """Restore all rows or none; see `SoftDeleteModel.restore`. Return the number of rows."""
         with transaction.atomic(using=self.db):
-            return sum(cast("SoftDeleteModel", row).restore() for row in self.deleted())
+            return sum(cast("SoftDeleteModel", row).restore(by) for row in self.deleted())
 
     restore.alters_data = True  # type: ignore[attr-defined]
+
+    def take_over_deletion(self, by: Person) -> int:
+        """Record a moderator as the one who deleted rows that are deleted already.
+
+        A text that its author has deleted, or that went with their account, then stays deleted
+        when they restore the rest. Rows of the moderator's own are left alone, or they could lift
+        a removal by others.
+
+        Returns:
+            The number of rows that it applies to, with their cascades.
+        """
+        rows = self.deleted()
+        if owner := cast("type[SoftDeleteModel]", self.model).owner_field:
+            rows = rows.exclude(**{owner: by.pk})
+        with transaction.atomic(using=self.db):
+            deletions = list(rows.order_by().values_list("deleted_at", "deleted_by").distinct())
+            return sum(take_over_rows(rows, at, before, by.pk) for at, before in deletions)
+
+    take_over_deletion.alters_data = True  # type: ignore[attr-defined]
 
     def hard_delete(self) -> tuple[int, dict[str, int]]:
         """Permanently delete the rows and every row that references them by `CASCADE`."""
@@ -111,9 +159,25 @@ class SoftDeleteModel(BaseModel):
     `objects` excludes deleted rows, `all_objects` includes them. To let a new row reuse a unique
     value of a deleted one, make the constraint conditional:
     `UniqueConstraint(fields=["slug"], condition=Q(deleted_at__isnull=True), name=…)`.
+
+    Attributes:
+        owner_field: the foreign key to the person whose text this is, "" if it is no one's.
+        deleted_by: who deleted the row, None if a program did. It names them even after their
+            account has gone, since the removal stays one by someone else.
     """
 
+    owner_field: ClassVar[str] = ""
+
     deleted_at = models.DateTimeField(null=True, blank=True, editable=False, db_index=True)
+    deleted_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.DO_NOTHING,
+        db_constraint=False,
+        null=True,
+        blank=True,
+        editable=False,
+        related_name="+",
+    )
 
     objects: "ManagerDescriptor" = cast("Any", SoftDeleteManager())
     all_objects: "ManagerDescriptor" = cast("Any", SoftDeleteManager(with_deleted=True))
@@ -129,41 +193,77 @@ class SoftDeleteModel(BaseModel):
     def is_deleted(self) -> bool:
         return self.deleted_at is not None
 
+    @property
+    def is_removed_by_others(self) -> bool:
+        """Whether someone other than its owner deleted the row, such as a moderator."""
+        return self.is_deleted and self.deleted_by_id != self._owner_id
+
+    @property
+    def _owner_id(self) -> Any:
+        return getattr(self, f"{self.owner_field}_id") if self.owner_field else None
+
+    def can_be_restored_by(self, user: Person) -> bool:
+        """Return whether a person may undo the deletion of this row.
+
+        Whoever deleted it may, and everyone with the permission to delete such rows, except its
+        owner: a moderator does not decide about their own text.
+        """
+        if not self.is_deleted or not user.pk:
+            return False
+        if self.deleted_by_id == user.pk:
+            return True
+        return self._owner_id != user.pk and _may_delete(type(self), user)
+
     def delete(
-        self, using: str | None = None, keep_parents: bool = False
+        self,
+        using: str | None = None,
+        keep_parents: bool = False,
+        by: Person | None = None,
     ) -> tuple[int, dict[str, int]]:
         """Soft-delete this row and its cascade; see `SoftDeleteQuerySet.delete`.
 
-        A row that is already deleted keeps its `deleted_at`.
+        A row that is already deleted keeps its `deleted_at` and `deleted_by`.
         """
         del keep_parents  # for multi-table inheritance, which soft deletion doesn't affect
         rows = type(self).all_objects.using(using or self._state.db).filter(pk=self.pk)
-        result = rows.delete()
-        self.refresh_from_db(fields=["deleted_at"])
+        result = rows.delete(by)
+        self.refresh_from_db(fields=["deleted_at", "deleted_by"])
         return result
 
     delete.alters_data = True  # type: ignore[attr-defined]
 
-    def restore(self) -> int:
+    def restore(self, by: Person | None = None) -> int:
         """Undo exactly the deletion that included this row, in one transaction.
 
-        Rows that had been deleted separately stay deleted.
+        Rows that had been deleted separately, or by someone else, stay deleted.
+
+        Args:
+            by: who asks for it; None for a program, which may restore every row.
 
         Returns:
             The number of restored rows, including this one; 0 if it was not deleted.
 
         Raises:
+            PermissionDenied: that person may not restore it; see `can_be_restored_by`.
             ValidationError: a parent of this row is still deleted, or an undeleted row has taken
                 one of its unique values; nothing is restored.
         """
         if self.deleted_at is None:
             return 0
-        at, self.deleted_at = self.deleted_at, None
+        at, deleted_by = self.deleted_at, self.deleted_by_id
+        if by is not None and not self.can_be_restored_by(by):
+            raise self._refusal()
+        self.deleted_at = self.deleted_by_id = None
         try:
-            return self._restore(at)
+            count = self._restore(at, deleted_by)
         except Exception:
-            self.deleted_at = at
+            self.deleted_at, self.deleted_by_id = at, deleted_by
             raise
+        if not count:  # restored by another request, or taken over by a moderator
+            self.refresh_from_db(fields=["deleted_at", "deleted_by"])
+            if self.is_deleted and by is not None:
+                raise self._refusal()
+        return count
 
     restore.alters_data = True  # type: ignore[attr-defined]
 
@@ -188,7 +288,10 @@ class SoftDeleteModel(BaseModel):
         del attempt
         return []
 
-    def _restore(self, at: datetime) -> int:
+    def _refusal(self) -> PermissionDenied:
+        return PermissionDenied(f"This {self._meta.verbose_name} was removed by a moderator.")
+
+    def _restore(self, at: datetime, by: Any) -> int:
         using = self._state.db or "default"
         rows = type(self).all_objects.using(using).filter(pk=self.pk)
         conflict: ValidationError | None = None
@@ -203,7 +306,7 @@ class SoftDeleteModel(BaseModel):
                     if changed:
                         values = {name: getattr(self, name) for name in changed}
                         models.QuerySet.update(rows, **values, updated_at=timezone.now())
-                    count = restore_rows(rows, at)
+                    count = restore_rows(rows, at, by)
                     self._require_undeleted(parents)
                     return count
             except IntegrityError as error:
@@ -241,6 +344,11 @@ class SoftDeleteModel(BaseModel):
                     f"Restore the {name} “{parent}” first; "
                     f"this {self._meta.verbose_name} belongs to it."
                 )
+
+
+def _may_delete(model: type[models.Model], user: Person) -> bool:
+    codename = get_permission_codename("delete", model._meta)
+    return bool(cast("Any", user).has_perm(f"{model._meta.app_label}.{codename}"))
 
 
 def _conflict(error: IntegrityError, row: SoftDeleteModel) -> ValidationError:

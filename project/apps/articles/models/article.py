@@ -71,6 +71,7 @@ class Article(BroadcastsRefreshes, SoftDeleteModel):
     """An article, which starts as a draft. Only its author and editors see a draft."""
 
     refreshes = "articles"  # the stream of the public list
+    owner_field = "author"
 
     author = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="articles"
@@ -148,6 +149,9 @@ class Article(BroadcastsRefreshes, SoftDeleteModel):
         except Exception:
             self.slug = ""  # was not saved
             raise
+
+    def can_be_seen_by(self, user: User | AnonymousUser) -> bool:
+        return self.is_published or self.can_be_edited_by(user)
 
     def can_be_edited_by(self, user: User | AnonymousUser) -> bool:
         return user.pk == self.author_id or user.has_perm("articles.change_article")

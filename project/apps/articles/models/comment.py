@@ -1,13 +1,15 @@
 from datetime import timedelta
-from typing import Any
+from typing import Any, Self
 
 from django.conf import settings
+from django.contrib.auth.models import AnonymousUser
 from django.db import models
+from django.db.models import Q
 from django.db.models.signals import pre_delete
 from django.urls import reverse
 from django.utils import timezone
 
-from apps.core.models import SoftDeleteModel
+from apps.core.models import SoftDeleteManager, SoftDeleteModel, SoftDeleteQuerySet
 from apps.users.models import User
 from dovetail.models.signals import rows_changed
 from dovetail.turbo.broadcasting import (
@@ -22,8 +24,22 @@ TEMPLATE = "articles/_comment.html"
 MAX_PER_MINUTE = 10  # per author, because each comment is broadcast to every reader
 
 
+class CommentQuerySet(SoftDeleteQuerySet["Comment"]):
+    def shown_to(self, user: User | AnonymousUser) -> Self:
+        """Leave out deleted comments, except the user's own that a moderator removed.
+
+        Call it on `all_objects`. Authors see from those that, and why, their comment is gone.
+        """
+        if not user.is_authenticated:
+            return self.undeleted()
+        removed = Q(author=user.pk, deleted_by__isnull=False) & ~Q(deleted_by=user.pk)
+        return self.filter(Q(deleted_at=None) | removed)
+
+
 class Comment(SoftDeleteModel):
     """A reader's comment on an article. It appears at once on every open page of the article."""
+
+    owner_field = "author"
 
     article = models.ForeignKey(
         "articles.Article", on_delete=models.CASCADE, related_name="comments"
@@ -32,6 +48,9 @@ class Comment(SoftDeleteModel):
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="comments"
     )
     body = models.TextField("comment", max_length=2000)
+
+    objects = SoftDeleteManager.from_queryset(CommentQuerySet)()
+    all_objects = SoftDeleteManager.from_queryset(CommentQuerySet)(with_deleted=True)
 
     class Meta:
         ordering = ["id"]

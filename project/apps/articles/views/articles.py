@@ -1,11 +1,13 @@
+from http import HTTPStatus
 from typing import Any, cast
 
 from django.contrib import messages
 from django.contrib.auth.mixins import LoginRequiredMixin
 from django.contrib.messages.views import SuccessMessageMixin
-from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect
+from django.core.exceptions import PermissionDenied
+from django.db.models import Q, QuerySet
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.cache import add_never_cache_headers
 from django.views.generic import CreateView, DetailView, ListView, TemplateView, View
 
@@ -51,8 +53,10 @@ class TrashView(LoginRequiredMixin, ListView[Article]):
     paginate_by = PAGE_SIZE
 
     def get_queryset(self) -> QuerySet[Article]:
-        mine = Article.all_objects.deleted().filter(author=self.request.user.pk)
-        return mine.for_cards().order_by("-deleted_at")
+        """Return what this person wrote or deleted."""
+        person = self.request.user.pk
+        rows = Article.all_objects.deleted().filter(Q(author=person) | Q(deleted_by=person))
+        return rows.for_cards().order_by("-deleted_at")
 
 
 class ArticleDetailView(DetailView[Article]):
@@ -60,6 +64,20 @@ class ArticleDetailView(DetailView[Article]):
 
     def get_queryset(self) -> QuerySet[Article]:
         return Article.objects.visible_to(self.request.user).select_related("author")
+
+    def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """Show the article, or tell its author that a moderator removed it."""
+        try:
+            return super().get(request, *args, **kwargs)
+        except Http404:
+            if not request.user.is_authenticated:
+                raise
+            own = Article.all_objects.deleted().filter(author=request.user.pk)
+            article = own.filter(slug=self.kwargs["slug"]).order_by("-deleted_at").first()
+            if article is None or not article.is_removed_by_others:
+                raise
+        page = {"article": article}
+        return render(request, "articles/article_removed.html", page, status=HTTPStatus.NOT_FOUND)
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         user = self.request.user
@@ -136,15 +154,20 @@ class DeletionView(LoginRequiredMixin, DetailView[Article]):
         return Article.objects.deletable_by(self.request.user).select_related("author")
 
     def post(self, request: HttpRequest, slug: str) -> HttpResponse:
-        get_object_or_404(self.get_queryset(), slug=slug).delete()
+        get_object_or_404(self.get_queryset(), slug=slug).delete(by=request.user)
         messages.success(request, "Article deleted. You can restore it from your trash.")
         return redirect("articles:trash")
 
 
 class RestorationView(LoginRequiredMixin, View):
     def post(self, request: HttpRequest, pk: str) -> HttpResponse:
-        deleted = Article.all_objects.deleted().filter(author=request.user.pk)
-        article = get_object_or_404(deleted, pk=pk)
-        article.restore()
+        article = get_object_or_404(Article.all_objects.deleted(), pk=pk)
+        try:
+            article.restore(by=request.user)
+        except PermissionDenied as error:
+            if article.author_id != request.user.pk:
+                raise Http404 from error
+            messages.error(request, "A moderator removed this article, so you can't restore it.")
+            return redirect("articles:trash")
         messages.success(request, "Article restored.")
-        return redirect(article)
+        return redirect(article if article.can_be_seen_by(request.user) else "articles:trash")

@@ -36,7 +36,8 @@ class CommentsView(TemplateView):
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         article = kwargs.pop("article", None) or visible_article(self.request, self.kwargs["slug"])
-        comments = Comment.objects.filter(article=article).select_related("author", "article")
+        comments = Comment.all_objects.filter(article=article).shown_to(self.request.user)
+        comments = comments.select_related("author", "article")
         if before := self.request.GET.get("before"):
             comments = comments.filter(pk__lt=_uuid_or_404(before))
         latest = list(comments.order_by("-id")[: PAGE_SIZE + 1])
@@ -108,7 +109,7 @@ class CommentDeletionView(OwnCommentMixin, View):
 
     def post(self, request: HttpRequest, slug: str, pk: str) -> HttpResponse:
         comment = get_object_or_404(self.get_queryset(), pk=pk)
-        comment.delete()
+        comment.delete(by=request.user)
         messages.success(request, "Comment deleted.")
         if turbo_of(request).accepts_stream:
             return TurboStreamResponse(streams.remove(comment))

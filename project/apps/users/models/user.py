@@ -17,6 +17,7 @@ from dovetail.models.cascade import delete_dependents, dependents_deleted
 from dovetail.search import SearchConfig, SearchIndex
 
 AVATAR = 512  # pixels, the sides of the square
+STATE = ("is_active", "deleted_at", "banned_at", "banned_by_id")
 
 
 class UserManager(BaseManager["User"], DjangoUserManager["User"]):
@@ -70,7 +71,19 @@ class User(AbstractUser, BaseModel):
     biography = models.TextField(max_length=600, blank=True, help_text="A few sentences about you.")
     avatar = ImageField(upload_to=RandomName("avatars"), square=AVATAR, blank=True)
     avatar_small = ImageField(upload_to=RandomName("avatars"), blank=True, editable=False)
+    # When the person closed the account. `banned_at` is when an administrator did: each can be
+    # undone only by those who did it, and the account is active only if neither is set.
     deleted_at = models.DateTimeField(null=True, blank=True, editable=False, db_index=True)
+    banned_at = models.DateTimeField(null=True, blank=True, editable=False)
+    banned_by = models.ForeignKey(
+        "self",
+        on_delete=models.DO_NOTHING,  # the ban outlives the account of who imposed it
+        db_constraint=False,
+        null=True,
+        blank=True,
+        editable=False,
+        related_name="+",
+    )
     # When all of their sessions were last ended: a sign-in that began before is refused.
     sessions_ended_at = models.DateTimeField(null=True, blank=True, editable=False)
 
@@ -84,6 +97,10 @@ class User(AbstractUser, BaseModel):
         constraints = [
             models.CheckConstraint(
                 condition=models.Q(email=Lower("email")), name="user_email_is_lower_case"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(banned_at=None) | models.Q(is_active=False),
+                name="user_banned_is_inactive",
             ),
         ]
         indexes = [
@@ -124,27 +141,66 @@ class User(AbstractUser, BaseModel):
     def request_deletion(self) -> None:
         """Close the account and hide what belongs to it, until a login restores both."""
         with transaction.atomic():
+            self._lock()
             self.deleted_at = timezone.now()
-            self.is_active = False
-            self.save(update_fields=["deleted_at", "is_active", "updated_at"])
-            delete_dependents(self, self.deleted_at)
+            self._save_state()
+            delete_dependents(self, self.deleted_at, self.pk)
 
     request_deletion.alters_data = True  # type: ignore[attr-defined]
 
     def restore(self) -> None:
-        """Undo `request_deletion`.
+        """Undo `request_deletion`. An account that is also banned stays closed.
 
-        Rows that cannot be restored, such as one whose unique value has been taken, stay deleted.
+        Rows that cannot be restored, such as one whose unique value has been taken, stay deleted,
+        and so do those that a moderator has removed.
         """
-        if self.deleted_at is None:
-            return
         with transaction.atomic():
-            at, self.deleted_at, self.is_active = self.deleted_at, None, True
-            self.save(update_fields=["deleted_at", "is_active", "updated_at"])
-            for row in dependents_deleted(self, at):
+            self._lock()
+            if self.deleted_at is None or self.banned_at:
+                return
+            at, self.deleted_at = self.deleted_at, None
+            self._save_state()
+            for row in dependents_deleted(self, at, self.pk):
                 try:
                     row.restore()
                 except ValidationError:
                     continue
 
     restore.alters_data = True  # type: ignore[attr-defined]
+
+    def ban(self, by: "User") -> None:
+        """Deactivate the account until someone with the permission to change it lifts the ban.
+
+        Signing in restores no account that is banned, even if its owner had closed it before.
+        """
+        with transaction.atomic():
+            self._lock()
+            self.banned_at = self.banned_at or timezone.now()
+            self.banned_by = by
+            self._save_state()
+
+    ban.alters_data = True  # type: ignore[attr-defined]
+
+    def lift_ban(self) -> None:
+        """Undo `ban`, or a deactivation that names no one.
+
+        An account that its owner has closed stays closed.
+        """
+        with transaction.atomic():
+            self._lock()
+            self.banned_at = self.banned_by = None
+            self._save_state()
+
+    lift_ban.alters_data = True  # type: ignore[attr-defined]
+
+    def _lock(self) -> None:
+        """Lock the row, and read its state as it is now."""
+        stored = User.objects.select_for_update().values(*STATE).get(pk=self.pk)
+        if not stored["is_active"] and not stored["deleted_at"] and not stored["banned_at"]:
+            stored["banned_at"] = timezone.now()  # by code that only knows Django's field
+        for name, value in stored.items():
+            setattr(self, name, value)
+
+    def _save_state(self) -> None:
+        self.is_active = self.deleted_at is None and self.banned_at is None
+        self.save(update_fields=[*STATE, "updated_at"])
