@@ -25,7 +25,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 
-from apps.users import devices, encryption, guesses
+from apps.users import devices, encryption, enrolment, guesses
+from apps.users.backends import has_withheld_rights
 from apps.users.models import User
 from apps.users.sessions import end_sessions
 from apps.users.sso.groups import sync_groups
@@ -120,6 +121,8 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         methods: list[dict[str, Any]] = super().get_reauthentication_methods(user)
         if not isinstance(user, User):
             return methods
+        if has_withheld_rights(user):
+            return enrolment.next_proof(context.request, user, methods)
         if not user.is_mfa_enabled:
             return [way for way in methods if way["id"] != "reauthenticate_by_code"] or methods
         factors = [way for way in methods if way["id"].startswith("mfa_reauthenticate")]

@@ -5,16 +5,20 @@ from typing import Any
 from allauth.account import signals as account
 from allauth.account.authentication import get_authentication_records
 from allauth.mfa import signals as mfa
+from allauth.mfa.models import Authenticator
 from allauth.usersessions import signals as usersessions
 from allauth.usersessions.models import UserSession
+from django.conf import settings
 from django.contrib.auth import user_logged_in, user_logged_out
 from django.db import transaction
 from django.db.models.signals import post_delete
 from django.http import HttpRequest
 
 from apps.users import guesses, sessions
+from apps.users.enrolment import require_code_too
 from apps.users.models import User
 from apps.users.tasks import make_small_avatar
+from dovetail.cable.broadcasting import disconnect
 from dovetail.media.cleanup import files_changed
 
 
@@ -58,6 +62,12 @@ def accept_proof(request: HttpRequest, user: User, method: str, **extra: Any) ->
         get_authentication_records(request, user)[-1]["reauthenticated"] = False
 
 
+def close_sockets(instance: Authenticator, **_: Any) -> None:
+    """Close sockets that may follow a stream only because their owner had a second factor."""
+    if settings.MFA_REQUIRED_FOR_STAFF:
+        disconnect([User(pk=instance.user_id)])
+
+
 def resize_avatar(instance: User, *, fields: list[str], using: str, **_: Any) -> None:
     """Queue the small variant of a new avatar, or the removal of that of a cleared one."""
     if "avatar" in fields:
@@ -90,3 +100,5 @@ def connect() -> None:
     account.password_reset.connect(end_all_sessions)
     account.password_reset.connect(guesses.forget)
     account.authentication_step_completed.connect(accept_proof)
+    account.authentication_step_completed.connect(require_code_too)
+    post_delete.connect(close_sockets, sender=Authenticator)

@@ -1,7 +1,13 @@
-"""The admin site: staff sign in on the regular login page and need a second factor."""
+"""The admin site: staff sign in on the regular login page and need a second factor.
+
+Django's own pages for credentials lead to those of the account, which have the limits, notices and
+proofs that the admin's lack.
+"""
+
+from typing import cast
 
 from allauth.account.decorators import secure_admin_login
-from django.conf import settings
+from allauth.account.views import logout as account_logout
 from django.contrib import admin, messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
@@ -11,7 +17,7 @@ from apps.users.models import User
 
 class AdminSite(admin.AdminSite):
     def has_permission(self, request: HttpRequest) -> bool:
-        return super().has_permission(request) and not needs_mfa(request)
+        return isinstance(request.user, User) and request.user.is_acting_staff
 
     def login(self, request: HttpRequest, extra_context: object = None) -> HttpResponse:
         """Redirect to the regular login page, or to the setup of a second factor."""
@@ -19,17 +25,33 @@ class AdminSite(admin.AdminSite):
         response: HttpResponse = _admin_login(request)
         return response
 
+    def logout(  # type: ignore[override] # django-stubs knows only Django's own pages
+        self, request: HttpRequest, extra_context: object = None
+    ) -> HttpResponse:
+        """Sign out as the account's own page does, which also ends a session at a provider."""
+        del extra_context
+        if request.method != "POST":
+            return redirect("account_logout")
+        response: HttpResponse = account_logout(request)
+        return response
 
-def needs_mfa(request: HttpRequest) -> bool:
-    """Return whether a staff user must set up a second factor before using the admin."""
-    if not settings.MFA_REQUIRED_FOR_STAFF or not isinstance(request.user, User):
-        return False
-    return request.user.is_staff and not request.user.is_mfa_enabled
+    def password_change(  # type: ignore[override]
+        self, request: HttpRequest, extra_context: object = None
+    ) -> HttpResponse:
+        """Redirect to the account's page, with its limit of guesses, notice and end of sessions."""
+        del request, extra_context
+        return redirect("account_change_password")
+
+    def password_change_done(  # type: ignore[override]
+        self, request: HttpRequest, extra_context: object = None
+    ) -> HttpResponse:
+        del request, extra_context
+        return redirect("account_change_password")
 
 
 @secure_admin_login  # type: ignore[untyped-decorator]
 def _admin_login(request: HttpRequest) -> HttpResponse:
-    if needs_mfa(request):
+    if cast("User", request.user).are_rights_withheld:
         messages.warning(request, "Set up two-factor authentication to use the admin.")
         return redirect("mfa_index")
     return redirect("admin:index")

@@ -1,6 +1,7 @@
 from datetime import datetime
 from typing import Any, ClassVar
 
+from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.contrib.auth.models import AbstractUser, UserManager as DjangoUserManager
 from django.core.exceptions import ValidationError
@@ -8,6 +9,7 @@ from django.db import models, transaction
 from django.db.models.functions import Lower
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.functional import cached_property
 
 from apps.core.models import BaseManager, BaseModel
 from apps.users.fields import LowercaseEmailField
@@ -132,6 +134,55 @@ class User(AbstractUser, BaseModel):
         """Whether the account has a second factor or a passkey, not counting recovery codes."""
         factors = self.authenticator_set  # type: ignore[attr-defined]
         return bool(factors.exclude(type="recovery_codes").exists())
+
+    @staticmethod
+    def has_factor() -> models.Exists:
+        """Return the condition of a query for users with `is_mfa_enabled`."""
+        from allauth.mfa.models import Authenticator  # noqa: PLC0415 - needs this model
+
+        factors = Authenticator.objects.exclude(type=Authenticator.Type.RECOVERY_CODES)
+        return models.Exists(factors.filter(user=models.OuterRef("pk")))
+
+    @cached_property
+    def are_rights_withheld(self) -> bool:
+        """Whether staff status and permissions don't count, for want of a second factor.
+
+        Ask only where there is a right to withhold: it costs a query, once per instance, which
+        Django loads anew for each request, as it does for permissions.
+        """
+        return settings.MFA_REQUIRED_FOR_STAFF and not self.is_mfa_enabled
+
+    @property
+    def is_acting_staff(self) -> bool:
+        """Whether the person may use the admin now; ask this instead of `is_staff`."""
+        return self.is_active and self.is_staff and not self.are_rights_withheld
+
+    @property
+    def is_acting_superuser(self) -> bool:
+        """Whether the person has all permissions now; ask this instead of `is_superuser`."""
+        return self.is_active and self.is_superuser and not self.are_rights_withheld
+
+    # Django grants a superuser everything without asking the backend, which withholds the
+    # permissions of all others (apps.users.backends).
+
+    def has_perm(self, perm: str, obj: Any = None) -> bool:
+        return not self._is_held_superuser() and super().has_perm(perm, obj)
+
+    async def ahas_perm(self, perm: str, obj: Any = None) -> bool:
+        if self.is_superuser and await sync_to_async(self._is_held_superuser)():
+            return False
+        return await super().ahas_perm(perm, obj)
+
+    def has_module_perms(self, app_label: str) -> bool:
+        return not self._is_held_superuser() and super().has_module_perms(app_label)
+
+    async def ahas_module_perms(self, app_label: str) -> bool:
+        if self.is_superuser and await sync_to_async(self._is_held_superuser)():
+            return False
+        return await super().ahas_module_perms(app_label)
+
+    def _is_held_superuser(self) -> bool:
+        return self.is_superuser and self.are_rights_withheld
 
     @property
     def removed_on(self) -> datetime | None:

@@ -6,7 +6,7 @@ from config.settings.parts.names import SITE_NAME
 AUTH_USER_MODEL = "users.User"
 # A subclass of ModelBackend, so it checks permissions too. With both, each failed login would hash
 # the password twice.
-AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+AUTHENTICATION_BACKENDS = ["apps.users.backends.AuthenticationBackend"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
     {
@@ -75,6 +75,7 @@ MFA_RECOVERY_CODES_SHOW_ONCE = True
 MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_TRUST_ENABLED = True  # "remember this browser"
 MFA_TRUST_COOKIE_AGE = timedelta(days=14)
+# Without a second factor, staff sign in as ordinary members: see apps.users.backends.
 MFA_REQUIRED_FOR_STAFF = env.bool("MFA_REQUIRED_FOR_STAFF", default=not env.bool("DEBUG"))
 
 # A session ends two weeks after its last use and 30 days after its login. See docs/accounts.md.
