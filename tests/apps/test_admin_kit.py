@@ -103,6 +103,8 @@ def test_address_taken_while_the_form_is_saved_is_an_error_of_the_form(
 def test_name_of_a_group_taken_while_the_form_is_saved_is_an_error_of_the_form(
     admin_client: Client,
 ) -> None:
+    admin_client.post("/accounts/reauthenticate/", {"password": "password"})
+
     response = while_another_commits(
         lambda: Group.objects.create(name="Editors"),
         lambda: admin_client.post("/admin/auth/group/add/", {"name": "Editors"}),

@@ -14,7 +14,7 @@ from django.template.loader import render_to_string
 from apps.users.models import User
 
 
-def send(prefix: str, user: User, context: dict[str, Any]) -> None:
+def send(prefix: str, user: User, context: dict[str, Any], *, to: str = "") -> None:
     """Send an email as plain text and HTML.
 
     Args:
@@ -22,12 +22,13 @@ def send(prefix: str, user: User, context: dict[str, Any]) -> None:
             `_subject.txt`, `_message.txt` and `_message.html`.
         user: the recipient.
         context: template context, added to `user` and `site_name`.
+        to: the address, if not the user's present one.
     """
     context = {"user": user, "site_name": settings.SITE_NAME, **context}
     subject, text, page = (
         render_to_string(f"{prefix}_{part}", context)
         for part in ("subject.txt", "message.txt", "message.html")
     )
-    message = EmailMultiAlternatives(subject.strip(), text.strip(), to=[user.email])
+    message = EmailMultiAlternatives(subject.strip(), text.strip(), to=[to or user.email])
     message.attach_alternative(page.strip(), "text/html")
     message.send()

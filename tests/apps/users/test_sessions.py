@@ -209,7 +209,8 @@ def test_session_deleted_in_the_admin_is_signed_out(
     """Kind: a row is deleted, and what it stands for goes on, listed nowhere."""
     log_in(member)
     admin = Client()
-    admin.force_login(make_user(is_staff=True, is_superuser=True))
+    admin.force_login(make_user(is_staff=True, is_superuser=True, password=PASSWORD))
+    reauthenticate(admin)
     session = session_of(client)
 
     admin.post(
@@ -241,7 +242,8 @@ def test_session_that_ends_while_its_use_is_recorded_signs_out(
 
 def test_admin_action_ends_sessions(client: Client, member: User, log_in: LogIn) -> None:
     other = log_in(member, browser=Client())
-    client.force_login(make_user(is_staff=True, is_superuser=True))
+    client.force_login(make_user(is_staff=True, is_superuser=True, password=PASSWORD))
+    reauthenticate(client)
 
     client.post(
         "/admin/users/user/", {"action": "end_sessions", "_selected_action": [str(member.pk)]}
