@@ -106,6 +106,12 @@ class SoftDeleteAdmin(VersionedAdmin[ModelT]):
         refused = set() if is_allowed else {self.opts.verbose_name}
         return [str(row) for row in objs], names, refused, protected
 
+    def get_readonly_fields(self, request: HttpRequest, obj: ModelT | None = None) -> Any:
+        """Keep the owner of a deleted row: who gave it away could restore what others removed."""
+        fields = super().get_readonly_fields(request, obj)
+        is_kept = obj is not None and obj.is_deleted and self.model.owner_field
+        return [*fields, self.model.owner_field] if is_kept else fields
+
     def get_list_filter(self, request: HttpRequest) -> Any:
         return [DeletedFilter, *super().get_list_filter(request)]
 

@@ -144,7 +144,7 @@ def test_removal_survives_the_account_of_the_moderator(
     assert "Removed by a moderator" in author_client.get("/articles/trash/").content.decode()
 
 
-@pytest.mark.parametrize("door", ["page", "admin", "second deletion"])
+@pytest.mark.parametrize("door", ["page", "admin", "second deletion", "another author"])
 def test_moderators_cannot_restore_articles_of_their_own(
     moderator: User, moderator_client: Client, door: str
 ) -> None:
@@ -158,6 +158,12 @@ def test_moderators_cannot_restore_articles_of_their_own(
             "/admin/articles/article/?deleted=yes",
             {"action": "restore_selected", "_selected_action": [own.pk]},
         )
+    elif door == "another author":
+        data = {"author": make_user().pk, "title": "Own", "body": "x", "category": "design"}
+        moderator_client.post(f"/admin/articles/article/{own.pk}/change/", data)
+        own.refresh_from_db()
+        assert (own.title, own.author) == ("Own", moderator)
+        moderator_client.post(f"/articles/trash/{own.pk}/restoration/")
     else:  # which must not make it look like a deletion by the author
         by_admin(moderator_client, own)
         moderator_client.post(f"/articles/trash/{own.pk}/restoration/")
