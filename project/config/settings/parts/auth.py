@@ -8,7 +8,11 @@ AUTH_USER_MODEL = "users.User"
 # the password twice.
 AUTHENTICATION_BACKENDS = ["apps.users.backends.AuthenticationBackend"]
 AUTH_PASSWORD_VALIDATORS = [
-    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "apps.users.validators.MaximumLengthValidator"},
+    {
+        "NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator",
+        "OPTIONS": {"user_attributes": ["email", "display_name"]},
+    },
     {
         "NAME": "django.contrib.auth.password_validation.MinimumLengthValidator",
         "OPTIONS": {"min_length": 10},
@@ -18,7 +22,8 @@ AUTH_PASSWORD_VALIDATORS = [
 # Asks the network, so it is off by default.
 if env.bool("PWNED_PASSWORDS"):
     AUTH_PASSWORD_VALIDATORS.append({"NAME": "apps.users.validators.BreachedPasswordValidator"})
-# Lowercase words that passwords must not consist of, besides the site's name and host.
+# Words that count for nothing in a password, such as your company, your products and your city,
+# besides the site's name and host, and the person's name and address.
 PASSWORD_WORDS: list[str] = []
 PASSWORD_RESET_TIMEOUT = 3600  # seconds
 LOGIN_URL = "account_login"
