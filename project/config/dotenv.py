@@ -15,7 +15,7 @@ from pathlib import Path
 
 from django.core.exceptions import ImproperlyConfigured
 
-LINE = re.compile(r"(?:export )?([A-Za-z_][A-Za-z0-9_]*) *= *(.*)")
+LINE = re.compile(r"(?:export )?([A-Za-z_][A-Za-z0-9_]*) *= *(.*)", re.DOTALL)
 # In a comment after a value, process-compose looks for the last " #" and the others for the first.
 COMMENT = r"(?: +#[^#]*)?"
 SINGLE_QUOTED = re.compile(rf"'([^']*)(?<!\\)'{COMMENT}")

@@ -248,7 +248,8 @@ def _check_values(name: str, options: dict[str, Any]) -> None:
         attempt.finish()
         if reason.startswith("connection to server"):
             return
-        wrong = next((key for key in options if re.search(rf"\b{key}\b", reason)), None)
+        words = set(re.split(r"\W+", reason))
+        wrong = next((key for key in options if key in words), None)
         if wrong is None:
             return  # libpq refuses a PG* variable of the shell, not a part of the URL
     raise ImproperlyConfigured(f"{name} has an invalid value of {wrong} after its ?: correct it.")

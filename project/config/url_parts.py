@@ -74,7 +74,7 @@ def split(name: str, value: str, *schemes: str, example: str = "") -> Url:
     if not separator or scheme not in schemes:
         raise malformed(name, *schemes, example=example)
     _reject_raw(name, rest)
-    match = re.fullmatch(r"(?:([^/?]*)@)?([^/?]*)(.*)", rest)
+    match = re.fullmatch(r"(?:([^/?]*)@)?([^/?]*)(.*)", rest, re.DOTALL)
     if not match:
         raise malformed(name, *schemes, example=example)
     hosts = [_host(item) for item in match[2].split(",")]

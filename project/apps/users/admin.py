@@ -30,7 +30,7 @@ from django.shortcuts import redirect
 
 from apps.users import devices, mail, proof
 from apps.users.backends import has_any_right, without_rights
-from apps.users.forms import PasswordForm, UserChangeForm, UserCreationForm
+from apps.users.forms import UserChangeForm, UserCreationForm, UserPasswordForm
 from apps.users.models import SecurityEvent, User
 from apps.users.signals import end_all_sessions
 from dovetail.models.admin import VersionedAdmin
@@ -123,7 +123,7 @@ class GroupAdmin(ProofAdmin[Group], DjangoGroupAdmin):
 class UserAdmin(ProofAdmin[User], SearchAdmin[User], VersionedAdmin[User], DjangoUserAdmin[User]):
     form = UserChangeForm
     add_form = UserCreationForm
-    change_password_form = PasswordForm
+    change_password_form = UserPasswordForm
     ordering: ClassVar = ["-created_at"]
     list_display = ["email", "display_name", "is_staff", "is_active", "created_at"]
     list_filter = ["is_staff", "is_superuser", "is_active"]

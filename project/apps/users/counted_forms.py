@@ -6,7 +6,7 @@ from allauth.account import forms as account
 from allauth.core import context
 from allauth.mfa.base import forms as mfa
 
-from apps.users import guesses
+from apps.users import guesses, passwords
 from apps.users.models import User
 
 
@@ -38,7 +38,7 @@ class MailedCodeForm(account.ConfirmReauthenticationCodeForm):  # type: ignore[m
         return code
 
 
-class ChangePasswordForm(account.ChangePasswordForm):  # type: ignore[misc]
+class ChangePasswordForm(passwords.ChangePasswordForm):
     def clean_oldpassword(self) -> Any:
         attempt = guesses.count(context.request, self.user, "password")
         password = super().clean_oldpassword()

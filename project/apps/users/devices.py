@@ -1,6 +1,5 @@
 """Describes a browser in words, and recognizes returning browsers by a signed cookie."""
 
-import re
 import secrets
 from typing import Any
 
@@ -16,30 +15,34 @@ COOKIE_AGE = 365 * 24 * 3600  # seconds
 MAX_USERS = 5  # remembered per browser
 RESET_KEY = "users_password_reset"  # in a session: the account whose password it has reset
 
-# The first match counts, because user agents also name the browsers they derive from.
-BROWSERS = [
-    (r"Edg(e|A|iOS)?/", "Edge"),
-    (r"OPR/|Opera", "Opera"),
-    (r"SamsungBrowser/", "Samsung Internet"),
-    (r"Firefox/|FxiOS/", "Firefox"),
-    (r"Chrome/|CriOS/|Chromium/", "Chrome"),
-    (r"Version/[\d.]+ .*Safari/", "Safari"),
-]
-SYSTEMS = [
-    (r"iPhone", "iPhone"),
-    (r"iPad", "iPad"),
-    (r"Android", "Android"),
-    (r"Windows", "Windows"),
-    (r"CrOS", "ChromeOS"),
-    (r"Mac OS X|Macintosh", "macOS"),
-    (r"Linux|X11", "Linux"),
-]
+MAX_USER_AGENT = 500  # characters that are looked at; browsers send some 120
+
+# What a user agent contains. The first that is found counts, because user agents also name the
+# browsers they derive from.
+BROWSERS = {
+    "Edge": ("Edg/", "Edge/", "EdgA/", "EdgiOS/"),
+    "Opera": ("OPR/", "Opera"),
+    "Samsung Internet": ("SamsungBrowser/",),
+    "Firefox": ("Firefox/", "FxiOS/"),
+    "Chrome": ("Chrome/", "CriOS/", "Chromium/"),
+    "Safari": ("Safari/",),
+}
+SYSTEMS = {
+    "iPhone": ("iPhone",),
+    "iPad": ("iPad",),
+    "Android": ("Android",),
+    "Windows": ("Windows",),
+    "ChromeOS": ("CrOS",),
+    "macOS": ("Mac OS X", "Macintosh"),
+    "Linux": ("Linux", "X11"),
+}
 
 
 def describe(user_agent: str) -> str:
     """Return a name such as "Firefox on Linux", or "Unknown browser" if none matches."""
-    browser = _first(BROWSERS, user_agent)
-    system = _first(SYSTEMS, user_agent)
+    text = user_agent[:MAX_USER_AGENT]
+    browser = _first(BROWSERS, text)
+    system = _first(SYSTEMS, text)
     return " on ".join(filter(None, [browser or "Unknown browser", system]))
 
 
@@ -74,8 +77,8 @@ def remember(request: HttpRequest, response: HttpResponseBase, user: User) -> No
     )
 
 
-def _first(patterns: list[tuple[str, str]], text: str) -> str:
-    return next((name for pattern, name in patterns if re.search(pattern, text)), "")
+def _first(signs: dict[str, tuple[str, ...]], text: str) -> str:
+    return next((name for name, parts in signs.items() if any(part in text for part in parts)), "")
 
 
 def _user_hash(user: User) -> str:

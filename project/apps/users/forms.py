@@ -10,6 +10,7 @@ from django.contrib.auth.forms import (
 
 from apps.users import mail
 from apps.users.models import User
+from apps.users.passwords import PasswordForm
 from apps.users.signals import end_all_sessions
 from dovetail.models.versions import VersionedModelForm
 
@@ -40,7 +41,7 @@ class _FreeAddressMixin:
         return email
 
 
-class UserCreationForm(_FreeAddressMixin, AdminUserCreationForm[User]):
+class UserCreationForm(_FreeAddressMixin, PasswordForm, AdminUserCreationForm[User]):
     """Adds a user in the admin."""
 
 
@@ -48,7 +49,7 @@ class UserChangeForm(_FreeAddressMixin, DjangoUserChangeForm[User]):
     """Changes a user in the admin."""
 
 
-class PasswordForm(AdminPasswordChangeForm):  # type: ignore[type-arg] # not at run time
+class UserPasswordForm(PasswordForm, AdminPasswordChangeForm):  # type: ignore[type-arg] # not at run time
     """Sets another person's password in the admin, which ends their sessions and tells them."""
 
     def save(self, commit: bool = True) -> User:

@@ -10,6 +10,7 @@ from dovetail.cable.handshake import header, identify
 from dovetail.cable.hub import Hub
 from dovetail.cable.identity import Identity
 from dovetail.cable.recheck import end_lost_sessions
+from dovetail.http.headers import are_too_long
 from dovetail.http.lifespan import Application, Receive, Scope, Send
 
 logger = logging.getLogger(__name__)
@@ -37,7 +38,13 @@ def with_cable(application: Application) -> Application:
 
 
 async def _serve(scope: Scope, receive: Receive, send: Send) -> None:
-    """Accept the WebSocket and run it, or reject it with 403 if its origin is not allowed."""
+    """Accept the WebSocket and run it, or reject it with 403.
+
+    That is if its origin is not allowed, or if a header is too long (`dovetail.http.headers`).
+    """
+    if are_too_long(value for _, value in scope["headers"]):
+        await send({"type": "websocket.close", "code": 1008})
+        return
     # Some servers pass the whole header as one name.
     offered = [part.strip() for name in scope["subprotocols"] for part in name.split(",")]
     allowed = origin.is_allowed(header(scope, b"origin"), header(scope, b"host") or "")

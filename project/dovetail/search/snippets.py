@@ -7,7 +7,10 @@ from django.utils.safestring import SafeString, mark_safe
 
 from dovetail.search import analyzer
 
-_hit = re.compile(f"{analyzer.HIT_START}([^{analyzer.HIT_END}]*){analyzer.HIT_END}")
+# Without the start of another hit in it: otherwise many starts without an end take quadratic time.
+_hit = re.compile(
+    f"{analyzer.HIT_START}([^{analyzer.HIT_START}{analyzer.HIT_END}]*){analyzer.HIT_END}"
+)
 _stray = re.compile(f"[{analyzer.HIT_START}{analyzer.HIT_END}{analyzer.UNESCAPED}]")
 
 

@@ -5,7 +5,6 @@ from collections.abc import Callable
 from http import HTTPStatus
 
 import pytest
-from django.contrib.auth.hashers import MD5PasswordHasher
 from django.core.mail import EmailMessage
 from django.db import connection
 from django.test import Client
@@ -21,20 +20,6 @@ def sign_up(email: str) -> tuple[int, str]:
     data = {"email": email, "password1": PASSWORD, "password2": PASSWORD}
     response = Client().post("/accounts/signup/", data)
     return response.status_code, response["Location"]
-
-
-@pytest.fixture
-def hashed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Return the passwords hashed so far; hashing dominates the response time."""
-    passwords: list[str] = []
-    encode = MD5PasswordHasher.encode
-
-    def count(self: MD5PasswordHasher, password: str, salt: str) -> str:
-        passwords.append(password)
-        return encode(self, password, salt)
-
-    monkeypatch.setattr(MD5PasswordHasher, "encode", count)
-    return passwords
 
 
 @pytest.mark.django_db

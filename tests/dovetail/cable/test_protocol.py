@@ -11,6 +11,7 @@ from dovetail.cable.broadcasting import abroadcast
 from dovetail.cable.channel import Channel, Rejected, action
 from dovetail.cable.hub import Hub
 from dovetail.cable.identity import Identity
+from dovetail.http.headers import MAX_HEADER
 from tests.dovetail.cable.conftest import LIMIT, Browser, Connect, turbo_identifier
 
 
@@ -343,6 +344,11 @@ async def test_client_that_does_not_close_is_dropped(monkeypatch: pytest.MonkeyP
 )
 async def test_page_of_another_origin_is_rejected(headers: dict[str, str]) -> None:
     assert not await Browser(**headers).open()
+
+
+@pytest.mark.parametrize("name", ["cookie", "origin", "x-forwarded-for"])
+async def test_overlong_header_is_rejected(name: str) -> None:
+    assert not await Browser(**{name: "a" * (MAX_HEADER + 1)}).open()
 
 
 async def test_http_origin_is_rejected_on_an_https_site(settings: Any) -> None:

@@ -31,6 +31,15 @@ LOGIN_REDIRECT_URL = "home"
 LOGOUT_REDIRECT_URL = "home"
 
 ACCOUNT_ADAPTER = "apps.users.adapters.AccountAdapter"
+ACCOUNT_FORMS = {
+    "change_password": "apps.users.counted_forms.ChangePasswordForm",
+    "confirm_reauthentication_code": "apps.users.counted_forms.MailedCodeForm",
+    "login": "apps.users.passwords.LoginForm",
+    "reauthenticate": "apps.users.passwords.ReauthenticateForm",
+    "reset_password_from_key": "apps.users.passwords.ResetPasswordKeyForm",
+    "set_password": "apps.users.passwords.SetPasswordForm",
+    "signup": "apps.users.passwords.SignupForm",
+}
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*", "password2*"]
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
@@ -50,10 +59,6 @@ ACCOUNT_REAUTHENTICATION_TIMEOUT = 300  # seconds
 # who use single sign-on: see apps.users.adapters.
 ACCOUNT_REAUTHENTICATION_METHODS = ["password", "mfa", "code"]
 ACCOUNT_LOGIN_BY_CODE_TIMEOUT = 600  # seconds a mailed code is valid for
-ACCOUNT_FORMS = {
-    "change_password": "apps.users.counted_forms.ChangePasswordForm",
-    "confirm_reauthentication_code": "apps.users.counted_forms.MailedCodeForm",
-}
 # Wrong passwords and codes are counted by apps.users.guesses.
 ACCOUNT_RATE_LIMITS = {"login_failed": None}
 # Guesses of one account's password, or of its codes: amount, time and what to count by, as in

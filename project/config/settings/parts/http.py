@@ -12,6 +12,7 @@ HOSTS_ON_ANY_PORT: list[str] = []
 READINESS_NEEDS_MIGRATIONS = False
 
 MIDDLEWARE = [
+    "dovetail.http.headers.HeaderLimitMiddleware",
     "dovetail.http.health.HealthMiddleware",
     "dovetail.http.hosts.HostMiddleware",
     "dovetail.http.proxy.RedirectLoopMiddleware",
