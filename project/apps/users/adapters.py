@@ -49,11 +49,6 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
             answer = signup.prevent_enumeration(request, email=email)
             raise ImmediateHttpResponse(answer) from error
 
-    def send_account_already_exists_mail(self, email: str) -> None:
-        # Signing up hashes a password. Without this, response times would reveal existing accounts.
-        make_password("timing")
-        super().send_account_already_exists_mail(email)
-
     def get_client_ip(self, request: HttpRequest) -> str:
         if address := client_address(request):
             return address

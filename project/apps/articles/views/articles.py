@@ -68,7 +68,7 @@ class ArticleDetailView(DetailView[Article]):
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         """Show the article, or tell its author that a moderator removed it."""
         try:
-            return super().get(request, *args, **kwargs)
+            response = super().get(request, *args, **kwargs)
         except Http404:
             if not request.user.is_authenticated:
                 raise
@@ -76,8 +76,14 @@ class ArticleDetailView(DetailView[Article]):
             article = own.filter(slug=self.kwargs["slug"]).order_by("-deleted_at").first()
             if article is None or not article.is_removed_by_others:
                 raise
-        page = {"article": article}
-        return render(request, "articles/article_removed.html", page, status=HTTPStatus.NOT_FOUND)
+            page = {"article": article}
+            status = HTTPStatus.NOT_FOUND
+            response = render(request, "articles/article_removed.html", page, status=status)
+            add_never_cache_headers(response)
+            return response
+        if not self.object.is_published:
+            add_never_cache_headers(response)
+        return response
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         user = self.request.user
@@ -86,12 +92,6 @@ class ArticleDetailView(DetailView[Article]):
             can_delete=self.object.can_be_deleted_by(user),
             **kwargs,
         )
-
-    def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        response = super().get(request, *args, **kwargs)
-        if not self.object.is_published:
-            add_never_cache_headers(response)
-        return response
 
 
 class ArticleCreateView(
