@@ -2,21 +2,22 @@ import django.db.models.deletion
 from django.conf import settings
 from django.db import migrations, models
 
-# Until now, an inactive account that its owner had not closed was one that staff had banned.
-RECORD_BANS = """
-UPDATE users_user SET banned_at = now() WHERE NOT is_active AND deleted_at IS NULL;
+# Who deleted articles until now is unknown: their authors may restore them, as before. Their comments
+# stay without `deleted_by`, and are restored with them.
+LET_AUTHORS_RESTORE = """
+UPDATE articles_article SET deleted_by_id = author_id WHERE deleted_at IS NOT NULL;
 """
 
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("auth", "0012_alter_user_first_name_max_length"),
-        ("users", "0005_avatar_names"),
+        ("articles", "0005_body_limit"),
+        migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.AddField(
-            model_name="notification",
+            model_name="article",
             name="deleted_by",
             field=models.ForeignKey(
                 blank=True,
@@ -29,13 +30,8 @@ class Migration(migrations.Migration):
             ),
         ),
         migrations.AddField(
-            model_name="user",
-            name="banned_at",
-            field=models.DateTimeField(blank=True, editable=False, null=True),
-        ),
-        migrations.AddField(
-            model_name="user",
-            name="banned_by",
+            model_name="comment",
+            name="deleted_by",
             field=models.ForeignKey(
                 blank=True,
                 db_constraint=False,
@@ -46,12 +42,5 @@ class Migration(migrations.Migration):
                 to=settings.AUTH_USER_MODEL,
             ),
         ),
-        migrations.RunSQL(RECORD_BANS, migrations.RunSQL.noop),
-        migrations.AddConstraint(
-            model_name="user",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("banned_at", None), ("is_active", False), _connector="OR"),
-                name="user_banned_is_inactive",
-            ),
-        ),
+        migrations.RunSQL(LET_AUTHORS_RESTORE, migrations.RunSQL.noop),
     ]

@@ -3,7 +3,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("users", "0005_avatar_names"),
+        ("users", "0006_security_event"),
     ]
 
     operations = [
