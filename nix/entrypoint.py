@@ -36,6 +36,10 @@ def web() -> list[str]:
     server += ["--port", number("PORT", 8000, most=65535), "--workers", workers]
     # Granian's allocator then uses 4 KiB less per socket; see benchmarks/README.md.
     os.environ.setdefault("_RJEM_MALLOC_CONF", "cache_oblivious:false")
+    # HTTP/1 only: otherwise Granian waits without a limit for the first bytes of a connection. Also
+    # for headers, in milliseconds, with their size in bytes, and the connections of a process.
+    server += ["--http", "1", "--http1-header-read-timeout", "20000"]
+    server += ["--http1-buffer-size", "65536", "--backpressure", "1024"]
     # Without a limit, a worker told to stop while it is still starting never stops.
     return [*server, "--workers-kill-timeout", "20s", "config.asgi:application"]
 

@@ -11,6 +11,8 @@ with one_line_errors(DATABASE_POOL_SIZE="8"):
 
     from dovetail.cable.asgi import with_cable
     from dovetail.cable.drain import drain_on_sigterm
+    from dovetail.http.bodies import with_body_limits
     from dovetail.http.lifespan import with_lifespan
 
     application = with_lifespan(with_cable(django), on_startup=drain_on_sigterm)
+    application = with_body_limits(application)

@@ -7,6 +7,7 @@ from apps.users.views import SessionsView
 from dovetail.http.security_txt import security_txt_urls
 from dovetail.media.serving import upload_urls
 
+handler400 = "dovetail.http.refused.bad_request"
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", HomeView.as_view(), name="home"),
     path("accounts/sessions/", SessionsView.as_view(), name="usersessions_list"),

@@ -89,7 +89,7 @@ def forgive(watch: Watch, *texts: str) -> None:
 
 def test_failed_form_keeps_its_text_and_the_next_attempt_works(visit: Visit, watch: Watch) -> None:
     """Kind: an error page replaces a form that was not saved, or is morphed around it."""
-    statuses = [400, 401, 403, 404, 413, 429, 500, 502, 503, 504]
+    statuses = [400, 401, 403, 404, 408, 413, 429, 500, 502, 503, 504]
     watch.expected |= set(statuses)
     page, name = visit(EDITOR), title()
     write(page, name)

@@ -30,6 +30,8 @@ def run(*arguments: str, **environment: str) -> "subprocess.CompletedProcess[str
             ["web"],
             (
                 "granian --interface asgi --host 0.0.0.0 --port 8000 --workers 2 "
+                "--http 1 --http1-header-read-timeout 20000 "
+                "--http1-buffer-size 65536 --backpressure 1024 "
                 "--workers-kill-timeout 20s config.asgi:application"
             ),
         ),

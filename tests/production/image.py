@@ -108,14 +108,22 @@ def build_frontend(logs: Path) -> None:
 class Web:
     """The role `web`, on a port of 127.0.0.1."""
 
-    def __init__(self, image: Image, log: Path, **changes: str) -> None:
+    def __init__(self, image: Image, log: Path, *options: str, **changes: str) -> None:
+        """Start it.
+
+        Args:
+            image: the files to run.
+            log: the file to write its output to.
+            options: further options of its program.
+            changes: changes to the environment; "" unsets a setting.
+        """
         self.port = free_port()
         self.log = log
         environment = {k: v for k, v in (image.environment | changes).items() if v}
         with log.open("wb") as output:
             self.process = subprocess.Popen(
                 # The last --host wins: elsewhere, the entry point's 0.0.0.0.
-                image.command("web", "--host", "127.0.0.1"),
+                image.command("web", "--host", "127.0.0.1", *options),
                 cwd=image.folder,
                 env=environment | {"PORT": str(self.port)},
                 stdout=output,

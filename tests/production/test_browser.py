@@ -11,9 +11,13 @@ from tests.production.test_production import picture
 
 
 @pytest.fixture
-def page(site: Site) -> Iterator[Page]:
+def watch() -> Watch:
+    return Watch()
+
+
+@pytest.fixture
+def page(site: Site, watch: Watch) -> Iterator[Page]:
     """Return a visitor's page; any problem on it fails the test."""
-    watch = Watch()
     with sync_playwright() as playwright:
         browser = launcher(playwright)()
         context = browser.new_context(base_url=site.proxy.https, ignore_https_errors=True)
@@ -25,13 +29,17 @@ def page(site: Site) -> Iterator[Page]:
     assert watch.problems == []
 
 
-def test_browser_accepts_the_cookies_the_upload_and_the_socket(page: Page) -> None:
-    """Kind: a production that boots, and whose parts do not reach the browser."""
+def sign_in(page: Page) -> None:
     page.goto("/accounts/login/")
     page.get_by_label("Email").fill(EMAIL)
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("main").get_by_role("button", name="Sign in", exact=True).click()
     page.wait_for_url("**/")
+
+
+def test_browser_accepts_the_cookies_the_upload_and_the_socket(page: Page) -> None:
+    """Kind: a production that boots, and whose parts do not reach the browser."""
+    sign_in(page)
     names = {cookie["name"] for cookie in page.context.cookies()}
     assert {"__Host-sessionid", "__Host-csrftoken"} <= names
 
@@ -47,3 +55,18 @@ def test_browser_accepts_the_cookies_the_upload_and_the_socket(page: Page) -> No
     page.goto("/articles/")
     expect(page.locator("turbo-cable-stream-source").first).to_be_attached()
     expect(page.locator("turbo-cable-stream-source:not([connected])")).to_have_count(0)
+
+
+def test_file_that_is_refused_unread_loses_no_text(page: Page, watch: Watch) -> None:
+    """Kind: a connection that closes while a browser sends, and takes what was typed with it."""
+    watch.expected.add(413)
+    sign_in(page)
+    page.goto("/people/me/edit/")
+    page.get_by_label("Biography").fill("A joiner of wood and words.")
+    page.get_by_label("Avatar").set_input_files(
+        {"name": "ada.png", "mimeType": "image/png", "buffer": bytes(40 * 1024 * 1024)}
+    )
+    page.get_by_role("button", name="Save").click()
+
+    expect(page.get_by_role("alert")).to_contain_text("too large. Choose a smaller file")
+    expect(page.get_by_label("Biography")).to_have_value("A joiner of wood and words.")

@@ -2,6 +2,7 @@
 
 import io
 import re
+import secrets
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -23,6 +24,16 @@ def assets(page: str) -> set[str]:
 def picture() -> bytes:
     content = io.BytesIO()
     Picture.new("RGB", (640, 480), "teal").save(content, "PNG")
+    return content.getvalue()
+
+
+def noise(size: int) -> bytes:
+    """Return a picture of about this many bytes."""
+    side = round((size / 3) ** 0.5)
+    content = io.BytesIO()
+    Picture.frombytes("RGB", (side, side), secrets.token_bytes(side * side * 3)).save(
+        content, "PNG"
+    )
     return content.getvalue()
 
 

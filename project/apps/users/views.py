@@ -29,6 +29,7 @@ from apps.users.models import DataExport, Notification, SecurityEvent, User
 from apps.users.models.notification import with_details
 from apps.users.signals import end_all_sessions
 from apps.users.tasks import collect_data
+from dovetail.http.bodies import takes_files
 from dovetail.models.versions import VersionedUpdateView
 
 NOTIFICATIONS_PER_PAGE = 20
@@ -51,6 +52,7 @@ class ProfileView(DetailView[User]):
     queryset = User.objects.filter(is_active=True)
 
 
+@method_decorator(takes_files, name="dispatch")
 class ProfileUpdateView(
     LoginRequiredMixin,
     SuccessMessageMixin[ProfileForm],

@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 from django.contrib import admin
 from django.core.exceptions import FieldDoesNotExist, ValidationError
 from django.db import IntegrityError
-from django.db.models import ForeignKey, Model, QuerySet
+from django.db.models import FileField, ForeignKey, Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 
 from dovetail.models.conflicts import violated_constraint
@@ -19,6 +19,14 @@ class KitAdmin(admin.ModelAdmin[ModelT]):
     A unique value that someone else takes while a form is being saved is an error of the form, and
     autocomplete offers no rows that have a `deleted_at`.
     """
+
+    @property
+    def takes_files(self) -> bool:
+        """Whether the model, or that of an inline, has files (`dovetail.http.bodies`)."""
+        models = [self.model, *(inline.model for inline in self.inlines)]
+        return any(
+            isinstance(field, FileField) for model in models for field in model._meta.get_fields()
+        )
 
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         try:

@@ -9,6 +9,7 @@ from django.db.models import Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.cache import add_never_cache_headers
+from django.utils.decorators import method_decorator
 from django.views.generic import CreateView, DetailView, ListView, TemplateView, View
 
 from apps.articles.dashboard import Dashboard
@@ -16,6 +17,7 @@ from apps.articles.forms import ArticleForm
 from apps.articles.models import Article
 from apps.articles.search import ArticleSearch
 from apps.users.models import User
+from dovetail.http.bodies import takes_files
 from dovetail.models.versions import VersionedUpdateView
 
 PAGE_SIZE = 12
@@ -94,6 +96,7 @@ class ArticleDetailView(DetailView[Article]):
         )
 
 
+@method_decorator(takes_files, name="dispatch")
 class ArticleCreateView(
     LoginRequiredMixin, SuccessMessageMixin[ArticleForm], CreateView[Article, ArticleForm]
 ):
@@ -119,6 +122,7 @@ class EditableArticleMixin(LoginRequiredMixin):
         return get_object_or_404(self.get_queryset(), slug=self.kwargs["slug"])
 
 
+@method_decorator(takes_files, name="dispatch")
 class ArticleUpdateView(
     EditableArticleMixin,
     SuccessMessageMixin[ArticleForm],

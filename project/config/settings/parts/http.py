@@ -11,6 +11,13 @@ HOSTS_ON_ANY_PORT: list[str] = []
 # Whether /readyz answers 503 while migrations are to be applied.
 READINESS_NEEDS_MIGRATIONS = False
 
+# Limits for request bodies; dovetail.http.bodies enforces them before Django reads any.
+REQUEST_MAX_BYTES = 256 * 1024
+REQUEST_FILES_MAX_BYTES = 10 * 1024 * 1024  # for views that take files; at least IMAGE_MAX_BYTES
+REQUESTS_MAX_BYTES = 128 * 1024 * 1024  # for all bodies that a web process has at once
+REQUEST_TIMEOUT = 20  # seconds; in each of these periods, a body must arrive at least at this rate:
+REQUEST_MIN_RATE = 4 * 1024  # bytes per second
+
 MIDDLEWARE = [
     "dovetail.http.headers.HeaderLimitMiddleware",
     "dovetail.http.health.HealthMiddleware",
@@ -19,6 +26,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "dovetail.http.static.StaticFilesMiddleware",
     "dovetail.http.security.SecurityHeadersMiddleware",
+    "dovetail.http.refused.RefusedBodyMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "dovetail.http.charset.CharsetMiddleware",

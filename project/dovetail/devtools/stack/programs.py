@@ -24,6 +24,7 @@ def web(project: Path, port: int, environment: dict[str, str]) -> Program:
         command=[
             *(sys.executable, "-m", "granian", ":".join(settings.ASGI_APPLICATION.rsplit(".", 1))),
             *("--interface", "asgi", "--host", "127.0.0.1", "--port", str(port)),
+            *("--http", "1", "--http1-buffer-size", "65536"),  # as in production
             # Without a limit, a worker told to stop while it is still starting never stops.
             *("--workers", "1", "--workers-kill-timeout", "2s", "--access-log"),
             *("--reload", *watched),
