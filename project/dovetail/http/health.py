@@ -8,7 +8,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 
-from asgiref.sync import async_to_sync, sync_to_async
+from asgiref.sync import async_to_sync
 from celery import current_app
 from django.conf import settings
 from django.core.cache import caches
@@ -19,6 +19,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from dovetail.http.middleware import Middleware
 from dovetail.http.migrations import due_migrations
 from dovetail.http.reported import ReportedCheck
+from dovetail.http.shared import SharedCheck
 
 logger = logging.getLogger(__name__)
 
@@ -80,46 +81,51 @@ REPORTED: dict[str, Callable[[], None]] = {
     "broker": check_broker,
 }
 CHECKS = REQUIRED | REPORTED
+required = {
+    name: SharedCheck(name, check, consequence="answering 503") for name, check in REQUIRED.items()
+}
 reported = {name: ReportedCheck(name, check) for name, check in REPORTED.items()}
 
 
-async def _word_for(name: str, check: Callable[[], None]) -> str:
+async def _word_for(name: str) -> str:
     """Return what to report: `ok`, `due` or `unavailable`."""
     try:
-        await asyncio.wait_for(sync_to_async(check, thread_sensitive=False)(), TIMEOUT)
-    except Exception as error:  # noqa: BLE001 - whatever the error, the service is not ready
-        # The error may contain hosts and user names, so it is logged but not returned.
-        reason = str(error) or type(error).__name__
-        logger.warning("Readiness check failed for %s; answering 503: %s", name, reason)
-        return "due" if isinstance(error, MigrationsDue) else "unavailable"
+        await asyncio.wait_for(asyncio.wrap_future(required[name].result()), TIMEOUT)
+    except MigrationsDue:
+        return "due"
+    except TimeoutError:
+        logger.warning("Readiness check of %s took over %d s; answering 503", name, TIMEOUT)
+        return "unavailable"
+    except Exception:  # noqa: BLE001 - whatever the error, the service is not ready; it is logged
+        return "unavailable"
     return "ok"
 
 
 async def _required() -> dict[str, str]:
-    words = {"database": await _word_for("database", REQUIRED["database"])}
+    words = {"database": await _word_for("database")}
     if settings.READINESS_NEEDS_MIGRATIONS:
         words["migrations"] = words["database"]
         if words["database"] == "ok":
-            words["migrations"] = await _word_for("migrations", REQUIRED["migrations"])
+            words["migrations"] = await _word_for("migrations")
     return words
 
 
 async def readiness() -> JsonResponse:
-    """Check all services concurrently.
+    """Check all services concurrently. Probes at the same time share the checks.
 
     Returns:
         `{"status": "ok"|"unavailable", "checks": {name: "ok"|"due"|"unavailable"}}`, with status
         503 if a check of `REQUIRED` fails. Those of `REPORTED` change only the report.
     """
-    required, passed = await asyncio.gather(
+    words, passed = await asyncio.gather(
         _required(), asyncio.gather(*(check.passes() for check in reported.values()))
     )
-    ready = set(required.values()) == {"ok"}
+    ready = set(words.values()) == {"ok"}
     others = {
         name: "ok" if ok else "unavailable" for name, ok in zip(reported, passed, strict=True)
     }
     return JsonResponse(
-        {"status": "ok" if ready else "unavailable", "checks": required | others},
+        {"status": "ok" if ready else "unavailable", "checks": words | others},
         status=200 if ready else 503,
         headers={"Cache-Control": "no-store"},
     )

@@ -1,7 +1,9 @@
+import asyncio
 import logging
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
 from typing import Any, cast
 
@@ -16,9 +18,11 @@ from pytest_django import DjangoAssertNumQueries
 from pytest_django.fixtures import Settings
 
 from dovetail.cache.valkey import ValkeyCache
-from dovetail.http.health import CHECKS, REPORTED, reported
+from dovetail.http import health, shared
+from dovetail.http.health import CHECKS, REPORTED, readiness, reported, required
 from dovetail.http.migrations import due_migrations
 from dovetail.http.reported import ReportedCheck
+from dovetail.http.shared import SharedCheck
 
 
 @pytest.fixture
@@ -149,6 +153,126 @@ async def test_check_is_not_started_again_while_it_runs() -> None:
 
     release.set()
     assert await reported.passes()
+
+
+class Gate:
+    """A check that waits until it is released.
+
+    Attributes:
+        started: the number of times that it has been started.
+        error: raised at the end, unless it is None.
+    """
+
+    def __init__(self) -> None:
+        self.started = 0
+        self.running = self.most = 0
+        self.error: Exception | None = None
+        self.release = threading.Event()
+        self._lock = threading.Lock()
+
+    def __call__(self) -> None:
+        with self._lock:
+            self.started += 1
+            self.running += 1
+            self.most = max(self.most, self.running)
+        self.release.wait()
+        with self._lock:
+            self.running -= 1
+        if self.error:
+            raise self.error
+
+
+@pytest.fixture
+def gate(monkeypatch: pytest.MonkeyPatch) -> Iterator[Gate]:
+    """Replace the check of the database with one that waits."""
+    gate = Gate()
+    check = SharedCheck("database", gate, consequence="answering 503")
+    monkeypatch.setitem(required, "database", check)
+    yield gate
+    gate.release.set()
+
+
+async def until_they_ask() -> None:
+    """Let the probes, and the tasks that they start, run up to where they wait."""
+    for _ in range(10):
+        await asyncio.sleep(0)
+
+
+async def test_probes_at_the_same_time_share_one_check(gate: Gate) -> None:
+    """Kind: a page for anyone that costs a thread and a connection to the database each time."""
+    probes = [asyncio.create_task(readiness()) for _ in range(50)]
+    await until_they_ask()
+    gate.release.set()
+    answers = await asyncio.gather(*probes)
+
+    assert {answer.status_code for answer in answers} == {HTTPStatus.OK}
+    assert (gate.started, gate.most) == (1, 1)
+
+
+def test_probes_of_several_threads_share_one_check(gate: Gate) -> None:
+    check = required["database"]
+    with ThreadPoolExecutor(20) as threads:
+        results = set(threads.map(lambda _: check.result(), range(20)))
+    gate.release.set()
+
+    [result] = results
+    assert result.result() is None
+    assert gate.started == 1
+
+
+async def test_no_result_is_kept_for_later_probes(gate: Gate) -> None:
+    """Kind: an answer from before the service failed, or recovered."""
+    gate.release.set()
+    statuses = []
+    for error in (None, ConnectionError("gone"), None):
+        gate.error = error
+        statuses.append((await readiness()).status_code)
+
+    assert statuses == [HTTPStatus.OK, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.OK]
+    assert gate.started == 3
+
+
+async def test_probe_that_gives_up_ends_no_check_of_others(gate: Gate) -> None:
+    impatient, patient = (asyncio.create_task(readiness()) for _ in range(2))
+    await until_they_ask()
+    impatient.cancel()
+    await asyncio.gather(impatient, return_exceptions=True)
+    gate.release.set()
+
+    assert (await patient).status_code == HTTPStatus.OK
+    assert gate.started == 1
+
+
+async def test_check_that_hangs_does_not_hide_that_the_service_is_back(
+    gate: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Kind: waiting for an answer that never comes, to say that the service is unavailable."""
+    monkeypatch.setattr(health, "TIMEOUT", 0.01)
+    assert (await readiness()).status_code == HTTPStatus.SERVICE_UNAVAILABLE
+    assert (await readiness()).status_code == HTTPStatus.SERVICE_UNAVAILABLE
+    assert gate.started == 1
+
+    monkeypatch.setattr(health, "TIMEOUT", 60)
+    monkeypatch.setattr(shared, "GIVEN_UP_AFTER", 0)
+    release, gate.release = gate.release, threading.Event()
+    gate.release.set()
+    assert (await readiness()).status_code == HTTPStatus.OK
+    assert gate.started == 2
+    release.set()
+
+
+def test_failure_is_logged_once_for_all_probes(
+    gate: Gate, caplog: pytest.LogCaptureFixture
+) -> None:
+    gate.error = ConnectionError("no route to db.internal")
+    results = [required["database"].result() for _ in range(20)]
+    with caplog.at_level(logging.WARNING):
+        gate.release.set()
+        for result in results:
+            assert isinstance(result.exception(), ConnectionError)
+
+    assert caplog.text.count("no route to db.internal") == 1
+    assert "answering 503" in caplog.text
 
 
 @pytest.mark.django_db(transaction=True)
