@@ -16,6 +16,7 @@ from django.core.exceptions import ImproperlyConfigured
 from config import env
 
 PRODUCTION_MODULE = "config.settings.production"
+STRONG = "mN7_" * 16 + "ijklmnop"
 PRODUCTION = {
     "SECRET_KEY": "kX9-" * 16 + "abcdefgh",
     "ALLOWED_HOSTS": "site.example",
@@ -133,6 +134,10 @@ def test_production_requires_the_setting(load: Callable[..., ModuleType], name: 
         ("SITE_URL", "https://www.site.example", "ALLOWED_HOSTS must contain the host of SITE"),
         ("VITE_DEV_SERVER", "true", "VITE_DEV_SERVER must be off in production"),
         ("SECRET_KEY", "short", "SECRET_KEY is too weak"),
+        ("SECRET_KEY_FALLBACKS", "guess-me", "Key 1 of SECRET_KEY_FALLBACKS is too weak"),
+        ("SECRET_KEY_FALLBACKS", f"{STRONG},guess-me", "Key 2 of SECRET_KEY_FALLBACKS is too weak"),
+        ("SECRET_KEY_FALLBACKS", "a" * 60, "Key 1 of SECRET_KEY_FALLBACKS is too weak"),
+        ("SECRET_KEY_FALLBACKS", f"django-insecure-{STRONG}", "Key 1 of SECRET_KEY_FALLBACKS is"),
         ("SITE_URL", "http://site.example", "SITE_URL must start with https://"),
         ("DATABASE_URL", "mysql://db/x", "DATABASE_URL is malformed"),
         ("VALKEY_URL", "valkey", "VALKEY_URL is malformed"),
@@ -157,8 +162,16 @@ def test_production_requires_the_setting(load: Callable[..., ModuleType], name: 
 def test_production_rejects_the_value(
     load: Callable[..., ModuleType], name: str, value: str, sentence: str
 ) -> None:
-    with pytest.raises(ImproperlyConfigured, match=rf"^{re.escape(sentence)}"):
+    with pytest.raises(ImproperlyConfigured, match=rf"^{re.escape(sentence)}") as refused:
         load(**{name: value})
+    if name.startswith("SECRET_KEY"):
+        assert not {*value.split(",")} & {*str(refused.value).split()}
+
+
+def test_production_accepts_strong_previous_keys(load: Callable[..., ModuleType]) -> None:
+    keys = [STRONG, STRONG.upper()]
+
+    assert keys == load(SECRET_KEY_FALLBACKS=",".join(keys)).SECRET_KEY_FALLBACKS
 
 
 def test_production_accepts_servers_without_a_password_if_told_to(

@@ -20,11 +20,15 @@ for host in ALLOWED_HOSTS:
             "ALLOWED_HOSTS must list host names without https://, a port or a dot at the end, such "
             "as site.example, or .site.example for it and all of its subdomains."
         )
-if len(SECRET_KEY) < 50 or len(set(SECRET_KEY)) < 5 or SECRET_KEY.startswith("django-insecure-"):  # noqa: PLR2004
-    raise ImproperlyConfigured(
-        "SECRET_KEY is too weak: use at least 50 random characters, such as the output of "
-        "`python -c 'import secrets; print(secrets.token_urlsafe(50))'`."
-    )
+for _number, _key in enumerate([SECRET_KEY, *SECRET_KEY_FALLBACKS]):
+    if len(_key) < 50 or len(set(_key)) < 5 or _key.startswith("django-insecure-"):  # noqa: PLR2004
+        # Who guesses a previous key forges sessions and links, too.
+        _name = f"Key {_number} of SECRET_KEY_FALLBACKS" if _number else "SECRET_KEY"
+        _remedy = "remove it from the list, or " if _number else ""
+        raise ImproperlyConfigured(
+            f"{_name} is too weak: {_remedy}use at least 50 random characters, such as the output "
+            "of `python -c 'import secrets; print(secrets.token_urlsafe(50))'`."
+        )
 if not SITE_URL.startswith("https://"):
     raise ImproperlyConfigured("SITE_URL must start with https:// in production.")
 if not validate_host(split_domain_port(urlsplit(SITE_URL).netloc)[0], ALLOWED_HOSTS):
