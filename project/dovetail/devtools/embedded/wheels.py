@@ -225,7 +225,7 @@ def _uv() -> list[str]:
     found = os.environ.get("UV") or shutil.which("uv") or beside
     if not found:
         raise SetupError(
-            "uv was not found: install it with `pip install uv`, then run "
+            "uv was not found: install it with `pip install -r .ci/uv.txt`, then run "
             "`uv run project/manage.py up`."
         )
     return [found]
