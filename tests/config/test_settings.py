@@ -138,6 +138,11 @@ def test_production_requires_the_setting(load: Callable[..., ModuleType], name: 
         ("SECRET_KEY_FALLBACKS", f"{STRONG},guess-me", "Key 2 of SECRET_KEY_FALLBACKS is too weak"),
         ("SECRET_KEY_FALLBACKS", "a" * 60, "Key 1 of SECRET_KEY_FALLBACKS is too weak"),
         ("SECRET_KEY_FALLBACKS", f"django-insecure-{STRONG}", "Key 1 of SECRET_KEY_FALLBACKS is"),
+        ("CSP_REPORT_URL", "http://reports.example/", "CSP_REPORT_URL is malformed"),
+        ("CSP_REPORT_URL", "https://reports.example/; script-src *", "CSP_REPORT_URL contains a"),
+        ("CSP_REPORT_URL", "https://reports.example/;script-src", "CSP_REPORT_URL contains a"),
+        ("CSP_REPORT_URL", 'https://reports.example/"', "CSP_REPORT_URL contains a character"),
+        ("CSP_REPORT_URL", "https://reports.example/é", "CSP_REPORT_URL contains a character"),
         ("SITE_URL", "http://site.example", "SITE_URL must start with https://"),
         ("DATABASE_URL", "mysql://db/x", "DATABASE_URL is malformed"),
         ("VALKEY_URL", "valkey", "VALKEY_URL is malformed"),
@@ -230,6 +235,15 @@ def test_production_sends_mail_encrypted_or_to_hosts_that_are_named(
 def test_forwarded_proto_is_trusted_only_behind_a_proxy(load: Callable[..., ModuleType]) -> None:
     assert not hasattr(load(), "SECURE_PROXY_SSL_HEADER")
     assert load(TRUSTED_PROXY_COUNT="1").SECURE_PROXY_SSL_HEADER
+
+
+def test_reports_go_to_the_configured_url(load: Callable[..., ModuleType]) -> None:
+    settings = load(CSP_REPORT_URL="https://reports.example/csp")
+
+    assert settings.REPORTING_ENDPOINTS == {"csp": "https://reports.example/csp"}
+    assert settings.SECURE_CSP["report-to"] == ["csp"]
+    assert settings.SECURE_CSP["report-uri"] == ["https://reports.example/csp"]
+    assert "report-to" not in load(CSP_REPORT_URL="").SECURE_CSP
 
 
 YEAR = str(365 * 24 * 3600)

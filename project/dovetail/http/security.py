@@ -45,6 +45,9 @@ def set_headers(request: HttpRequest, response: HttpResponseBase) -> None:
     if not (settings.DEBUG and response.status_code in DEBUG_PAGES):
         policy = build_policy(settings.SECURE_CSP, request)
         headers.setdefault("Content-Security-Policy", policy)
+    if settings.REPORTING_ENDPOINTS:
+        endpoints = [f'{name}="{url}"' for name, url in settings.REPORTING_ENDPOINTS.items()]
+        headers.setdefault("Reporting-Endpoints", ", ".join(endpoints))
     headers.setdefault(
         "Permissions-Policy",
         ", ".join(

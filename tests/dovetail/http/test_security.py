@@ -59,6 +59,21 @@ def test_debug_pages_are_exempt(client: Client, settings: Settings) -> None:
     assert "Content-Security-Policy" in client.get("/")
 
 
+def test_violations_are_reported_if_a_service_collects_them(
+    client: Client, settings: Settings
+) -> None:
+    assert "Reporting-Endpoints" not in client.get("/")
+
+    url = "https://reports.example/csp?site=1"
+    settings.REPORTING_ENDPOINTS = {"csp": url}
+    settings.SECURE_CSP = settings.SECURE_CSP | {"report-to": ["csp"], "report-uri": [url]}
+    response = client.get("/")
+
+    assert response["Reporting-Endpoints"] == f'csp="{url}"'
+    policy = policy_of(response["Content-Security-Policy"])
+    assert (policy["report-to"], policy["report-uri"]) == (["csp"], [url])
+
+
 def test_other_security_headers_are_set(client: Client) -> None:
     response = client.get("/")
 

@@ -29,6 +29,17 @@ SECURE_CSP: dict[str, list[str]] = {
     "script-src": ["'self'"],
     "style-src": ["'self'", "<CSP_NONCE_SENTINEL>"],
 }
+# By name, the URLs that the policy's `report-to` may name.
+REPORTING_ENDPOINTS: dict[str, str] = {}
+if _report_url := env.url("CSP_REPORT_URL", "https", default=""):
+    if not _report_url.isascii() or set(_report_url) & set(',;"\\'):
+        raise ImproperlyConfigured(
+            "CSP_REPORT_URL contains a character that no URL in a policy can contain: write %2C "
+            "for a comma, %3B for a semicolon, and percent codes for others."
+        )
+    REPORTING_ENDPOINTS["csp"] = _report_url
+    SECURE_CSP["report-to"] = ["csp"]
+    SECURE_CSP["report-uri"] = [_report_url]  # for browsers that do not know `report-to`
 PERMISSIONS_POLICY: dict[str, list[str]] = {
     feature: []
     for feature in ("camera", "display-capture", "geolocation", "microphone", "payment", "usb")
