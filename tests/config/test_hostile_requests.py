@@ -55,7 +55,7 @@ COOKIES = [
     *(settings.DEVICE_COOKIE_NAME, "x"),
 ]
 HEADERS = [
-    *("Accept", "Accept-Encoding", "Accept-Language", "Authorization", "Content-Length"),
+    *("Accept", "Accept-Encoding", "Accept-Language", "Authorization", "Cache-Control"),
     *("If-Match", "If-Modified-Since", "If-None-Match", "If-Range", "Origin", "Range", "Referer"),
     *(
         "Sec-Fetch-Site",

@@ -237,6 +237,8 @@ RAW = [
     b"POST /accounts/login/ HTTP/1.1\r\n%sContent-Type: \xff/\xfe\r\nContent-Length: 1\r\n\r\n\xff",
     b"POST /accounts/login/ HTTP/1.1\r\n%sContent-Length: 99999999999999999999999\r\n\r\nx",
     b"POST /accounts/login/ HTTP/1.1\r\n%sTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+    b"POST /people/me/edit/ HTTP/1.1\r\n%sContent-Length: 1\r\nContent-Length: 1\r\n\r\nx",
+    b"POST /accounts/login/ HTTP/1.1\r\n%sContent-Length: 1\r\nContent-Length: 1\r\n\r\nx",
     b"POST / HTTP/1.1\r\n%sTransfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n",
     b"OPTIONS * HTTP/1.1\r\n%s\r\n",
     b"\xff\xfe / HTTP/1.1\r\n%s\r\n",

@@ -50,7 +50,7 @@ def with_body_limits(application: Application) -> Application:
     | 413 | it has more bytes than its view takes |
     | 408 | for `REQUEST_TIMEOUT` seconds, it came slower than `REQUEST_MIN_RATE` bytes per second |
     | 503 | the bodies of all requests in this process have reached `REQUESTS_MAX_BYTES` |
-    | 400 | it ends too soon: it is malformed, or its sender has gone, who will not see the answer |
+    | 400 | its length is no number, or it ends too soon: malformed, or its sender has gone |
 
     Large bodies may have only half of these, so that uploads cannot keep people from signing in.
     To the application, the sender of a refused body has gone.
@@ -96,8 +96,11 @@ class Body:
         self._deadline: float | None = None  # in the loop's time
         self.received = 0
         self.refused: HTTPStatus | None = None
-        if not self._may_have(declared_length(scope)):
-            self._refuse(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+        try:
+            if not self._may_have(declared_length(scope)):
+                self._refuse(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+        except ValueError:
+            self._refuse(HTTPStatus.BAD_REQUEST)
 
     async def receive(self) -> Mapping[str, Any]:
         """Return the next ASGI message, or the end of the connection when the body is refused."""
@@ -164,11 +167,18 @@ def may_have_body(scope: Scope) -> bool:
 
 
 def declared_length(scope: Scope) -> int:
-    """Return the number of bytes that the client announces; 0 if it does not."""
-    for name, value in scope["headers"]:
-        if name == b"content-length" and value.isdigit():
-            return int(value) if len(value) <= DIGITS else 10**DIGITS
-    return 0
+    """Return the number of bytes that the client announces; 0 if it does not.
+
+    Raises:
+        ValueError: it is no number, or announced twice, which some servers let pass, and which
+            Django could not read.
+    """
+    values = [value for name, value in scope["headers"] if name == b"content-length"]
+    if not values:
+        return 0
+    if len(values) > 1 or not values[0].isdigit():
+        raise ValueError("Content-Length must be one number.")
+    return int(values[0]) if len(values[0]) <= DIGITS else 10**DIGITS
 
 
 def does_take_files(path: str) -> bool:
