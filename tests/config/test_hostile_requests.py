@@ -259,6 +259,20 @@ def test_every_list_of_the_admin_can_be_searched(admin_client: Client, query: st
         assert admin_client.get(path).status_code < 500, path
 
 
+@pytest.mark.parametrize("page", ["add", "change", "delete"])
+def test_form_of_the_admin_for_no_field_is_refused(
+    admin_client: Client, known: dict[str, str], page: str
+) -> None:
+    """Kind: an empty value where Django checks only others."""
+    admin_client.raise_request_exception = False
+    row = "" if page == "add" else f"{known['object_id']}/"
+    url = f"/admin/articles/article/{row}{page}/"
+
+    assert admin_client.get(url).status_code == 200
+    assert admin_client.get(f"{url}?_to_field=").status_code == 400
+    assert admin_client.post(url, {"_to_field": ""}).status_code == 400
+
+
 def test_the_attacks_reach_every_page() -> None:
     found = {path for path, _ in templates()}
 

@@ -6,18 +6,38 @@ proofs that the admin's lack.
 
 from typing import cast
 
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, TypeVar, cast
+
 from allauth.account.decorators import secure_admin_login
 from allauth.account.views import logout as account_logout
 from django.contrib import admin, messages
+from django.contrib.admin.exceptions import DisallowedModelAdminToField
+from django.contrib.admin.options import TO_FIELD_VAR
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
 
 from apps.users.models import User
+
+View = TypeVar("View", bound=Callable[..., HttpResponseBase])
 
 
 class AdminSite(admin.AdminSite):
     def has_permission(self, request: HttpRequest) -> bool:
         return isinstance(request.user, User) and request.user.is_acting_staff
+
+    def admin_view(self, view: View, cacheable: bool = False) -> View:
+        """Refuse an empty `_to_field` as Django refuses other names of no field."""
+
+        @wraps(view)
+        def checked(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+            if request.POST.get(TO_FIELD_VAR, request.GET.get(TO_FIELD_VAR)) == "":
+                raise DisallowedModelAdminToField("The field to look up has no name.")
+            return view(request, *args, **kwargs)
+
+        return super().admin_view(cast("View", checked), cacheable)
 
     def login(self, request: HttpRequest, extra_context: object = None) -> HttpResponse:
         """Redirect to the regular login page, or to the setup of a second factor."""
