@@ -2,8 +2,9 @@
 
     cover = ImageField(upload_to=RandomName("covers"))  # dovetail.media.fields and .names
 
-Set `IMAGE_MAX_BYTES`, `IMAGE_MAX_PIXELS` and `IMAGE_MAX_SIDE`. `dovetail.media.cleanup` deletes
-files that no row refers to any more.
+Set `IMAGE_MAX_BYTES`, `IMAGE_MAX_PIXELS`, `IMAGE_MAX_SIDE`, `IMAGE_DECODES` and
+`IMAGE_UPLOADS_PER_MINUTE`, and `FILE_UPLOAD_HANDLERS` to those of `dovetail.media.uploads`.
+`dovetail.media.cleanup` deletes files that no row refers to any more.
 
     urlpatterns += upload_urls()  # dovetail.media.serving
 

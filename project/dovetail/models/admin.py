@@ -11,6 +11,7 @@ from django.db import transaction
 from django.db.models import Model, ProtectedError, QuerySet
 from django.http import HttpRequest, HttpResponse
 
+from dovetail.media.fields import DecodesLastMixin
 from dovetail.models import SoftDeleteModel, SoftDeleteQuerySet
 from dovetail.models.kit_admin import KitAdmin, is_autocomplete
 from dovetail.models.versions import FIELD, VersionedModelForm, with_conflict
@@ -52,9 +53,11 @@ class VersionedAdmin(KitAdmin[RowT]):
     def get_form(
         self, request: HttpRequest, obj: RowT | None = None, change: bool = False, **kwargs: Any
     ) -> Any:
-        if change:
-            form = kwargs.get("form", self.form)
-            kwargs["form"] = type(form.__name__, (VersionedModelForm, form), {})
+        base = VersionedModelForm if change else DecodesLastMixin
+        # The admin of users has a form of its own to add one.
+        own = self.form if change else getattr(self, "add_form", self.form)
+        form = kwargs.get("form", own)
+        kwargs["form"] = type(form.__name__, (base, form), {})
         return super().get_form(request, obj, change=change, **kwargs)
 
     def get_fieldsets(self, request: HttpRequest, obj: RowT | None = None) -> Any:

@@ -23,6 +23,8 @@ from django.template.defaultfilters import linebreaksbr
 from django.utils.html import format_html
 from django.views.generic import UpdateView
 
+from dovetail.media.fields import DecodesLastMixin
+
 FIELD = "version"
 CHANGED = (
     "This was changed while you were editing it, so your changes have not been saved. They are "
@@ -42,7 +44,7 @@ class VersionInput(forms.HiddenInput):
         super().__init__({"autocomplete": "off", "data-version": True})
 
 
-class VersionedModelForm(forms.ModelForm[ModelT]):
+class VersionedModelForm(DecodesLastMixin, forms.ModelForm[ModelT]):
     """A model form that refuses to overwrite changes made since it was opened.
 
     Validation locks the row until the transaction ends, so that the comparison still holds when the

@@ -1,15 +1,23 @@
 import io
+import os
 import struct
+import subprocess
+import sys
 import zlib
+from pathlib import Path
 
 import pytest
+from django import forms
 from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.utils.datastructures import MultiValueDict
 from PIL import Image
 from pytest_django.fixtures import Settings
 
+from dovetail.media.fields import ImageFormField
 from dovetail.media.images import clean_image
 
+ROOT = Path(__file__).resolve().parents[3]
 SCRIPT = b'<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>'
 
 
@@ -91,3 +99,161 @@ def test_too_many_pixels_or_bytes_are_rejected(settings: Settings) -> None:
     settings.IMAGE_MAX_BYTES = 100
     with pytest.raises(ValidationError, match="larger than"):
         clean_image(upload(picture()))
+
+
+def test_webp_may_have_half_of_the_pixels(settings: Settings) -> None:
+    """Pillow keeps four copies of its pixels."""
+    settings.IMAGE_MAX_PIXELS = 80 * 40
+
+    assert clean_image(upload(picture(kind="PNG"))).size
+    with pytest.raises(ValidationError, match="megapixels"):
+        clean_image(upload(picture(kind="WEBP")))
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "I;16", "P", "RGB", "RGBA"])
+@pytest.mark.parametrize("square", [None, 16])
+def test_large_image_of_any_mode_is_reduced(
+    settings: Settings, mode: str, square: int | None
+) -> None:
+    settings.IMAGE_MAX_SIDE = 100
+    image = Image.new(mode, (1234, 987))
+    file = io.BytesIO()
+    image.save(file, "PNG")
+
+    cleaned = clean_image(upload(file.getvalue()), square=square)
+
+    with Image.open(io.BytesIO(cleaned.read())) as result:
+        assert result.size == ((16, 16) if square else (100, 80))
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
+def test_reduced_image_looks_as_before(settings: Settings, kind: str) -> None:
+    """Each part of the picture is where it was: strips and drafts shift nothing."""
+    settings.IMAGE_MAX_SIDE = 150
+    image = Image.new("RGB", (1500, 1100), "white")
+    image.paste((0, 0, 200), (0, 550, 1500, 1100))
+    image.paste((200, 0, 0), (750, 0, 1500, 550))
+    file = io.BytesIO()
+    image.save(file, kind)
+
+    with Image.open(io.BytesIO(clean_image(upload(file.getvalue())).read())) as result:
+        assert result.size == (150, 110)
+        for x, y in ((10, 10), (140, 10), (10, 100), (140, 100), (70, 50), (80, 50), (70, 60)):
+            was, now = image.getpixel((x * 10, y * 10)), result.getpixel((x, y))
+            assert max(abs(a - b) for a, b in zip(was, now, strict=True)) < 40  # type: ignore[arg-type]
+
+
+# Which formats see an upload
+
+
+class PictureForm(forms.Form):
+    picture = ImageFormField()
+
+
+def submitted(file: SimpleUploadedFile) -> PictureForm:
+    return PictureForm({}, MultiValueDict({"picture": [file]}))
+
+
+HOSTILE = {
+    "EPS": b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\n%%EOF",
+    "PSD": b"8BPS\0\1" + bytes(6) + struct.pack(">HIIHH", 3, 9, 9, 8, 3) + bytes(14),
+    "TIFF": b"II*\0\x08\0\0\0\0\0\0\0\0\0",
+    "PCX": b"\x0a\5\1\x08" + bytes(124),
+    "ICO": b"\0\0\1\0\1\0" + bytes(40),
+    "SVG": SCRIPT,
+    "nothing": b"hello",
+}
+
+
+@pytest.fixture
+def seen(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Return the formats of Pillow that have looked at a file."""
+    kinds: list[str] = []
+    Image.init()
+
+    def watch(kind: str, entry: object) -> object:
+        def accept(prefix: bytes) -> bool:
+            kinds.append(kind)
+            return bool(entry[1](prefix)) if entry[1] else True  # type: ignore[index]
+
+        return entry[0], accept  # type: ignore[index]
+
+    for kind, entry in list(Image.OPEN.items()):
+        monkeypatch.setitem(Image.OPEN, kind, watch(kind, entry))
+    return kinds
+
+
+@pytest.mark.parametrize("content", HOSTILE.values(), ids=HOSTILE)
+def test_other_formats_are_not_even_opened(seen: list[str], content: bytes) -> None:
+    """Kind: a decoder that no one needs is reached by what a file contains."""
+    form = submitted(upload(content, "photo.png"))
+
+    assert form.errors["picture"] == ["This isn't an image. Choose a JPEG, PNG, WebP or GIF file."]
+    assert seen == []
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "GIF"])
+def test_image_is_opened_by_its_own_format_only(seen: list[str], kind: str) -> None:
+    form = submitted(upload(picture(kind=kind), "photo.eps"))
+
+    assert form.is_valid()
+    assert set(seen) == {kind}
+
+
+# Memory
+
+MEASURE = """
+import re, sys
+from pathlib import Path
+from threading import Barrier, Thread
+import django
+django.setup()
+from django.core.files.uploadedfile import SimpleUploadedFile
+from tests.dovetail.media.test_images import submitted
+
+content = open(sys.argv[1], "rb").read()
+start = Barrier(int(sys.argv[2]))
+valid = []
+
+def submit():
+    start.wait()
+    valid.append(submitted(SimpleUploadedFile("a.png", content)).is_valid())
+
+def peak():
+    # Not ru_maxrss, which begins with that of the parent.
+    return int(re.search(r"VmHWM:\\s+(\\d+) kB", Path("/proc/self/status").read_text())[1])
+
+before = peak()
+threads = [Thread(target=submit) for _ in range(int(sys.argv[2]))]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+print(peak() - before, sum(valid))
+"""
+
+
+def measure(path: Path, uploads: int) -> tuple[int, int]:
+    """Return by how much the memory of a new process grew, and how many uploads it accepted."""
+    command = [sys.executable, "-c", MEASURE, str(path), str(uploads)]
+    environment = os.environ | {
+        "PYTHONPATH": f"{ROOT}/project{os.pathsep}{ROOT}",
+        "DJANGO_SETTINGS_MODULE": "config.settings.test",
+    }
+    result = subprocess.run(
+        command, env=environment, capture_output=True, text=True, check=True, timeout=200
+    )
+    growth, valid = result.stdout.split()
+    return int(growth), int(valid)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_parallel_uploads_take_the_memory_of_one(tmp_path: Path) -> None:
+    """Kind: small files that take a lot of memory, several at once."""
+    path = tmp_path / "large.png"
+    path.write_bytes(picture((6000, 4000), "PNG"))
+
+    one, _ = measure(path, 1)
+    six, accepted = measure(path, 6)
+
+    assert accepted
+    assert six < 2 * one  # without a limit, six times as much
+    assert one < 2 * 6000 * 4000 * 4 // 1024  # KiB; a second copy of all pixels takes more
