@@ -4,13 +4,13 @@ import io
 from collections.abc import Callable
 from http import HTTPStatus
 from pathlib import Path
-from threading import Barrier
+from threading import Barrier, Event
 
 import pytest
 from django.core.files.base import ContentFile
 from django.core.files.storage import FileSystemStorage
 from django.core.files.uploadedfile import SimpleUploadedFile
-from django.db import transaction
+from django.db import connection, transaction
 from django.test import Client
 from PIL import Image
 from pytest_django.fixtures import Settings
@@ -125,6 +125,17 @@ def delete_the_author(article: Article) -> None:
     article.author.delete()
 
 
+def delete_authors_in_bulk(article: Article) -> None:
+    User.objects.filter(pk=article.author_id).delete()
+
+
+def upsert(article: Article) -> None:
+    article.cover = ""
+    Article.objects.bulk_create(
+        [article], update_conflicts=True, unique_fields=["id"], update_fields=["cover"]
+    )
+
+
 CHANGES: list[Callable[[Article], None]] = [
     replace,
     clear,
@@ -133,6 +144,8 @@ CHANGES: list[Callable[[Article], None]] = [
     delete_for_good,
     delete_for_good_in_bulk,
     delete_the_author,
+    delete_authors_in_bulk,
+    upsert,
 ]
 
 
@@ -239,6 +252,63 @@ def test_files_that_are_replaced_at_once_leave_only_the_last(media: Path) -> Non
     assert in_threads(*[replace_together] * 4) == [None] * 4
 
     assert files(media) == {str(Article.objects.get().cover)}
+
+
+@pytest.mark.parametrize(
+    "delete", [Article.hard_delete, lambda row: row.author.delete()], ids=["row", "author"]
+)
+def test_row_that_was_loaded_before_its_file_was_replaced(
+    media: Path, delete: Callable[[Article], object]
+) -> None:
+    """Kind: an outdated row names a file that is gone, and the one that took its place stays."""
+    article = illustrated()
+    outdated = Article.objects.select_related("author").get()
+    article.cover.save("cover.webp", ContentFile(b"another picture"))
+
+    delete(outdated)
+
+    assert not files(media)
+
+
+def test_account_that_was_loaded_before_its_picture_was_resized(media: Path) -> None:
+    user = make_user()
+    outdated = User.objects.get()
+    user.avatar.save("me.webp", ContentFile(picture().read()))
+    assert len(files(media)) == 2
+
+    outdated.delete()
+
+    assert not files(media)
+
+
+def test_file_that_is_replaced_while_rows_are_deleted_in_bulk(media: Path) -> None:
+    """The deletion waits for the replacement, and then knows of it."""
+    article, replaced = illustrated(), Event()
+
+    def replace_slowly() -> None:
+        with transaction.atomic():
+            article.cover.save("cover.webp", ContentFile(b"another picture"))
+            replaced.set()
+            wait_until_blocked()
+
+    def delete_in_bulk() -> None:
+        replaced.wait(30)
+        Article.objects.all().hard_delete()
+
+    assert in_threads(replace_slowly, delete_in_bulk) == [None, None]
+
+    assert not files(media)
+
+
+def wait_until_blocked() -> None:
+    """Wait until another transaction waits for a lock."""
+    blocked = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = %s"
+    with connection.cursor() as cursor:
+        while True:
+            cursor.execute(blocked, [connection.settings_dict["NAME"]])
+            if cursor.fetchone():
+                return
+            cursor.execute("SELECT pg_stat_clear_snapshot(), pg_sleep(0.01)")
 
 
 def test_form_that_does_not_save_deletes_nothing(media: Path) -> None:

@@ -7,7 +7,7 @@ django-cleanup deletes by the name that was loaded, which a parallel request may
 """
 
 from collections.abc import Collection, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from typing import Any
 
@@ -74,10 +74,45 @@ def updating_files(rows: models.QuerySet[Any], values: Collection[str]) -> Itera
         yield
         return
     with transaction.atomic(using=rows.db):
-        for field in fields:
-            names = rows.order_by().values_list(field.attname, flat=True)
-            delete_unused(field.storage, [name for name in names if name], rows.db)
+        stored = list(_locked(rows).values_list(*[field.attname for field in fields]))
+        for number, field in enumerate(fields):
+            delete_unused(field.storage, [row[number] for row in stored if row[number]], rows.db)
         yield
+
+
+@contextmanager
+def deleting_files(rows: models.QuerySet[Any]) -> Iterator[None]:
+    """Delete rows for good inside; until then, no one gives them files that would be left over."""
+    model: type[models.Model] = rows.model
+    if not file_fields(model):
+        yield
+        return
+    with transaction.atomic(using=rows.db):
+        list(_locked(rows).values_list("pk"))
+        yield
+
+
+@contextmanager
+def deleting_files_of(row: models.Model, using: str | None) -> Iterator[None]:
+    """Delete a row for good inside; the files that it has by now are deleted on commit."""
+    fields = [field.name for field in file_fields(type(row))]
+    if not fields:
+        yield
+        return
+    using = using or row._state.db or router.db_for_write(type(row), instance=row)
+    with transaction.atomic(using=using):
+        rows = type(row)._base_manager.using(using).select_for_update()
+        # Otherwise it is gone already, and its files with it.
+        with suppress(type(row).DoesNotExist):  # type: ignore[attr-defined]
+            row.refresh_from_db(using=using, fields=fields, from_queryset=rows)
+        yield
+
+
+def _locked(rows: models.QuerySet[Any]) -> models.QuerySet[Any]:
+    wanted = rows.order_by().values("pk")
+    model: type[models.Model] = rows.model
+    base = model._base_manager.using(rows.db)
+    return base.filter(pk__in=wanted).select_for_update(of=("self",))
 
 
 def delete_unused(storage: Storage, names: Iterable[str], using: str) -> None:

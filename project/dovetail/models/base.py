@@ -4,7 +4,12 @@ from typing import Any, TypeVar
 
 from django.db import models, transaction
 
-from dovetail.media.cleanup import replacing_files, updating_files
+from dovetail.media.cleanup import (
+    deleting_files,
+    deleting_files_of,
+    replacing_files,
+    updating_files,
+)
 from dovetail.models.signals import rows_changed
 from dovetail.models.uuid7 import uuid7
 
@@ -25,6 +30,13 @@ class BaseQuerySet(models.QuerySet[ModelT]):
             return count
 
     update.alters_data = True  # type: ignore[attr-defined]
+
+    def delete(self) -> tuple[int, dict[str, int]]:
+        with deleting_files(self):
+            return super().delete()
+
+    delete.alters_data = True  # type: ignore[attr-defined]
+    delete.queryset_only = True  # type: ignore[attr-defined]
 
     def bulk_create(self, objs: Iterable[ModelT], *args: Any, **kwargs: Any) -> list[ModelT]:
         if kwargs.get("update_conflicts"):
@@ -86,3 +98,11 @@ class BaseModel(models.Model):
     def save(self, *args: Any, **kwargs: Any) -> None:
         with replacing_files(self, kwargs.get("update_fields"), kwargs.get("using")):
             super().save(*args, **kwargs)
+
+    def delete(
+        self, using: str | None = None, keep_parents: bool = False
+    ) -> tuple[int, dict[str, int]]:
+        with deleting_files_of(self, using):
+            return super().delete(using=using, keep_parents=keep_parents)
+
+    delete.alters_data = True  # type: ignore[attr-defined]
