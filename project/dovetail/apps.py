@@ -1,4 +1,5 @@
 from django.apps import AppConfig
+from django.core.checks import register
 from django.utils.module_loading import autodiscover_modules
 
 
@@ -8,9 +9,10 @@ class DovetailConfig(AppConfig):
     def ready(self) -> None:
         from dovetail import checks, storable  # noqa: PLC0415 - needs the models
         from dovetail.cable import revocation  # noqa: PLC0415 - needs the models
-        from dovetail.media import cleanup  # noqa: PLC0415 - needs the models
+        from dovetail.media import access, cleanup  # noqa: PLC0415 - needs the models
 
         checks.register()
+        register(access.check_indexes)
         revocation.connect()
         storable.connect()
         cleanup.connect()

@@ -7,6 +7,7 @@ from pathlib import Path
 from threading import Barrier, Event
 
 import pytest
+from django.contrib.auth.models import Permission
 from django.core.files.base import ContentFile
 from django.core.files.storage import FileSystemStorage
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -353,3 +354,71 @@ def test_removed_account_leaves_no_files(media: Path, settings: Settings) -> Non
     remove_deleted_accounts()
 
     assert files(media) == {str(other.cover)}
+
+
+# Who may see them
+
+
+def seen_by(client: Client, name: str) -> bool:
+    response = client.get(f"/media/{name}")
+    response.close()
+    assert response.status_code in {HTTPStatus.OK, HTTPStatus.NOT_FOUND}
+    return response.status_code == HTTPStatus.OK
+
+
+def client_of(user: User) -> Client:
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+def test_cover_is_seen_by_those_who_see_the_article() -> None:
+    """Kind: what a page hides is at its own URL."""
+    author, other = make_user(), make_user()
+    editor = make_user()
+    editor.user_permissions.add(Permission.objects.get(codename="change_article"))
+    article = illustrated(author)
+    name = str(article.cover)
+    clients = [Client(), *map(client_of, (other, author, editor))]
+
+    assert [seen_by(client, name) for client in clients] == [True, True, True, True]
+    article.unpublish()
+    assert [seen_by(client, name) for client in clients] == [False, False, True, True]
+    article.publish()
+    assert [seen_by(client, name) for client in clients] == [True, True, True, True]
+    article.delete()
+    assert [seen_by(client, name) for client in clients] == [False, False, False, False]
+
+
+def test_cover_that_was_replaced_is_seen_by_no_one(media: Path) -> None:
+    author = make_user()
+    article = illustrated(author)
+    old = str(article.cover)
+    replace(article)
+    (media / old).write_bytes(b"not deleted, because the process was killed")
+
+    assert not seen_by(client_of(author), old)
+
+
+def test_picture_of_a_closed_account_is_hidden_until_it_is_opened_again() -> None:
+    user = make_user()
+    user.avatar.save("me.webp", ContentFile(picture().read()))
+    user.refresh_from_db()
+    names = [str(user.avatar), str(user.avatar_small)]
+    illustrated(user)
+    names.append(str(Article.objects.get().cover))
+
+    user.request_deletion()
+    assert [seen_by(Client(), name) for name in names] == [False] * 3
+
+    user.restore()
+    assert [seen_by(Client(), name) for name in names] == [True] * 3
+
+
+def test_admin_shows_the_picture_of_a_closed_account(admin_client: Client) -> None:
+    user = make_user()
+    user.avatar.save("me.webp", ContentFile(picture().read()))
+    user.refresh_from_db()
+    user.request_deletion()
+
+    assert seen_by(admin_client, str(user.avatar))

@@ -8,5 +8,5 @@ Set `IMAGE_MAX_BYTES`, `IMAGE_MAX_PIXELS`, `IMAGE_MAX_SIDE`, `IMAGE_DECODES` and
 
     urlpatterns += upload_urls()  # dovetail.media.serving
 
-serves what is stored below `MEDIA_ROOT`.
+serves what is stored below `MEDIA_ROOT` to those who may see it (`dovetail.media.access`).
 """

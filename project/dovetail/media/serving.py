@@ -1,11 +1,12 @@
-"""Serves uploads from the file system, in production too.
+"""Serves uploads from the file system, in production too, to those who may see them.
 
     urlpatterns += upload_urls()  # none if the uploads are stored elsewhere, such as in S3
 
-An upload is what a stranger sent, so browsers show only pictures. Everything else, such as HTML and
-SVG, is downloaded, and nothing can run scripts of this site or be framed by another. Own code
-because Django's `static()` serves only with `DEBUG` and gives files the type that their name asks
-for, and WhiteNoise lists a folder once, at the start.
+Who may see one is told by the rows that refer to it (`dovetail.media.access`); for others it does
+not exist. An upload is what a stranger sent, so browsers show only pictures. Everything else, such
+as HTML and SVG, is downloaded, and nothing can run scripts of this site or be framed by another.
+Own code because Django's `static()` serves only with `DEBUG` and gives files the type that their
+name asks for, and WhiteNoise lists a folder once, at the start.
 """
 
 import os
@@ -21,6 +22,7 @@ from django.conf import settings
 from django.core.exceptions import SuspiciousFileOperation
 from django.core.files.storage import FileSystemStorage, default_storage
 from django.core.handlers.asgi import ASGIRequest
+from django.db import connections
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.urls import URLPattern, path
@@ -29,6 +31,7 @@ from django.utils.http import content_disposition_header, http_date, quote_etag
 from django.views.decorators.http import require_safe
 
 from dovetail.http.files import CHUNK, read_chunks
+from dovetail.media.access import is_public, is_visible
 
 # Browsers decode these without running anything in them.
 PICTURES = {
@@ -40,7 +43,9 @@ PICTURES = {
     ".webp": "image/webp",
 }
 DOWNLOAD = "application/octet-stream"
-MAX_AGE = 3600  # seconds; only in browsers, because shared caches would keep what was deleted
+# Only in browsers, because shared caches would keep what was deleted or is no longer published.
+PUBLIC = "private, max-age=3600"  # seconds
+PRIVATE = "private, no-store"
 RANGE = re.compile(r"bytes=(\d{0,19})-(\d{0,19})")
 
 
@@ -57,13 +62,17 @@ def upload_urls() -> list[URLPattern]:
 
 @require_safe
 async def serve_upload(request: HttpRequest, name: str) -> HttpResponseBase:
-    """Return an upload, or a 404 for all that is not a file below `MEDIA_ROOT`."""
-    respond = sync_to_async(_respond, thread_sensitive=False)
-    return await respond(request, name)
+    """Return an upload, or a 404 for all that is not a file which this visitor may see."""
+    return await sync_to_async(_respond)(request, name)
 
 
 def _respond(request: HttpRequest, name: str) -> HttpResponseBase:
     file = _open(name)
+    try:
+        caching = _caching(request, name)
+    except BaseException:
+        file.close()
+        raise
     facts = os.fstat(file.fileno())
     etag = quote_etag(f"{facts.st_mtime_ns:x}-{facts.st_size:x}")
     changed = http_date(facts.st_mtime)
@@ -76,7 +85,7 @@ def _respond(request: HttpRequest, name: str) -> HttpResponseBase:
         file.close()
     headers = {
         "Accept-Ranges": "bytes",
-        "Cache-Control": f"private, max-age={MAX_AGE}",
+        "Cache-Control": caching,
         "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'; sandbox",
         "ETag": etag,
         "Last-Modified": changed,
@@ -85,6 +94,25 @@ def _respond(request: HttpRequest, name: str) -> HttpResponseBase:
     for header, value in headers.items():
         response[header] = value
     return cast("HttpResponseBase", response)
+
+
+def _caching(request: HttpRequest, name: str) -> str:
+    """Return the `Cache-Control` of an upload. The session is read only if it is not public.
+
+    Raises:
+        Http404: this visitor may not see it.
+    """
+    try:
+        if is_public(name):
+            return PUBLIC
+        if request.user.is_authenticated and is_visible(name, request.user):
+            return PRIVATE
+    finally:
+        # Not when all is sent: a few slow visitors would hold all connections of the process.
+        for connection in connections.all(initialized_only=True):
+            if not connection.in_atomic_block:
+                connection.close_if_unusable_or_obsolete()
+    raise Http404
 
 
 def _open(name: str) -> BufferedReader:

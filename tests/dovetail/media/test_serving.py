@@ -3,8 +3,10 @@
 import os
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
+from asgiref.sync import sync_to_async
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.test import AsyncClient, Client
@@ -12,12 +14,15 @@ from pytest_django.fixtures import Settings
 
 from dovetail.http.files import CHUNK
 from dovetail.media.serving import upload_urls
+from tests.dovetail.shelves.models import Attachment
 
 pytestmark = pytest.mark.django_db
 
+MAX_LENGTH = 100  # of a name in a row
+
 PICTURE = bytes(range(256)) * 2
 SCRIPT = b"<script>alert(document.cookie)</script>"
-NAME = "avatars/ada.webp"
+NAME = "files/ada.webp"
 URL = f"/media/{NAME}"
 
 
@@ -26,14 +31,20 @@ def folder(settings: Settings, tmp_path: Path) -> Path:
     """Store uploads below `media/`, beside a file that must not be served."""
     settings.MEDIA_ROOT = tmp_path / "media"
     (tmp_path / "secret.png").write_bytes(b"not an upload")
-    default_storage.save(NAME, ContentFile(PICTURE))
+    store(NAME, PICTURE)
     return tmp_path / "media"
+
+
+def store(name: str, content: bytes) -> str:
+    """Store a file that a row refers to, which everyone may see."""
+    stored = default_storage.save(name, ContentFile(content))
+    Attachment.objects.create(file=stored)
+    return stored
 
 
 def body(response: Any) -> bytes:
     content = b"".join(response.streaming_content) if response.streaming else response.content
-    response.close()
-    return bytes(content)
+    return bytes(content)  # closed by the client, without closing the connection of the test
 
 
 def test_upload_is_served_without_debug(client: Client, settings: Settings) -> None:
@@ -50,12 +61,13 @@ def test_upload_is_served_without_debug(client: Client, settings: Settings) -> N
     assert body(response) == PICTURE
 
 
+@pytest.mark.django_db(transaction=True)
 async def test_upload_is_streamed_on_the_event_loop(async_client: AsyncClient) -> None:
     large = PICTURE * 500
-    default_storage.save("covers/large.png", ContentFile(large))
+    await sync_to_async(store)("files/large.png", large)
     assert len(large) > CHUNK
 
-    response: Any = await async_client.get("/media/covers/large.png")
+    response: Any = await async_client.get("/media/files/large.png")
     chunks = [chunk async for chunk in response.streaming_content]
 
     assert response.is_async
@@ -73,7 +85,7 @@ async def test_upload_is_streamed_on_the_event_loop(async_client: AsyncClient) -
 )
 def test_only_pictures_are_shown(client: Client, name: str) -> None:
     """Kind: an upload that runs as a page of the site."""
-    stored = default_storage.save(f"files/{name}", ContentFile(SCRIPT))
+    stored = store(f"files/{name}", SCRIPT)
 
     response = client.get(f"/media/{stored}")
 
@@ -85,37 +97,40 @@ def test_only_pictures_are_shown(client: Client, name: str) -> None:
 
 @pytest.mark.parametrize("name", ["fake.png", "drawing.svg"])
 def test_content_cannot_run_whatever_its_name_is(client: Client, name: str) -> None:
-    default_storage.save(name, ContentFile(SCRIPT))
+    stored = store(f"files/{name}", SCRIPT)
 
-    response = client.get(f"/media/{name}")
+    response = client.get(f"/media/{stored}")
 
     assert response["X-Content-Type-Options"] == "nosniff"
     assert "default-src 'none'" in response["Content-Security-Policy"]
     assert "sandbox" in response["Content-Security-Policy"]
     assert response["Cross-Origin-Resource-Policy"] == "same-origin"
-    response.close()
+    assert body(response) == SCRIPT
 
 
 @pytest.mark.parametrize(
     "path",
     [
-        *("", "avatars", "avatars/", "none.png", "avatars/none.png", "avatars/ada.webp/"),
-        *("../secret.png", "avatars/../../secret.png", "%2e%2e/secret.png", "..%2fsecret.png"),
-        *("avatars/..%5c..%5csecret.png", "%2e%2e%2f%2e%2e%2fetc/passwd", "....//secret.png"),
-        *("/etc/passwd", "%2fetc%2fpasswd", "avatars//ada.webp", "./avatars/ada.webp"),
-        *("avatars/../avatars/ada.webp", "a" * 300, "avatars/%00ada.webp", ".hidden"),
+        *("", "files", "files/", "none.png", "files/none.png", "files/ada.webp/"),
+        *("../secret.png", "files/../../secret.png", "%2e%2e/secret.png", "..%2fsecret.png"),
+        *("files/..%5c..%5csecret.png", "%2e%2e%2f%2e%2e%2fetc/passwd", "....//secret.png"),
+        *("/etc/passwd", "%2fetc%2fpasswd", "files//ada.webp", "./files/ada.webp"),
+        *("files/../files/ada.webp", "a" * 300, "files/%00ada.webp", ".hidden"),
         *("linked.png", "folder/secret.png", "around/ada.webp", "dangling.png", "pipe"),
         ".git/config",
     ],
 )
 def test_path_that_is_not_an_upload_is_not_found(client: Client, folder: Path, path: str) -> None:
     """Kind: a URL that reaches files which are not uploads: folders, links, pipes, hidden files."""
+    for name in (path, unquote(path), f"./{NAME}"):
+        if name and "\0" not in name and len(name) <= MAX_LENGTH:
+            Attachment.objects.create(file=name)  # not because no row refers to it
     (folder / ".hidden").write_text("secret")
     (folder / ".git").mkdir()
     (folder / ".git" / "config").write_text("secret")
     (folder / "linked.png").symlink_to(folder.parent / "secret.png")
     (folder / "folder").symlink_to(folder.parent)
-    (folder / "around").symlink_to(folder / "avatars")
+    (folder / "around").symlink_to(folder / "files")
     (folder / "dangling.png").symlink_to("nowhere.png")
     os.mkfifo(folder / "pipe")
 
@@ -143,7 +158,7 @@ def test_head_has_the_headers_of_get_and_no_body(client: Client) -> None:
 
     assert dict(head.headers) == dict(full.headers)
     assert body(head) == b""
-    full.close()
+    assert body(full) == PICTURE
 
 
 @pytest.mark.parametrize(
@@ -159,6 +174,7 @@ def test_part_of_an_upload(client: Client, asked: str, first: int, last: int) ->
     assert body(response) == PICTURE[first : last + 1]
 
 
+@pytest.mark.django_db(transaction=True)
 async def test_part_of_an_upload_under_asgi(async_client: AsyncClient) -> None:
     response: Any = await async_client.get(URL, headers={"range": "bytes=2-5"})
 
@@ -212,22 +228,21 @@ def test_changed_upload_is_sent_again(client: Client, folder: Path) -> None:
 
 
 def test_empty_upload(client: Client) -> None:
-    default_storage.save("empty.txt", ContentFile(b""))
-
-    response = client.get("/media/empty.txt")
+    response = client.get(f"/media/{store('files/empty.txt', b'')}")
 
     assert response["Content-Length"] == "0"
     assert body(response) == b""
 
 
 def test_name_cannot_add_headers(client: Client, folder: Path) -> None:
-    (folder / 'a"\r\nSet-Cookie: x=1.txt').write_text("text")
+    name = 'files/a"\r\nSet-Cookie: x=1.txt'
+    (folder / name).write_text("text")
+    Attachment.objects.create(file=name)
 
-    response = client.get("/media/a%22%0D%0ASet-Cookie:%20x=1.txt")
+    response = client.get("/media/files/a%22%0D%0ASet-Cookie:%20x=1.txt")
 
     assert "Set-Cookie" not in response.headers
     assert "\n" not in response.get("Content-Disposition", "")
-    response.close()
 
 
 def test_other_servers_serve_what_is_stored_elsewhere(settings: Settings) -> None:

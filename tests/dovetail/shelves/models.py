@@ -1,8 +1,17 @@
 """Test models with every kind of reference that affects a deletion."""
 
+from typing import Any, Self
+
 from django.db import models
 
-from dovetail.models import BaseManager, BaseModel, SoftDeleteModel
+from dovetail.media.names import RandomName
+from dovetail.models import (
+    BaseManager,
+    BaseModel,
+    SoftDeleteManager,
+    SoftDeleteModel,
+    SoftDeleteQuerySet,
+)
 from dovetail.search import SearchConfig, SearchIndex, SearchManager
 from dovetail.turbo.models import BroadcastsRefreshes
 
@@ -114,3 +123,27 @@ class Badge(BroadcastsRefreshes, BaseModel):
     title = models.CharField(max_length=20)
 
     objects = BaseManager()
+
+
+class Attachment(BaseModel):
+    """Has a file that everyone may see."""
+
+    file = models.FileField(upload_to=RandomName("files"), db_index=True)
+
+
+class LetterQuerySet(SoftDeleteQuerySet["Letter"]):
+    def visible_to(self, user: Any) -> Self:
+        return self.filter(models.Q(reader="") | models.Q(reader=str(user.pk)))
+
+
+class Letter(SoftDeleteModel):
+    """Has files that its reader may see, or everyone if it has none; one is kept with others'."""
+
+    reader = models.CharField(max_length=40, blank=True)
+    scan = models.FileField(upload_to=RandomName("letters"), db_index=True)
+    enclosure = models.FileField(upload_to=RandomName("files"), db_index=True)
+    # Stored without a name of the kit, so it is not served.
+    note = models.FileField(upload_to="notes/")
+
+    objects = SoftDeleteManager.from_queryset(LetterQuerySet)()
+    all_objects = SoftDeleteManager.from_queryset(LetterQuerySet)(with_deleted=True)

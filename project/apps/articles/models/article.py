@@ -112,6 +112,8 @@ class Article(BroadcastsRefreshes, SoftDeleteModel):
                 condition=Q(deleted_at__isnull=True, status=Status.PUBLISHED),
                 name="article_newest",
             ),
+            # dovetail.media looks for the rows of a file.
+            models.Index(fields=["cover"], name="article_cover"),
             SearchIndex(
                 SearchConfig({"title": 3, "summary": 2, "body": 1}, autocomplete=["title"]),
                 columns=[

@@ -1,9 +1,13 @@
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self, Union
 
 from asgiref.sync import sync_to_async
 from django.conf import settings
-from django.contrib.auth.models import AbstractUser, UserManager as DjangoUserManager
+from django.contrib.auth.models import (
+    AbstractUser,
+    AnonymousUser,
+    UserManager as DjangoUserManager,
+)
 from django.core.exceptions import ValidationError
 from django.db import models, transaction
 from django.db.models.functions import Lower
@@ -11,7 +15,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.functional import cached_property
 
-from apps.core.models import BaseManager, BaseModel
+from apps.core.models import BaseManager, BaseModel, BaseQuerySet
 from apps.users.fields import LowercaseEmailField
 from dovetail.media.fields import ImageField
 from dovetail.media.names import RandomName
@@ -23,8 +27,19 @@ MAX_PASSWORD = 1024  # characters; OWASP ASVS 6.2.9 asks for at least 64
 STATE = ("is_active", "deleted_at", "banned_at", "banned_by_id")
 
 
+class UserQuerySet(BaseQuerySet["User"]):
+    def visible_to(self, user: Union["User", AnonymousUser]) -> Self:
+        """Leave out closed accounts, except for those who look after accounts."""
+        if user.has_perm("users.view_user"):
+            return self
+        return self.filter(deleted_at__isnull=True)
+
+
 class UserManager(BaseManager["User"], DjangoUserManager["User"]):
     use_in_migrations = True
+
+    def get_queryset(self) -> UserQuerySet:
+        return UserQuerySet(self.model, using=self._db)
 
     def create_user(  # type: ignore[override]
         self, email: str, password: str | None = None, **fields: Any
@@ -110,6 +125,9 @@ class User(AbstractUser, BaseModel):
             ),
         ]
         indexes = [
+            # dovetail.media looks for the rows of a file.
+            models.Index(fields=["avatar"], name="user_avatar"),
+            models.Index(fields=["avatar_small"], name="user_avatar_small"),
             SearchIndex(
                 SearchConfig(
                     {"email": 3, "display_name": 2, "biography": 1},

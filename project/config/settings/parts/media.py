@@ -14,9 +14,9 @@ FILE_UPLOAD_HANDLERS = [
 IMAGE_MAX_BYTES = 5 * 1024 * 1024
 IMAGE_MAX_PIXELS = 24_000_000
 IMAGE_MAX_SIDE = 2000  # pixels; larger images are scaled down
-# Limits for forms; dovetail.http.bodies has those for whole requests.
 IMAGE_DECODES = 1  # at once in a process; each takes up to four bytes for a pixel of the upload
 IMAGE_UPLOADS_PER_MINUTE = 10  # by one person
+# Limits for forms; dovetail.http.bodies has those for whole requests.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024  # bytes, not counting files
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 1000
 DATA_UPLOAD_MAX_NUMBER_FILES = 10
