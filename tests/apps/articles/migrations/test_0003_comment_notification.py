@@ -15,7 +15,7 @@ from tests.factories import make_comment
 pytestmark = pytest.mark.django_db(transaction=True)
 
 Migrate = Callable[[str], Any]
-LATEST = "0006_moderation"  # whose tables fit the models
+LATEST = "0007_cover_lookup"  # whose tables fit the models
 
 BEFORE = "0002_discussion"
 AFTER = "0003_comment_notification"

@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("articles", "0004_cover_names"),
+        ("articles", "0006_moderation"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
