@@ -4,8 +4,6 @@ Django's own pages for credentials lead to those of the account, which have the 
 proofs that the admin's lack.
 """
 
-from typing import cast
-
 from collections.abc import Callable
 from functools import wraps
 from typing import Any, TypeVar, cast
