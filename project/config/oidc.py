@@ -26,6 +26,7 @@ DEFAULTS: dict[str, Any] = {
     "claims": {},
     "trusted": False,
     "email_domains": [],
+    "exclusive_domains": [],
     "groups": {},
     "staff_groups": [],
 }
@@ -64,7 +65,28 @@ def parse(text: str, *, insecure: bool) -> list[dict[str, Any]]:
     for at, provider_id in enumerate(ids):
         if provider_id in ids[:at]:
             raise ImproperlyConfigured(f"{NAME}[{at}].id: {provider_id!r} is used twice.")
+    _check_exclusive_domains(apps)
     return apps
+
+
+def _check_exclusive_domains(apps: list[dict[str, Any]]) -> None:
+    owners: dict[str, str] = {}
+    for at, app in enumerate(apps):
+        options, where = app["settings"], f"{NAME}[{at}].exclusive_domains"
+        if options["exclusive_domains"] and not options["email_authentication"]:
+            raise ImproperlyConfigured(
+                f"{where} needs trusted to be true: only trusted providers confirm addresses."
+            )
+        for domain in options["exclusive_domains"]:
+            if options["email_domains"] and domain not in options["email_domains"]:
+                raise ImproperlyConfigured(
+                    f"{where}: {domain!r} is not in email_domains, so nobody there could sign in."
+                )
+            if domain in owners:
+                raise ImproperlyConfigured(
+                    f"{where}: {domain!r} already belongs to {owners[domain]!r}."
+                )
+            owners[domain] = app["provider_id"]
 
 
 def _app(entry: Any, where: str, *, insecure: bool) -> dict[str, Any]:
@@ -93,6 +115,7 @@ def _app(entry: Any, where: str, *, insecure: bool) -> dict[str, Any]:
             "email_authentication": values["trusted"],
             "claims": CLAIMS | values["claims"],
             "email_domains": [domain.lower() for domain in values["email_domains"]],
+            "exclusive_domains": [domain.lower() for domain in values["exclusive_domains"]],
             "groups": values["groups"],
             "staff_groups": values["staff_groups"],
         },
@@ -126,11 +149,12 @@ def _check_values(values: dict[str, Any], where: str) -> None:
             raise ImproperlyConfigured(
                 f"{where}.claims.{claim} is not a known claim. Known claims: {', '.join(CLAIMS)}."
             )
-    for domain in values["email_domains"]:
-        if not re.fullmatch(r"(?i)([a-z0-9-]+\.)+[a-z0-9-]+", domain):
-            raise ImproperlyConfigured(
-                f"{where}.email_domains: {domain!r} must look like example.org."
-            )
+    for field in ("email_domains", "exclusive_domains"):
+        for domain in values[field]:
+            if not re.fullmatch(r"(?i)([a-z0-9-]+\.)+[a-z0-9-]+", domain):
+                raise ImproperlyConfigured(
+                    f"{where}.{field}: {domain!r} must look like example.org."
+                )
 
 
 def _issuer(issuer: str, where: str, *, insecure: bool) -> str:

@@ -3,6 +3,7 @@ from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 
 from apps.core.views import HomeView
+from apps.users.signup import SignupConfirmView
 from apps.users.views import SessionsView
 from dovetail.http.security_txt import security_txt_urls
 from dovetail.media.serving import upload_urls
@@ -11,6 +12,7 @@ handler400 = "dovetail.http.refused.bad_request"
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", HomeView.as_view(), name="home"),
     path("accounts/sessions/", SessionsView.as_view(), name="usersessions_list"),
+    path("accounts/signup/confirm/", SignupConfirmView.as_view(), name="signup_confirm"),
     path("accounts/", include("allauth.urls")),
     path("articles/", include("apps.articles.urls")),
     path("people/", include("apps.users.urls")),

@@ -41,6 +41,7 @@ def test_every_field_is_applied(tmp_path: Path) -> None:
         "claims": {"name": "display"},
         "trusted": True,
         "email_domains": ["Example.org"],
+        "exclusive_domains": ["example.ORG"],
         "groups": {"writers": "Editors"},
         "staff_groups": ["admins"],
     }
@@ -52,6 +53,7 @@ def test_every_field_is_applied(tmp_path: Path) -> None:
     assert app["settings"]["claims"]["email"] == "email"
     assert app["settings"]["email_authentication"] is True
     assert app["settings"]["email_domains"] == ["example.org"]
+    assert app["settings"]["exclusive_domains"] == ["example.org"]
     assert app["settings"]["groups"] == {"writers": "Editors"}
     assert app["settings"]["staff_groups"] == ["admins"]
 
@@ -71,6 +73,34 @@ def test_plain_http_is_allowed_only_for_localhost_in_development() -> None:
         else:
             with pytest.raises(ImproperlyConfigured):
                 oidc.parse(text, insecure=True)
+
+
+BOUND = PROVIDER | {"trusted": True, "exclusive_domains": ["example.org"]}
+
+
+@pytest.mark.parametrize(
+    ("providers", "sentence"),
+    [
+        ([BOUND | {"trusted": False}], r"\[0\]\.exclusive_domains needs trusted to be true"),
+        (
+            [BOUND | {"email_domains": ["example.net"]}],
+            r"\[0\]\.exclusive_domains: 'example.org' is not in email_domains",
+        ),
+        (
+            [BOUND, BOUND | {"id": "other", "exclusive_domains": ["EXAMPLE.org"]}],
+            r"\[1\]\.exclusive_domains: 'example.org' already belongs to 'keycloak'",
+        ),
+        (
+            [BOUND | {"exclusive_domains": ["@example.org"]}],
+            r"\[0\]\.exclusive_domains: '@example.org' must look like example.org",
+        ),
+    ],
+)
+def test_domains_that_cannot_be_exclusive_are_rejected(
+    providers: list[dict[str, Any]], sentence: str
+) -> None:
+    with pytest.raises(ImproperlyConfigured, match=sentence):
+        parse(*providers)
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from allauth.account.adapter import DefaultAccountAdapter
-from allauth.account.internal.flows import reauthentication, signup
+from allauth.account.internal.flows.reauthentication import raise_if_reauthentication_required
+from allauth.account.internal.stagekit import clear_login
+from allauth.account.models import EmailAddress
 from allauth.core import context
 from allauth.core.exceptions import ImmediateHttpResponse
 from allauth.mfa.adapter import DefaultMFAAdapter
@@ -18,18 +20,19 @@ from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import AnonymousUser
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import IntegrityError, transaction
 from django.forms import BaseForm
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils import timezone
 
-from apps.users import devices, encryption, enrolment, guesses
+from apps.users import addresses, devices, encryption, enrolment, guesses
 from apps.users.backends import has_withheld_rights
 from apps.users.models import User
 from apps.users.sessions import end_sessions
-from apps.users.sso.groups import sync_groups
+from apps.users.sso import binding, linking, reauthentication, rights
 from apps.users.sso.provider import SESSION_KEY as SSO_KEY, SingleSignOnProvider
 from apps.users.sso.views import LOGOUT_KEY
 from dovetail.http.address import client_address
@@ -37,17 +40,10 @@ from dovetail.models.conflicts import violated_constraint
 
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
-    def save_user(
-        self, request: HttpRequest, user: User, form: BaseForm, commit: bool = True
-    ) -> User:
-        """Save a new user, or respond as for a known address if a parallel request has taken it."""
-        try:
-            with transaction.atomic():
-                return super().save_user(request, user, form, commit)  # type: ignore[no-any-return]
-        except IntegrityError as error:
-            email = form.cleaned_data["email"]
-            answer = signup.prevent_enumeration(request, email=email)
-            raise ImmediateHttpResponse(answer) from error
+    def confirm_email(self, request: HttpRequest, email_address: EmailAddress) -> bool:
+        with transaction.atomic():
+            addresses.claim(email_address.email, user=email_address.user)
+            return bool(super().confirm_email(request, email_address))
 
     def get_client_ip(self, request: HttpRequest) -> str:
         if address := client_address(request):
@@ -68,6 +64,12 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         site = SimpleNamespace(domain=urlsplit(settings.SITE_URL).netloc, name=settings.SITE_NAME)
         super().send_mail(template_prefix, email, {**context, **links, "current_site": site})
 
+    def send_password_reset_mail(self, user: User, email: str, context: dict[str, Any]) -> None:
+        if bound := binding.provider_for(user):
+            self.send_mail("account/email/password_reset_bound", email, {"bound": bound})
+            return
+        super().send_password_reset_mail(user, email, context)
+
     def pre_authenticate(self, request: HttpRequest, **credentials: Any) -> None:
         # allauth calls its `rollback` once the password turns out to be right.
         email = credentials.get("email") or ""
@@ -81,6 +83,10 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
             return None
 
     def pre_login(self, request: HttpRequest, user: User, **kwargs: Any) -> HttpResponse | None:
+        bound = binding.provider_for(user)
+        if bound and bound.provider != _provider_id(kwargs):
+            clear_login(request)
+            return linking.other_provider(request, bound)
         if user.deleted_at and not user.banned_at:
             return None  # `login` restores the account, once any second factor has been checked
         return super().pre_login(request, user, **kwargs)  # type: ignore[no-any-return]
@@ -104,25 +110,29 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
             device = devices.describe(self.get_http_user_agent(request))
             self.send_notification_mail("account/email/new_device", user, {"device": device})
         devices.remember(request, response, user)
+        if binding.is_exclusive(_provider_id(kwargs)):
+            request.session.set_expiry(timezone.now() + settings.SSO_LIFETIME)
         return response
 
     def get_reauthentication_methods(self, user: User | AnonymousUser) -> list[dict[str, Any]]:
         """Return how a person can prove who they are: only by the strongest that they have.
 
         With a second factor or a passkey, that is the factor: otherwise a password and an open
-        session would be enough to remove it. A mailed code is for those who have nothing else: the
-        browser that was left signed in here may be signed in to the mailbox too.
+        session would be enough to remove it. A mailed code is for those who have nothing else, not
+        even a provider that asks again: the browser that was left signed in here may be signed in
+        to the mailbox too.
         """
         methods: list[dict[str, Any]] = super().get_reauthentication_methods(user)
         if not isinstance(user, User):
             return methods
         if has_withheld_rights(user):
             return enrolment.next_proof(context.request, user, methods)
-        if not user.is_mfa_enabled:
-            return [way for way in methods if way["id"] != "reauthenticate_by_code"] or methods
-        factors = [way for way in methods if way["id"].startswith("mfa_reauthenticate")]
-        # The first one is asked for: without an app, the passkey rather than a recovery code.
-        return factors if is_mfa_enabled(user, [Authenticator.Type.TOTP]) else factors[::-1]
+        if user.is_mfa_enabled:
+            factors = [way for way in methods if way["id"].startswith("mfa_reauthenticate")]
+            # The first one is asked for: without an app, the passkey, not a recovery code.
+            return factors if is_mfa_enabled(user, [Authenticator.Type.TOTP]) else factors[::-1]
+        stronger = [way for way in methods if way["id"] != "reauthenticate_by_code"]
+        return stronger or reauthentication.methods(self.request, user) or methods
 
     def logout(self, request: HttpRequest) -> None:
         sso_session = request.session.get(SSO_KEY)
@@ -170,14 +180,38 @@ class SocialAccountAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
             raise ImmediateHttpResponse(
                 render(request, "socialaccount/domain_refused.html", page, status=403)
             )
-        if sociallogin.is_existing:
-            self._sync_groups(sociallogin)
+        # Not for an account that an address leads to while another is being connected.
+        is_connected = sociallogin.account.pk or sociallogin.state.get("process") == "login"
+        if sociallogin.is_existing and is_connected:
+            self._map_groups(sociallogin)
+
+    def authenticate_by_email(self, sociallogin: SocialLogin) -> tuple[User, str] | None:
+        """Return the account that the provider's word is enough to sign in to, and its address."""
+        emails = [address.email for address in sociallogin.email_addresses if address.verified]
+        trusted = [email for email in emails if self.can_authenticate_by_email(sociallogin, email)]
+        return linking.account_for(sociallogin, trusted)
+
+    def is_auto_signup_allowed(self, request: HttpRequest, sociallogin: SocialLogin) -> bool:
+        linking.check_new(request, sociallogin)
+        return bool(super().is_auto_signup_allowed(request, sociallogin))
+
+    def validate_disconnect(self, account: SocialAccount, accounts: Any) -> None:
+        """Check that the account has another way in.
+
+        Raises:
+            ValidationError: its address belongs to the provider, which it would no longer follow.
+        """
+        bound = binding.provider_for(account.user)
+        if bound and bound.provider == account.provider:
+            raise ValidationError(str(bound))
+        super().validate_disconnect(account, accounts)
 
     def save_user(
         self, request: HttpRequest, sociallogin: SocialLogin, form: BaseForm | None = None
     ) -> User:
         try:
             with transaction.atomic():
+                linking.keep_confirmed(request, sociallogin)
                 user: User = super().save_user(request, sociallogin, form)
         except IntegrityError as error:
             if violated_constraint(error) is None:
@@ -185,14 +219,17 @@ class SocialAccountAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
             messages.info(request, "Your account has just been created. Please sign in.")
             raise ImmediateHttpResponse(redirect("account_login")) from error
         if isinstance(sociallogin.provider, SingleSignOnProvider):
-            self._sync_groups(sociallogin)
+            self._map_groups(sociallogin)
         return user
 
-    def _sync_groups(self, sociallogin: SocialLogin) -> None:
+    def _map_groups(self, sociallogin: SocialLogin) -> None:
         options = sociallogin.provider.app.settings
-        claimed = sociallogin.provider.claim(sociallogin.account.extra_data, "groups")
-        sync_groups(
-            sociallogin.user, claimed, groups=options["groups"], staff=options["staff_groups"]
+        rights.map_claim(
+            sociallogin.user,
+            sociallogin.account.provider,
+            sociallogin.provider.claim(sociallogin.account.extra_data, "groups"),
+            groups=options["groups"],
+            staff=options["staff_groups"],
         )
 
 
@@ -220,7 +257,13 @@ class UserSessionsAdapter(DefaultUserSessionsAdapter):  # type: ignore[misc]
         request = context.request
         match = getattr(request, "resolver_match", None)
         if match and match.view_name == "usersessions_list":
-            reauthentication.raise_if_reauthentication_required(request, app="apps.users")
+            raise_if_reauthentication_required(request, app="apps.users")
             end_sessions(request.user, except_for=request.session)
         else:
             super().end_sessions(sessions)
+
+
+def _provider_id(login: dict[str, Any]) -> str:
+    """Return the provider by which a person signs in, from what allauth tells about a login."""
+    sociallogin = (login.get("signal_kwargs") or {}).get("sociallogin")
+    return str(sociallogin.account.provider) if sociallogin else ""

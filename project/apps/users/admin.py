@@ -28,7 +28,7 @@ from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 
-from apps.users import devices, mail, proof
+from apps.users import addresses, devices, mail, proof
 from apps.users.backends import has_any_right, without_rights
 from apps.users.forms import UserChangeForm, UserCreationForm, UserPasswordForm
 from apps.users.models import SecurityEvent, User
@@ -183,6 +183,7 @@ class UserAdmin(ProofAdmin[User], SearchAdmin[User], VersionedAdmin[User], Djang
             raise PermissionDenied
         if not change:
             super().save_model(request, obj, form, change)
+            addresses.vouch(obj)
             return
         if not changed.isdisjoint(PROVED):
             proof.require(request)
@@ -247,12 +248,8 @@ class UserAdmin(ProofAdmin[User], SearchAdmin[User], VersionedAdmin[User], Djang
 
     def _change_address(self, user: User, old: str) -> None:
         """Replace the address, for which the administrator vouches, and tell the old one."""
-        addresses = EmailAddress.objects.filter(user=user)
-        addresses.filter(email__iexact=old).delete()
-        addresses.update(primary=False)
-        EmailAddress.objects.update_or_create(
-            user=user, email=user.email, defaults={"verified": True, "primary": True}
-        )
+        EmailAddress.objects.filter(user=user, email__iexact=old).delete()
+        addresses.vouch(user)
         tell(user, "changed the email address of your account from this one", to=old)
 
 

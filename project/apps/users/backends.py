@@ -1,7 +1,8 @@
-"""Withholds permissions from people who lack the second factor that those need.
+"""Signs people in by a confirmed address, and withholds permissions that need a second factor.
 
-Own code because allauth asks for a second factor only of people who have one. The rule belongs here
-and not in views, because every view, template and API asks the backend.
+Own code because allauth signs in by unconfirmed addresses too, and asks for a second factor only of
+people who have one. The rules belong here and not in views, because every view, template and API
+asks the backend.
 """
 
 from typing import Any
@@ -12,6 +13,7 @@ from django.conf import settings
 from django.contrib.auth.models import Permission
 from django.db.models import Q, QuerySet
 
+from apps.users import addresses
 from apps.users.models import User
 
 
@@ -22,6 +24,10 @@ class AuthenticationBackend(AllauthBackend):  # type: ignore[misc]
     any are not asked, so this costs members no query. `User` does the same for superusers, about
     whom Django asks no backend.
     """
+
+    def _authenticate_by_email(self, email: str, password: str) -> User | None:
+        user: User | None = self._check_password(addresses.owner(email), password)
+        return user
 
     def get_user_permissions(self, user_obj: Any, obj: Any = None) -> set[str]:
         return _granted(user_obj, super().get_user_permissions(user_obj, obj))

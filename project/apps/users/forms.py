@@ -1,17 +1,23 @@
 from typing import Any
 
-from allauth.account.models import EmailAddress
+from allauth.account.adapter import get_adapter
+from allauth.account.forms import (
+    AddEmailForm as AllauthAddEmailForm,
+    ResetPasswordForm as AllauthResetPasswordForm,
+)
 from django import forms
 from django.contrib.auth.forms import (
     AdminPasswordChangeForm,
     AdminUserCreationForm,
     UserChangeForm as DjangoUserChangeForm,
 )
+from django.core.exceptions import ValidationError
 
-from apps.users import mail
+from apps.users import addresses, mail, passwords
 from apps.users.models import User
 from apps.users.passwords import PasswordForm
 from apps.users.signals import end_all_sessions
+from apps.users.sso import binding
 from dovetail.models.versions import VersionedModelForm
 
 
@@ -25,6 +31,44 @@ class ProfileForm(VersionedModelForm[User]):
         }
 
 
+def refuse_bound(email: str) -> None:
+    """Refuse an address that belongs to an identity provider.
+
+    Raises:
+        ValidationError: it names the provider. It depends on the domain alone, so it reveals no
+            accounts.
+    """
+    if bound := binding.provider_of(email):
+        raise ValidationError(str(bound))
+
+
+class LoginForm(passwords.LoginForm):
+    def clean_login(self) -> str:
+        login = str(super().clean_login())
+        refuse_bound(login)
+        return login
+
+
+class AddEmailForm(AllauthAddEmailForm):  # type: ignore[misc]
+    def clean_email(self) -> str:
+        email = str(super().clean_email())
+        refuse_bound(email)
+        return email
+
+
+class ResetPasswordForm(AllauthResetPasswordForm):  # type: ignore[misc]
+    """Resets the password of the account for which the address is confirmed."""
+
+    users: list[User]
+
+    def clean_email(self) -> str:
+        email = str(get_adapter().clean_email(self.cleaned_data["email"].lower()))
+        refuse_bound(email)
+        user = addresses.owner(email)
+        self.users = [user] if user is not None and user.is_active else []
+        return email
+
+
 class _FreeAddressMixin:
     """Refuses an address that another account has confirmed."""
 
@@ -32,12 +76,10 @@ class _FreeAddressMixin:
     instance: User
 
     def clean_email(self) -> str:
-        email: str = self.cleaned_data["email"]
-        others = EmailAddress.objects.exclude(user=self.instance.pk)
-        if others.filter(email__iexact=email, verified=True).exists():
-            raise forms.ValidationError(
-                "This address is confirmed for another account.", code="taken"
-            )
+        email = str(self.cleaned_data["email"])
+        owner = addresses.owner(email)
+        if owner is not None and owner != self.instance:
+            raise ValidationError("This address is confirmed for another account.", code="taken")
         return email
 
 

@@ -34,6 +34,7 @@ from django.utils.functional import SimpleLazyObject
 
 from apps.users.models import User
 from apps.users.sessions import ROW, is_listed, user_agent
+from apps.users.sso import rights
 from dovetail.http.middleware import Middleware
 from dovetail.models.conflicts import violated_constraint
 
@@ -57,7 +58,9 @@ def find_user(request: HttpRequest) -> User | AnonymousUser:
     if row.last_seen_at < timezone.now() - INTERVAL and not _record_use(request, row):
         session.flush()
         return AnonymousUser()
-    return cast("User", row.user)
+    user: User = row.user
+    rights.revoke_expired(user)
+    return user
 
 
 def _may_continue(session: SessionBase, user: User) -> bool:

@@ -7,12 +7,9 @@ HTML, because browsers cut what is pasted into a field with a `maxlength`, and d
 from typing import Any
 
 from allauth.account import forms
-from django.contrib.auth.hashers import make_password
 from django.core.validators import MaxLengthValidator
 from django.forms import PasswordInput
-from django.http import HttpRequest, HttpResponse
 
-from apps.users.models import User
 from apps.users.models.user import MAX_PASSWORD
 
 too_long = MaxLengthValidator(MAX_PASSWORD, f"Use at most {MAX_PASSWORD:,} characters.")
@@ -47,16 +44,3 @@ class ResetPasswordKeyForm(PasswordForm, forms.ResetPasswordKeyForm):  # type: i
 
 class SetPasswordForm(PasswordForm, forms.SetPasswordForm):  # type: ignore[misc]
     pass
-
-
-class SignupForm(PasswordForm, forms.SignupForm):  # type: ignore[misc]
-    def try_save(self, request: HttpRequest) -> tuple[User | None, HttpResponse | None]:
-        """Save the new user, or only seem to if the address is known, which takes as long.
-
-        Hashing the password takes most of the time. It is done here, and not where the mail to a
-        known address is sent, because that mail has a cooldown.
-        """
-        if self.account_already_exists:
-            make_password(self.cleaned_data["password1"])
-        saved: tuple[User | None, HttpResponse | None] = super().try_save(request)
-        return saved

@@ -45,11 +45,12 @@ def collect(user: User) -> dict[str, Any]:
             }
             for session in UserSession.objects.filter(user=user)
         ],
-        **{rows.model._meta.label_lower: [_values(row) for row in rows] for rows in _owned(user)},
+        **{rows.model._meta.label_lower: [_values(row) for row in rows] for rows in owned(user)},
     }
 
 
-def _owned(user: User) -> Iterator[models.QuerySet[Any]]:
+def owned(user: User) -> Iterator[models.QuerySet[Any]]:
+    """Return the rows of each `BaseModel` that belong to a person."""
     for relation in User._meta.related_objects:
         model: Any = relation.related_model
         if (

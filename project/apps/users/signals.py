@@ -6,6 +6,7 @@ from allauth.account import signals as account
 from allauth.account.authentication import get_authentication_records
 from allauth.mfa import signals as mfa
 from allauth.mfa.models import Authenticator
+from allauth.socialaccount.models import SocialAccount
 from allauth.usersessions import signals as usersessions
 from allauth.usersessions.models import UserSession
 from django.conf import settings
@@ -17,6 +18,7 @@ from django.http import HttpRequest
 from apps.users import guesses, sessions
 from apps.users.enrolment import require_code_too
 from apps.users.models import User
+from apps.users.sso import rights
 from apps.users.tasks import make_small_avatar
 from dovetail.cable.broadcasting import disconnect
 from dovetail.media.cleanup import files_changed
@@ -46,6 +48,14 @@ def end_all_sessions(user: User, **_: Any) -> None:
 def end_session(instance: UserSession, **_: Any) -> None:
     """End a session whose row was deleted, as in the admin; nothing would list it any more."""
     sessions.SessionStore().delete(instance.session_key)
+
+
+def revoke_mapped_rights(instance: SocialAccount, **_: Any) -> None:
+    """Take from a person what a provider's groups gave them, when its account is disconnected."""
+    user = User.objects.filter(pk=instance.user_id).first()
+    same = SocialAccount.objects.filter(user=instance.user_id, provider=instance.provider)
+    if user is not None and not same.exists():
+        rights.revoke(user, [instance.provider])
 
 
 def accept_proof(request: HttpRequest, user: User, method: str, **extra: Any) -> None:
@@ -89,6 +99,7 @@ def connect() -> None:
     account.user_logged_in.disconnect(usersessions.on_user_logged_in)
     for changed in (account.password_changed, account.password_set):
         changed.disconnect(usersessions.on_password_changed)
+    post_delete.connect(revoke_mapped_rights, sender=SocialAccount)
     for changed in (
         account.password_changed,
         account.password_set,

@@ -15,6 +15,7 @@ from django.utils import timezone
 
 from apps.users import mail, personal_data
 from apps.users.models import DataExport, SecurityEvent, User
+from apps.users.sso import rights
 from dovetail.media.images import shrink_square
 
 logger = logging.getLogger(__name__)
@@ -27,6 +28,13 @@ def delete_ended_user_sessions() -> None:
     """Delete what is stored about the browsers of sessions that no longer exist."""
     active = Session.objects.values("session_key")
     UserSession.objects.exclude(session_key__in=active).delete()
+
+
+@shared_task
+def revoke_expired_rights() -> None:
+    """Revoke mapped rights past SSO_LIFETIME of people who make no requests."""
+    for user in User.objects.filter(mapped_rights_expire_at__lte=timezone.now()):
+        rights.revoke_expired(user)
 
 
 @shared_task

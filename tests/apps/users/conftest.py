@@ -118,6 +118,24 @@ def link_in(message: EmailMessage) -> str:
     return match[1]
 
 
+def code_in(message: EmailMessage) -> str:
+    """Return the code in an email."""
+    match = re.search(r"\b[B-Z]{4}-[B-Z]{4}\b", str(message.body))
+    assert match
+    return match[0]
+
+
+def sign_up(client: Client, email: str, password: str = PASSWORD, **data: str) -> Any:
+    """Ask for an account; the code is mailed to the address."""
+    fields = {"email": email, "password1": password, "password2": password, **data}
+    return client.post("/accounts/signup/", fields)
+
+
+def confirm(client: Client, message: EmailMessage) -> Any:
+    """Enter the mailed code of a sign-up."""
+    return client.post("/accounts/signup/confirm/", {"code": code_in(message)})
+
+
 def passkey() -> dict[str, Any]:
     """Return the response of a browser that registers a passkey."""
     public = ec.generate_private_key(ec.SECP256R1()).public_key()

@@ -9,7 +9,7 @@ from typing import Any
 import allauth.account
 import pytest
 from allauth.account.forms import default_token_generator
-from allauth.account.models import EmailAddress, EmailConfirmationHMAC
+from allauth.account.models import EmailAddress
 from allauth.account.utils import user_pk_to_url_str
 from allauth.core.context import request_context
 from allauth.mfa.models import Authenticator
@@ -26,7 +26,14 @@ from django.urls import URLResolver, reverse
 from pytest_django.fixtures import Settings
 
 from apps.users.models import User
-from tests.apps.users.conftest import PASSWORD, add_totp, passkey, reauthenticate, totp_code
+from tests.apps.users.conftest import (
+    PASSWORD,
+    add_totp,
+    passkey,
+    reauthenticate,
+    sign_up,
+    totp_code,
+)
 from tests.apps.users.sso.conftest import configure
 from tests.factories import make_user
 
@@ -45,13 +52,13 @@ def names_in(patterns: Any) -> Iterator[str]:
 NAMES = sorted(set(names_in(urlpatterns)))
 # URL arguments by name.
 ARGUMENTS: dict[str, list[Any]] = {
-    "account_confirm_email": ["wrong"],
     "account_reset_password_from_key": ["1", "wrong"],
     "mfa_edit_webauthn": [1],
     "mfa_remove_webauthn": [1],
     "openid_connect_callback": ["test"],
     "openid_connect_login": ["test"],
     "openid_connect_logout": ["test"],
+    "openid_connect_reauthenticate": ["test"],
 }
 # These respond to a script, redirect, or are disabled.
 WITHOUT_PAGE = {
@@ -59,6 +66,7 @@ WITHOUT_PAGE = {
     "mfa_download_recovery_codes",
     "mfa_login_webauthn",
     "openid_connect_logout",
+    "openid_connect_reauthenticate",  # for people who sign in there; see below
 }
 EMAILS = sorted(
     str(path.relative_to(ALLAUTH_TEMPLATES)).removesuffix("_message.txt")
@@ -67,7 +75,11 @@ EMAILS = sorted(
     if not path.name.startswith("base_")
 )
 # This site's own emails.
-EMAILS += ["account/email/new_device", "account/email/data_export"]
+EMAILS += [
+    "account/email/password_reset_bound",
+    "account/email/new_device",
+    "account/email/data_export",
+]
 PAGES = sorted(
     str(path.relative_to(ALLAUTH_TEMPLATES))
     for app in APPS
@@ -198,7 +210,20 @@ def reauthenticated_by_code(member: User) -> Client:
     return client
 
 
-STATES = [visitor, logged_in, reauthenticated, second_factor_pending, trust_pending]
+def address_pending(member: User) -> Client:
+    client = reauthenticated(member)
+    client.post("/accounts/email/", {"action_add": "", "email": "third@example.org"})
+    return client
+
+
+STATES = [
+    visitor,
+    logged_in,
+    reauthenticated,
+    address_pending,
+    second_factor_pending,
+    trust_pending,
+]
 STATES += [with_second_factors, social_signup_pending, without_password]
 STATES += [mailed_code_pending, reauthenticated_by_code]
 
@@ -253,11 +278,17 @@ def test_every_allauth_template_extends_base(name: str) -> None:
     assert Path(template.origin.name) == OUR_TEMPLATES / "base.html"
 
 
-def test_email_confirmation_page_is_styled(client: Client, member: User) -> None:
-    address = EmailAddress.objects.get(user=member, verified=False)
+def test_sign_up_confirmation_page_is_styled(client: Client) -> None:
+    sign_up(client, "new@example.org")
 
-    for key in (EmailConfirmationHMAC(address).key, "wrong"):
-        assert_is_styled(client.get(reverse("account_confirm_email", args=[key])).text)
+    assert_is_styled(client.get(reverse("signup_confirm")).text)
+
+
+@pytest.mark.parametrize("name", ["other_provider", "sign_in_to_connect", "reauthenticate"])
+def test_page_about_providers_is_styled(rf: RequestFactory, name: str) -> None:
+    context = {"bound": {"name": "Company", "provider": "company"}, "provider": {"name": "Company"}}
+
+    assert_is_styled(render_to_string(f"socialaccount/{name}.html", context, rf.get("/")))
 
 
 def test_password_reset_page_is_styled(client: Client, member: User) -> None:
@@ -298,7 +329,7 @@ def test_phone_change_page_is_styled(rf: RequestFactory) -> None:
 def test_email_has_text_and_html_versions(name: str, rf: RequestFactory, member: User) -> None:
     tricky = "a&b<c>'d'"
     names = "code email activate_url password_reset_url signup_url from_email to_email "
-    names += "deleted_email timestamp ip user_agent device provider url"
+    names += "deleted_email timestamp ip user_agent device provider url bound"
     context = {**dict.fromkeys(names.split(), tricky), "user": member}
     context["site_name"] = settings.SITE_NAME
 

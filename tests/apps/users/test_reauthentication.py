@@ -1,6 +1,5 @@
 """Sensitive pages ask everyone for proof, including people without a password or second factor."""
 
-import re
 from http import HTTPStatus
 
 import pytest
@@ -9,7 +8,7 @@ from django.core.mail import EmailMessage
 from django.test import Client
 
 from apps.users.models import User
-from tests.apps.users.conftest import PASSWORD, add_totp
+from tests.apps.users.conftest import PASSWORD, add_totp, code_in
 
 pytestmark = pytest.mark.django_db
 REQUEST = "/accounts/reauthenticate/code/"
@@ -29,12 +28,6 @@ def by_sso(client: Client, member: User) -> User:
     member.save()
     client.force_login(member)
     return member
-
-
-def code_in(mail: EmailMessage) -> str:
-    found = re.search(r"\b[B-Z]{4}-[B-Z]{4}\b", str(mail.body))
-    assert found
-    return found[0]
 
 
 def test_people_without_a_password_prove_themselves_by_mailed_code(

@@ -20,8 +20,8 @@ from pytest_django.fixtures import Settings
 from apps.articles.cable_channels import ArticleChannel
 from apps.articles.models import Article, Comment
 from apps.users.models import User
-from tests.apps.users.conftest import PASSWORD, add_totp
-from tests.apps.users.test_reauthentication import CONFIRM, REQUEST, code_in
+from tests.apps.users.conftest import PASSWORD, add_totp, code_in
+from tests.apps.users.test_reauthentication import CONFIRM, REQUEST
 from tests.factories import make_article, make_comment, make_user
 
 pytestmark = pytest.mark.django_db

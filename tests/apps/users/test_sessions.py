@@ -5,6 +5,7 @@ from datetime import timedelta
 from http import HTTPStatus
 
 import pytest
+from allauth.account.models import EmailAddress
 from allauth.usersessions.models import UserSession
 from django.conf import settings
 from django.contrib.sessions.models import Session
@@ -97,6 +98,7 @@ def test_ending_other_sessions_requires_reauthentication(
 
 def test_sessions_of_others_are_not_found(client: Client, member: User, log_in: LogIn) -> None:
     stranger = make_user("eve@example.org", password=PASSWORD)
+    EmailAddress.objects.create(user=stranger, email=stranger.email, verified=True, primary=True)
     client.force_login(stranger)
     other = log_in(member, browser=Client())
     reauthenticate(client)

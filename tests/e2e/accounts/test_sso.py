@@ -6,7 +6,7 @@ from playwright.sync_api import Page, expect
 
 from tests.e2e.accounts.identity_provider import PASSWORD
 from tests.e2e.conftest import Watch
-from tests.e2e.people import HOME, open_mail, sign_in, sign_out, sign_up
+from tests.e2e.people import HOME, PASSWORD as SITE_PASSWORD, open_mail, sign_in, sign_out, sign_up
 
 
 def sign_in_with_provider(page: Page, name: str) -> None:
@@ -46,21 +46,30 @@ def test_sign_up_login_and_logout(page: Page, watch: Watch) -> None:
     assert "known@example.org" in address(page)
 
 
-def test_verified_address_links_the_account(page: Page, watch: Watch) -> None:
+def test_account_with_a_password_is_connected_after_a_sign_in(page: Page, watch: Watch) -> None:
     watch.expected.add(404)
+    watch.expected.add(403)  # the page that asks to sign in
     email = sign_up(page, "linked@example.org")
     sign_out(page)
 
     sign_in_with_provider(page, "linked")
-
-    page.wait_for_url(HOME)
-    page.goto("/accounts/3rdparty/")
+    expect(page.get_by_role("heading", name="You already have an account")).to_be_visible()
+    page.get_by_role("main").get_by_role("button", name="Sign in").click()
+    page.get_by_label("Email").fill(email)
+    page.get_by_label("Password", exact=True).fill(SITE_PASSWORD)
+    page.get_by_role("main").get_by_role("button", name="Sign in", exact=True).click()
+    page.wait_for_url("**/accounts/3rdparty/")
+    page.get_by_role("main").get_by_role("button", name="Example Realm").click()
+    page.wait_for_url("**/accounts/reauthenticate/**")
+    page.get_by_label("Password", exact=True).fill(SITE_PASSWORD)
+    page.get_by_role("main").get_by_role("button", name="Confirm").click()
+    page.wait_for_url("**/accounts/3rdparty/")
     expect(page.get_by_role("main").get_by_text("Example Realm").first).to_be_visible()
     open_mail(page, "Sign-in with Example Realm added")
-    # The password still works.
-    page.goto("/accounts/logout/")
+
     page.context.clear_cookies()
-    sign_in(page, email)
+    sign_in_with_provider(page, "linked")
+    page.wait_for_url(HOME)
     assert email in address(page)
 
 
@@ -72,7 +81,7 @@ def test_unverified_address_does_not_link(page: Page, site: str, watch: Watch) -
     sign_in_with_provider(page, "unverified")
 
     # The same page as for anyone who signs up with an address that is taken.
-    page.wait_for_url(f"{site}/accounts/confirm-email/")
+    page.wait_for_url(f"{site}/accounts/signup/confirm/")
     page.goto("/people/me/edit/")
     page.wait_for_url("**/accounts/login/**")
     sign_in(page, email)

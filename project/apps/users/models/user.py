@@ -107,6 +107,10 @@ class User(AbstractUser, BaseModel):
     )
     # When all of their sessions were last ended: a sign-in that began before is refused.
     sessions_ended_at = models.DateTimeField(null=True, blank=True, editable=False)
+    # Here and not only in MappedRights, so that a request needs no query to see that none expired.
+    mapped_rights_expire_at = models.DateTimeField(
+        null=True, blank=True, editable=False, db_index=True
+    )
 
     USERNAME_FIELD = "email"
     REQUIRED_FIELDS: ClassVar[list[str]] = []

@@ -10,6 +10,7 @@ import secrets
 from functools import cached_property
 from typing import Any
 
+from allauth.core.exceptions import ImmediateHttpResponse
 from allauth.socialaccount.adapter import get_adapter
 from allauth.socialaccount.helpers import render_authentication_error
 from allauth.socialaccount.models import SocialAccount, SocialApp, SocialLogin, SocialToken
@@ -19,7 +20,7 @@ from allauth.socialaccount.providers.openid_connect.provider import OpenIDConnec
 from allauth.socialaccount.providers.openid_connect.views import OpenIDConnectOAuth2Adapter
 from django.http import HttpRequest, HttpResponse
 
-from apps.users.sso import tokens
+from apps.users.sso import reauthentication, tokens
 from apps.users.sso.claims import StorableClaimsMixin
 from apps.users.sso.redirects import RedirectPageMixin
 from dovetail.storable import is_storable
@@ -68,6 +69,7 @@ class SingleSignOnAdapter(OpenIDConnectOAuth2Adapter):  # type: ignore[misc]
             issuer=self.openid_config["issuer"],
             client_id=app.client_id,
             nonce=self.state.get("nonce"),
+            access_token=token.token,
         )
         data = {"id_token": claims}
         if endpoint := self.openid_config.get("userinfo_endpoint"):
@@ -75,6 +77,9 @@ class SingleSignOnAdapter(OpenIDConnectOAuth2Adapter):  # type: ignore[misc]
             if data["userinfo"].get("sub") != claims["sub"]:
                 raise OAuth2Error("the user info and the ID token have different subjects")
         self.get_provider().extract_uid(data)  # refuses an invalid subject
+        if reauthentication.STATE_KEY in self.state:
+            answer = reauthentication.finish(request, self.get_provider(), self.state, data)
+            raise ImmediateHttpResponse(answer)
         if self.state.get("process") == "login":
             request.session[SESSION_KEY] = {"provider": self.provider_id, "id_token": id_token}
         return self.get_provider().sociallogin_from_response(request, data)
@@ -168,7 +173,17 @@ class CallbackView(OAuth2CallbackView):  # type: ignore[misc]
     def _get_state(self, request: HttpRequest, provider: Any) -> tuple[Any, Any]:
         state, response = super()._get_state(request, provider)
         self.adapter.state = state or {}
+        if state is not None:
+            self._check_issuer(request)
         return state, response
+
+    def _check_issuer(self, request: HttpRequest) -> None:
+        """Refuse the response of another provider, which may have been mixed up: RFC 9207."""
+        config = self.adapter.openid_config
+        named = request.GET.getlist("iss")
+        is_required = config.get("authorization_response_iss_parameter_supported") is True
+        if (named or is_required) and named != [config["issuer"]]:
+            raise OAuth2Error("the response is from another issuer")
 
 
 def _error_page(request: HttpRequest, provider: Any, error: Exception) -> HttpResponse:

@@ -2,7 +2,7 @@
 
 from django.urls import include, path
 
-from apps.users.sso import views
+from apps.users.sso import reauthentication, views
 
 urlpatterns = [
     path(
@@ -11,6 +11,11 @@ urlpatterns = [
             [
                 path("login/", views.login, name="openid_connect_login"),
                 path("login/callback/", views.callback, name="openid_connect_callback"),
+                path(
+                    "reauthenticate/",
+                    reauthentication.reauthenticate,
+                    name="openid_connect_reauthenticate",
+                ),
                 path("logout/", views.logout, name="openid_connect_logout"),
             ]
         ),

@@ -32,21 +32,27 @@ LOGOUT_REDIRECT_URL = "home"
 
 ACCOUNT_ADAPTER = "apps.users.adapters.AccountAdapter"
 ACCOUNT_FORMS = {
+    "add_email": "apps.users.forms.AddEmailForm",
     "change_password": "apps.users.counted_forms.ChangePasswordForm",
+    "confirm_email_verification_code": "apps.users.signup.ConfirmForm",
     "confirm_reauthentication_code": "apps.users.counted_forms.MailedCodeForm",
-    "login": "apps.users.passwords.LoginForm",
+    "login": "apps.users.forms.LoginForm",
     "reauthenticate": "apps.users.passwords.ReauthenticateForm",
+    "reset_password": "apps.users.forms.ResetPasswordForm",
     "reset_password_from_key": "apps.users.passwords.ResetPasswordKeyForm",
     "set_password": "apps.users.passwords.SetPasswordForm",
-    "signup": "apps.users.passwords.SignupForm",
+    "signup": "apps.users.signup.SignupForm",
 }
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*", "password2*"]
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_EMAIL_VERIFICATION = "mandatory"
 ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
-ACCOUNT_CONFIRM_EMAIL_ON_GET = False
-ACCOUNT_LOGIN_ON_EMAIL_CONFIRMATION = True
+# With a code, for which there is only the session that asked. A link would confirm an address for
+# the account of whoever typed it.
+ACCOUNT_EMAIL_VERIFICATION_BY_CODE_ENABLED = True
+ACCOUNT_EMAIL_VERIFICATION_BY_CODE_TIMEOUT = 900  # seconds
+ACCOUNT_EMAIL_VERIFICATION_BY_CODE_MAX_ATTEMPTS = 3
 ACCOUNT_UNIQUE_EMAIL = True
 ACCOUNT_CHANGE_EMAIL = False
 ACCOUNT_MAX_EMAIL_ADDRESSES = 5
@@ -55,9 +61,9 @@ ACCOUNT_EMAIL_NOTIFICATIONS = True
 ACCOUNT_SESSION_REMEMBER = True
 ACCOUNT_REAUTHENTICATION_REQUIRED = True
 ACCOUNT_REAUTHENTICATION_TIMEOUT = 300  # seconds
-# A mailed code only for people who have neither a password nor a second factor here, such as those
-# who use single sign-on: see apps.users.adapters.
-ACCOUNT_REAUTHENTICATION_METHODS = ["password", "mfa", "code"]
+# At the identity provider for people who have neither a password nor a second factor here, and by
+# mailed code if that is not possible: see apps.users.adapters.
+ACCOUNT_REAUTHENTICATION_METHODS = ["password", "mfa", "provider", "code"]
 ACCOUNT_LOGIN_BY_CODE_TIMEOUT = 600  # seconds a mailed code is valid for
 # Wrong passwords and codes are counted by apps.users.guesses.
 ACCOUNT_RATE_LIMITS = {"login_failed": None}

@@ -44,6 +44,10 @@ CELERY_BEAT_SCHEDULE = {
         "task": "apps.users.tasks.remove_deleted_accounts",
         "schedule": crontab(hour="3", minute="10"),
     },
+    "revoke-expired-rights": {
+        "task": "apps.users.tasks.revoke_expired_rights",
+        "schedule": crontab(minute="*/10"),
+    },
     "remove-old-exports": {
         "task": "apps.users.tasks.remove_old_exports",
         "schedule": crontab(hour="3", minute="20"),

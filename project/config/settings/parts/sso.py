@@ -1,5 +1,6 @@
 """Login with OpenID Connect providers, GitHub and Google. See docs/sso.md."""
 
+from datetime import timedelta
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
@@ -8,6 +9,10 @@ from config import env, oidc
 from config.settings.parts.apps import INSTALLED_APPS
 
 SOCIALACCOUNT_ADAPTER = "apps.users.adapters.SocialAccountAdapter"
+SOCIALACCOUNT_FORMS = {"signup": "apps.users.signup.SocialSignupForm"}
+# How long a sign-in at an OpenID Connect provider vouches for mapped groups and staff status, and
+# for the session of a person whose address belongs to the provider. Then they sign in there again.
+SSO_LIFETIME = timedelta(days=1)
 SOCIALACCOUNT_EMAIL_AUTHENTICATION = False  # enabled per provider below
 SOCIALACCOUNT_EMAIL_AUTHENTICATION_AUTO_CONNECT = True
 SOCIALACCOUNT_LOGIN_ON_GET = False  # other sites must not be able to start a login
@@ -43,7 +48,8 @@ for _id, _options in _SOCIAL.items():
     SOCIALACCOUNT_PROVIDERS[_id] = {
         **_options,
         "OAUTH_PKCE_ENABLED": True,
-        # Both report reliably which addresses they have verified.
+        # Both report reliably which addresses they have verified. apps.users.sso.linking decides
+        # which accounts that is enough for.
         "EMAIL_AUTHENTICATION": True,
         "APPS": [{"client_id": _client_id, "secret": _secret, "key": ""}],
     }

@@ -29,6 +29,7 @@ class Provider:
         userinfo: claims from the user info endpoint, besides the subject.
         changes: overrides of the ID token's claims; None removes one.
         key: signs the ID token.
+        published: the key in the key set.
         algorithm: the ID token's signature algorithm.
         header: extra headers of the ID token.
         status: HTTP status of every response.
@@ -42,6 +43,7 @@ class Provider:
         self.userinfo: dict[str, Any] = {}
         self.changes: dict[str, Any] = {}
         self.key: Any = KEY
+        self.published: Any = KEY
         self.algorithm = "RS256"
         self.header: dict[str, Any] = {"kid": "first"}
         self.status = 200
@@ -64,7 +66,8 @@ class Provider:
                 }
                 return {"issuer": self.issuer, **endpoints} | self.discovery
             case "/keys":
-                jwk = jwt.algorithms.RSAAlgorithm.to_jwk(KEY.public_key(), as_dict=True)
+                public = self.published.public_key()
+                jwk = jwt.algorithms.RSAAlgorithm.to_jwk(public, as_dict=True)
                 return {"keys": [{**jwk, "kid": "first", "use": "sig", "alg": "RS256"}]}
             case "/token":
                 return {"access_token": "opaque", "token_type": "Bearer", "id_token": self.token()}
