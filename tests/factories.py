@@ -3,6 +3,8 @@
 import itertools
 from typing import Any
 
+from allauth.account.models import EmailAddress
+
 from apps.articles.models import Article, Category, Comment
 from apps.users.models import User
 
@@ -11,6 +13,13 @@ _numbers = itertools.count(1)
 
 def make_user(email: str = "", **fields: Any) -> User:
     return User.objects.create_user(email or f"person{next(_numbers)}@example.org", **fields)
+
+
+def make_member(email: str = "", **fields: Any) -> User:
+    """Return a user whose address is confirmed, as signing in with a password requires."""
+    user = make_user(email, **fields)
+    EmailAddress.objects.create(user=user, email=user.email, verified=True, primary=True)
+    return user
 
 
 def make_article(author: User | None = None, *, published: bool = True, **fields: Any) -> Article:

@@ -17,7 +17,7 @@ from django.test import Client
 
 from apps.articles.models import Article, Comment
 from apps.users.admin import UserAdmin
-from apps.users.models import User
+from apps.users.models import SecurityEvent, User
 from tests.apps.users.conftest import PASSWORD, add_totp, reauthenticate
 from tests.factories import make_user
 
@@ -96,7 +96,8 @@ def test_only_known_models_are_in_the_admin() -> None:
     shown = {model for model in apps.get_models() if admin.site.is_registered(model)}
 
     assert shown == {
-        Article, Comment, Authenticator, EmailAddress, Group, SocialAccount, User, UserSession,
+        Article, Comment, Authenticator, EmailAddress, Group, SecurityEvent, SocialAccount, User,
+        UserSession,
     }  # fmt: skip
 
 

@@ -3,14 +3,13 @@
 from collections.abc import Callable
 
 import pytest
-from allauth.account.models import EmailAddress
 from django.contrib.auth.models import Permission
 from django.db import IntegrityError, transaction
 from django.test import Client
 
 from apps.users.models import User
 from tests.apps.users.conftest import PASSWORD, add_totp, totp_code
-from tests.factories import make_article, make_user
+from tests.factories import make_article, make_member
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("allow_session_queries")]
 LogIn = Callable[..., Client]
@@ -18,9 +17,7 @@ LogIn = Callable[..., Client]
 
 @pytest.fixture
 def administrator() -> User:
-    user = make_user("root@example.org", password=PASSWORD, is_staff=True, is_superuser=True)
-    EmailAddress.objects.create(user=user, email=user.email, verified=True, primary=True)
-    return user
+    return make_member("root@example.org", password=PASSWORD, is_staff=True, is_superuser=True)
 
 
 @pytest.fixture
@@ -180,7 +177,7 @@ def test_administrators_cannot_ban_themselves(admin: Client, administrator: User
 
 
 def test_staff_ban_members_only(member: User, administrator: User) -> None:
-    staff = make_user(is_staff=True, password=PASSWORD)
+    staff = make_member(is_staff=True, password=PASSWORD)
     staff.user_permissions.set(Permission.objects.filter(codename__in=["change_user", "view_user"]))
     client = Client()
     client.force_login(staff)

@@ -39,7 +39,7 @@ from tests.factories import make_user
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("allow_session_queries")]
 LogIn = Callable[..., Client]
-BACKEND = "allauth.account.auth_backends.AuthenticationBackend"
+BACKEND = "apps.users.backends.AuthenticationBackend"
 LONG_AGO = timezone.now() - timedelta(days=1)
 
 
@@ -161,7 +161,7 @@ def test_session_that_is_saved_again_is_not_signed_in(
     assert not is_logged_in(browser)
 
 
-def test_session_takes_one_query(
+def test_session_takes_two_queries(
     client: Client,
     member: User,
     rf: RequestFactory,
@@ -171,9 +171,9 @@ def test_session_takes_one_query(
     request = rf.get("/")
     request.session = SessionStore(client.session.session_key)
 
-    with django_assert_num_queries(1):
+    with django_assert_num_queries(2):  # the session; its row with the person
         assert find_user(request) == member
-    with django_assert_num_queries(2):  # the person with their session, and the notifications
+    with django_assert_num_queries(3):  # and the notifications
         client.get("/accounts/logout/")
 
 

@@ -53,6 +53,6 @@ def test_every_link_in_a_mail_leads_to_the_site(
         for link in re.findall(r"https?://[^\s\"<>]+", str(body))
     ]
     assert len(mailoutbox) >= 7
-    assert len(links) >= 10
+    assert len(links) >= 9
     assert [link for link in links if not link.startswith(f"{SITE}/")] == []
     assert not any(OTHER in str(mail.message()) for mail in mailoutbox)

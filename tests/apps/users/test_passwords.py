@@ -19,7 +19,7 @@ from apps.users.models import User
 from apps.users.models.user import MAX_PASSWORD
 from apps.users.passwords import PasswordForm, SetPasswordForm
 from apps.users.validators import GuessablePasswordValidator
-from tests.apps.users.conftest import PASSWORD, add_totp, link_in, recovery_codes
+from tests.apps.users.conftest import PASSWORD, add_totp, link_in, reauthenticate, recovery_codes
 
 pytestmark = pytest.mark.django_db
 LogIn = Callable[..., Client]
@@ -134,6 +134,7 @@ def administrator(client: Client, log_in: LogIn) -> Client:
     log_in(root)
     client.post("/accounts/2fa/authenticate/", {"code": recovery_codes(root)[0]})
     client.post("/accounts/2fa/trust/", {"action": "skip"})
+    reauthenticate(client)
     return client
 
 

@@ -12,7 +12,7 @@ from django.urls.resolvers import RoutePattern
 
 from apps.users.models import DataExport, User
 from tests.apps.users.conftest import PASSWORD, reauthenticate
-from tests.factories import make_article, make_user
+from tests.factories import make_article, make_member
 
 pytestmark = pytest.mark.django_db
 SIGN_OUT = '"storage"'
@@ -34,7 +34,7 @@ ROUTES = [route for route in routes(get_resolver().url_patterns) if not route.st
 
 @pytest.fixture
 def member() -> User:
-    return make_user("ada@example.org", password=PASSWORD)
+    return make_member("ada@example.org", password=PASSWORD)
 
 
 @pytest.fixture
@@ -76,7 +76,7 @@ def test_pages_that_ask_for_a_sign_in_are_not_stored(member_client: Client, memb
 
 
 def test_admin_is_not_stored(client: Client) -> None:
-    client.force_login(make_user(is_staff=True, is_superuser=True))
+    client.force_login(make_member(is_staff=True, is_superuser=True))
 
     for url in ("/admin/", "/admin/users/user/", "/admin/password_change/"):
         assert not is_stored(client.get(url)), url

@@ -18,7 +18,7 @@ from pytest_django.fixtures import Settings
 from apps.users.adapters import AccountAdapter
 from apps.users.models import User
 from tests.apps.users.conftest import PASSWORD, link_in, reauthenticate
-from tests.factories import make_user
+from tests.factories import make_member, make_user
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("allow_session_queries")]
 LogIn = Callable[..., Client]
@@ -211,7 +211,7 @@ def test_session_deleted_in_the_admin_is_signed_out(
     """Kind: a row is deleted, and what it stands for goes on, listed nowhere."""
     log_in(member)
     admin = Client()
-    admin.force_login(make_user(is_staff=True, is_superuser=True, password=PASSWORD))
+    admin.force_login(make_member(is_staff=True, is_superuser=True, password=PASSWORD))
     reauthenticate(admin)
     session = session_of(client)
 
@@ -244,7 +244,7 @@ def test_session_that_ends_while_its_use_is_recorded_signs_out(
 
 def test_admin_action_ends_sessions(client: Client, member: User, log_in: LogIn) -> None:
     other = log_in(member, browser=Client())
-    client.force_login(make_user(is_staff=True, is_superuser=True, password=PASSWORD))
+    client.force_login(make_member(is_staff=True, is_superuser=True, password=PASSWORD))
     reauthenticate(client)
 
     client.post(

@@ -8,7 +8,6 @@ last sign-in with the provider: whoever has left it keeps no rights by staying s
 from collections.abc import Iterable
 from typing import Any
 
-from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.contrib.auth.models import Group
 from django.db import transaction
@@ -59,12 +58,6 @@ def revoke_expired(user: User) -> None:
         return
     expired = user.mapped_rights.filter(confirmed_at__lte=now - settings.SSO_LIFETIME)
     revoke(user, list(expired.values_list("provider", flat=True)))
-
-
-async def arevoke_expired(user: User) -> None:
-    """Do what `revoke_expired` does; use no thread if nothing can have expired."""
-    if user.mapped_rights_expire_at is not None:
-        await sync_to_async(revoke_expired)(user)
 
 
 def _replace(user: User, provider: str, groups: set[Group], *, is_staff: bool) -> None:

@@ -14,12 +14,11 @@ from asgiref.sync import async_to_sync
 from django.contrib.auth.models import AnonymousUser, Group
 from django.core.mail import EmailMessage
 from django.http import HttpRequest
-from django.test import Client, RequestFactory
+from django.test import AsyncClient, Client, RequestFactory
 from django.utils import timezone
 from pytest_django.fixtures import Settings
 
 from apps.users import addresses
-from apps.users.backends import AuthenticationBackend
 from apps.users.models import MappedRights, User
 from apps.users.sso import rights
 from apps.users.sso.linking import may_link
@@ -328,9 +327,9 @@ def test_mapped_rights_end_without_a_page(
     if how == "in a task":
         revoke_expired_rights()
     else:
-        user = async_to_sync(AuthenticationBackend().aget_user)(member.pk)
-        assert user is not None
-        assert not user.is_staff
+        browser = AsyncClient()
+        browser.cookies = client.cookies
+        async_to_sync(browser.get)("/")
 
     assert rights_of(member) == (False, set())
 
