@@ -46,6 +46,7 @@ from apps.users.passwords import PasswordForm
 from dovetail.models.conflicts import violated_constraint
 
 SESSION_KEY = "signup"
+TOO_SOON = "An email has just been sent to this address. Try again in a few seconds."
 
 
 class PendingSignup(AbstractCodeVerificationProcess):  # type: ignore[misc]
@@ -159,7 +160,7 @@ class PendingFormMixin:
         if not form.errors and not consume_email_verification_rate_limit(
             context.request, form.cleaned_data["email"]
         ):
-            form.add_error(None, "An email has just been sent there. Try again in a few seconds.")
+            form.add_error(None, TOO_SOON)
         return data
 
 

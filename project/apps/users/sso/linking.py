@@ -9,7 +9,7 @@ from allauth.account.internal.flows.email_verification import (
     consume_email_verification_rate_limit,
 )
 from allauth.core.exceptions import ImmediateHttpResponse
-from allauth.core.ratelimit import respond_429
+from allauth.socialaccount.internal.flows.signup import redirect_to_signup
 from allauth.socialaccount.models import SocialAccount, SocialLogin
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
@@ -62,7 +62,8 @@ def check_new(request: HttpRequest, sociallogin: SocialLogin) -> None:
         raise ImmediateHttpResponse(other_provider(request, bound))
     if not address.verified:
         if not consume_email_verification_rate_limit(request, address.email):
-            raise ImmediateHttpResponse(respond_429(request))
+            messages.info(request, signup.TOO_SOON)
+            raise ImmediateHttpResponse(redirect_to_signup(request, sociallogin))
         raise ImmediateHttpResponse(signup.start(request, address.email, sociallogin=sociallogin))
     if addresses.owner(address.email) is not None:
         # The visitor owns the address, so this tells nobody else that there is an account.

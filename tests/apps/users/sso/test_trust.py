@@ -507,6 +507,26 @@ def test_response_of_another_issuer_is_rejected(
     assert (response.status_code == HTTPStatus.UNAUTHORIZED) is not accepted
 
 
+def test_second_mail_too_soon_is_asked_for_later(
+    client: Client, provider: Provider, settings: Settings, mailoutbox: list[EmailMessage]
+) -> None:
+    """Nothing is lost: the form has the address, and the sign-in at the provider still counts."""
+    change(settings, email_authentication=False)
+    log_in_with_provider(Client(), provider)
+    provider.nonce = ""
+
+    response = log_in_with_provider(client, provider)
+
+    assert response["Location"] == "/accounts/3rdparty/signup/"
+    page = client.get(response["Location"]).text
+    assert 'value="ada@example.org"' in page
+    assert "Try again in a few seconds" in page
+    settings.ACCOUNT_RATE_LIMITS = {"confirm_email": None}
+    client.post(response["Location"], {"email": "ada@example.org"})
+    confirm(client, mailoutbox[-1])
+    assert SocialAccount.objects.get().user == user_of(client)
+
+
 def test_unconfirmed_account_of_a_provider_that_gives_no_address(
     client: Client, provider: Provider, mailoutbox: list[EmailMessage]
 ) -> None:
