@@ -31,6 +31,7 @@ from django.utils import timezone
 from apps.users import addresses, devices, encryption, enrolment, guesses
 from apps.users.backends import has_withheld_rights
 from apps.users.models import User
+from apps.users.security_log import Kind, record
 from apps.users.sessions import end_sessions
 from apps.users.sso import binding, linking, reauthentication, rights
 from apps.users.sso.provider import SESSION_KEY as SSO_KEY, SingleSignOnProvider
@@ -100,6 +101,7 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
             user.restore()
             if not user.is_active:  # banned since the password was checked
                 raise ImmediateHttpResponse(self.respond_user_inactive(request, user))
+            record(Kind.RESTORED, user)
             messages.success(request, "Welcome back. Your account has been restored.")
 
     def post_login(
@@ -259,6 +261,7 @@ class UserSessionsAdapter(DefaultUserSessionsAdapter):  # type: ignore[misc]
         if match and match.view_name == "usersessions_list":
             raise_if_reauthentication_required(request, app="apps.users")
             end_sessions(request.user, except_for=request.session)
+            record(Kind.SESSIONS_ENDED, request.user)
         else:
             super().end_sessions(sessions)
 

@@ -32,6 +32,7 @@ from apps.users import addresses, devices, mail, proof
 from apps.users.backends import has_any_right, without_rights
 from apps.users.forms import UserChangeForm, UserCreationForm, UserPasswordForm
 from apps.users.models import SecurityEvent, User
+from apps.users.security_log import Kind, record
 from apps.users.signals import end_all_sessions
 from dovetail.models.admin import VersionedAdmin
 from dovetail.models.kit_admin import KitAdmin
@@ -57,6 +58,7 @@ def may_manage(request: HttpRequest, user: User) -> bool:
 
 
 def tell(user: User, change: str, *, to: str = "") -> None:
+    record(Kind.CHANGED_BY_STAFF, user, detail=change)
     mail.send("account/email/changed_by_administrator", user, {"change": change}, to=to)
 
 
@@ -190,6 +192,8 @@ class UserAdmin(ProofAdmin[User], SearchAdmin[User], VersionedAdmin[User], Djang
         if "is_active" in changed:
             self._set_active(request, obj, is_active=obj.is_active)
         super().save_model(request, obj, form, change)
+        if rights := sorted(changed.intersection(RIGHTS)):
+            record(Kind.CHANGED_BY_STAFF, obj, detail=f"changed {', '.join(rights)}")
         if "email" in changed:
             self._change_address(obj, form.initial["email"])
 
@@ -214,6 +218,7 @@ class UserAdmin(ProofAdmin[User], SearchAdmin[User], VersionedAdmin[User], Djang
     def end_sessions(self, request: HttpRequest, users: QuerySet[User]) -> None:
         for user in self._manageable(request, users):
             end_all_sessions(user)
+            record(Kind.CHANGED_BY_STAFF, user, detail="signed you out everywhere")
         self.message_user(request, "The selected users have been signed out.")
 
     @admin.action(description="Ban selected users", permissions=["change"])
@@ -227,6 +232,7 @@ class UserAdmin(ProofAdmin[User], SearchAdmin[User], VersionedAdmin[User], Djang
     def lift_ban(self, request: HttpRequest, users: QuerySet[User]) -> None:
         for user in self._manageable(request, users):
             user.lift_ban()
+            record(Kind.CHANGED_BY_STAFF, user, detail="lifted your ban")
         self.message_user(request, "The selected users are no longer banned.")
 
     def _manageable(self, request: HttpRequest, users: QuerySet[User]) -> QuerySet[User]:
@@ -242,8 +248,10 @@ class UserAdmin(ProofAdmin[User], SearchAdmin[User], VersionedAdmin[User], Djang
         if is_active:
             user.lift_ban()
             user.restore()
+            record(Kind.CHANGED_BY_STAFF, user, detail="opened your account")
         else:
             user.ban(administrator(request))
+            record(Kind.CHANGED_BY_STAFF, user, detail="closed your account")
             end_all_sessions(user)
 
     def _change_address(self, user: User, old: str) -> None:

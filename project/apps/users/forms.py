@@ -16,6 +16,7 @@ from django.core.exceptions import ValidationError
 from apps.users import addresses, mail, passwords
 from apps.users.models import User
 from apps.users.passwords import PasswordForm
+from apps.users.security_log import Kind, record
 from apps.users.signals import end_all_sessions
 from apps.users.sso import binding
 from dovetail.models.versions import VersionedModelForm
@@ -98,7 +99,7 @@ class UserPasswordForm(PasswordForm, AdminPasswordChangeForm):  # type: ignore[t
         user: User = super().save(commit)
         end_all_sessions(user)
         verb = "changed" if user.has_usable_password() else "removed"
-        mail.send(
-            "account/email/changed_by_administrator", user, {"change": f"{verb} your password"}
-        )
+        change = f"{verb} your password"
+        record(Kind.CHANGED_BY_STAFF, user, detail=change)
+        mail.send("account/email/changed_by_administrator", user, {"change": change})
         return user

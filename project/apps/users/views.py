@@ -24,9 +24,11 @@ from django.views.decorators.cache import never_cache
 from django.views.generic import DetailView, FormView, ListView, TemplateView, View
 
 from apps.users import mail
+from apps.users.devices import describe
 from apps.users.forms import ProfileForm
 from apps.users.models import DataExport, Notification, SecurityEvent, User
 from apps.users.models.notification import with_details
+from apps.users.security_log import Kind, record
 from apps.users.signals import end_all_sessions
 from apps.users.tasks import collect_data
 from dovetail.http.bodies import takes_files
@@ -92,6 +94,7 @@ class SessionEndView(View):
     def post(self, request: HttpRequest, pk: int) -> HttpResponse:
         session = get_object_or_404(UserSession, pk=pk, user=request.user.pk)
         end_sessions(request, [session])
+        record(Kind.SESSIONS_ENDED, person(request), detail=describe(session.user_agent))
         messages.info(request, "Signed out of that device.")
         return redirect("usersessions_list")
 
@@ -130,6 +133,7 @@ class ExportCreateView(View):
                 messages.info(request, "You already requested your data within the last hour.")
                 return redirect("users:data")
             export = DataExport.objects.create(user=user)
+            record(Kind.DATA_REQUESTED, user)
             transaction.on_commit(lambda: collect_data.delay(str(export.pk)), robust=True)
         messages.success(
             request, "Your data is being collected. You will get an email with a link."
@@ -146,6 +150,7 @@ class ExportView(LoginRequiredMixin, View):
             # Not back to here: a download would leave the form open that asks for the proof.
             page = urlencode({REDIRECT_FIELD_NAME: reverse("users:data")})
             return redirect(f"{reverse('account_reauthenticate')}?{page}")
+        record(Kind.DATA_DOWNLOADED, person(request))
         response = JsonResponse(export.content, json_dumps_params={"indent": 2})
         response["Content-Disposition"] = 'attachment; filename="my-data.json"'
         return response
@@ -159,6 +164,7 @@ class AccountDeletionView(TemplateView):
         user = person(request)
         with transaction.atomic():
             user.request_deletion()
+            record(Kind.DELETION_REQUESTED, user)
             mail.send("account/email/deletion_requested", user, {"removed_on": user.removed_on})
         end_all_sessions(user)
         logout(request, show_message=False)

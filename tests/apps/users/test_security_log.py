@@ -12,7 +12,7 @@ from apps.users.models import SecurityEvent, User
 from apps.users.security_log import record
 from apps.users.tasks import remove_old_security_events
 from tests.apps.users.conftest import PASSWORD, code_in, reauthenticate
-from tests.factories import make_user
+from tests.factories import make_member, make_user
 
 pytestmark = pytest.mark.django_db
 
@@ -159,3 +159,49 @@ def test_changes_of_addresses_are_recorded(
     assert {event.kind for event in events} == {
         *(Kind.EMAIL_ADDED, Kind.EMAIL_CONFIRMED, Kind.EMAIL_REMOVED)
     }
+
+
+def test_what_people_do_with_their_account_is_recorded(
+    client: Client, member: User, log_in: Callable[..., Client]
+) -> None:
+    log_in(member, browser=Client())
+    log_in(member)
+    reauthenticate(client)
+    client.post("/people/me/data/exports/")
+    client.post("/accounts/sessions/")
+    client.post("/people/me/deletion/")
+    log_in(member)
+
+    done = kinds(member)
+    assert done[-5:] == [
+        Kind.SESSIONS_ENDED,
+        Kind.DELETION_REQUESTED,
+        Kind.SIGNED_OUT,
+        Kind.SIGNED_IN,
+        Kind.RESTORED,
+    ]
+    assert Kind.DATA_REQUESTED in done
+
+
+def test_what_an_administrator_changes_is_recorded(member: User) -> None:
+    administrator = make_member(
+        "root@example.org", password=PASSWORD, is_staff=True, is_superuser=True
+    )
+    client = Client()
+    client.force_login(administrator)
+    reauthenticate(client)
+    for action in ("end_sessions", "ban", "lift_ban"):
+        selected = {"action": action, "_selected_action": [str(member.pk)]}
+        client.post("/admin/users/user/", selected)
+
+    events = list(member.security_events.order_by("id"))
+    assert [event.detail for event in events] == [
+        "signed you out everywhere",
+        "closed your account",
+        "lifted your ban",
+    ]
+    assert {(event.kind, event.actor) for event in events} == {
+        (Kind.CHANGED_BY_STAFF, administrator)
+    }
+    client.force_login(member)
+    assert "An administrator closed your account" in client.get("/people/me/activity/").text

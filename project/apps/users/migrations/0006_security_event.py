@@ -64,7 +64,7 @@ class Migration(migrations.Migration):
                             ("codes_created", "Recovery codes created"),
                             ("account_connected", "Account connected"),
                             ("account_disconnected", "Account disconnected"),
-                            ("sessions_ended", "Signed out of other devices"),
+                            ("sessions_ended", "Other devices signed out"),
                             ("data_requested", "Copy of the data requested"),
                             ("data_downloaded", "Copy of the data downloaded"),
                             ("deletion_requested", "Account deleted"),

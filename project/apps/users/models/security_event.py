@@ -33,7 +33,7 @@ class SecurityEvent(BaseModel):
         CODES_CREATED = "codes_created", "Recovery codes created"
         ACCOUNT_CONNECTED = "account_connected", "Account connected"
         ACCOUNT_DISCONNECTED = "account_disconnected", "Account disconnected"
-        SESSIONS_ENDED = "sessions_ended", "Signed out of other devices"
+        SESSIONS_ENDED = "sessions_ended", "Other devices signed out"
         DATA_REQUESTED = "data_requested", "Copy of the data requested"
         DATA_DOWNLOADED = "data_downloaded", "Copy of the data downloaded"
         DELETION_REQUESTED = "deletion_requested", "Account deleted"
