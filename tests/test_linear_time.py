@@ -169,7 +169,11 @@ def form_fields() -> Iterator[tuple[str, Field]]:
     request = RequestFactory().get("/")
     request.user = User(is_staff=True, is_superuser=True, is_active=True)
     found: list[Any] = [LoginForm(), SignupForm(), *all_forms()]
-    found += [model_admin.get_form(request) for model_admin in admin.site._registry.values()]  # noqa: SLF001
+    found += [
+        model_admin.get_form(request)
+        for model_admin in admin.site._registry.values()  # noqa: SLF001
+        if model_admin.has_add_permission(request) or model_admin.has_change_permission(request)
+    ]
     seen: set[object] = set()
     for form in found:
         fields = form.fields if isinstance(form, BaseForm) else getattr(form, "base_fields", {})

@@ -119,13 +119,13 @@ class Web:
         """
         self.port = free_port()
         self.log = log
-        environment = {k: v for k, v in (image.environment | changes).items() if v}
+        self.environment = {k: v for k, v in (image.environment | changes).items() if v}
         with log.open("wb") as output:
             self.process = subprocess.Popen(
                 # The last --host wins: elsewhere, the entry point's 0.0.0.0.
                 image.command("web", "--host", "127.0.0.1", *options),
                 cwd=image.folder,
-                env=environment | {"PORT": str(self.port)},
+                env=self.environment | {"PORT": str(self.port)},
                 stdout=output,
                 stderr=subprocess.STDOUT,
             )

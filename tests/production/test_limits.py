@@ -5,6 +5,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 import requests
@@ -14,7 +15,7 @@ from tests.production.image import Web
 from tests.production.test_production import noise
 
 KB, MB = 1024, 1024 * 1024
-FORWARDED = b"Host: localhost\r\nX-Forwarded-Proto: https\r\nX-Forwarded-For: 203.0.113.9\r\n"
+FORWARDED = b"X-Forwarded-Proto: https\r\nX-Forwarded-For: 203.0.113.9\r\n"
 PATHS = ["/", "/accounts/login/", "/articles/new/", "/people/me/edit/", "/nothing/", "/livez"]
 PATIENCE = 60  # seconds for an answer from a busy machine
 SLOW_BODIES = 300
@@ -45,11 +46,21 @@ def hurried(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[We
         web.stop()
 
 
+def host_of(web: Web) -> str:
+    """Return the host of the site, as requests must name it."""
+    return urlsplit(web.environment["SITE_URL"]).netloc
+
+
+def as_proxied(web: Web) -> bytes:
+    """Return the headers of the proxy in front."""
+    return f"Host: {host_of(web)}\r\n".encode() + FORWARDED
+
+
 def post(web: Web, path: str, *headers: bytes) -> socket.socket:
     """Send the head of a request."""
     client = socket.create_connection(("127.0.0.1", web.port), timeout=PATIENCE)
     lines = [b"POST " + path.encode() + b" HTTP/1.1", *headers]
-    client.sendall(b"\r\n".join(lines) + b"\r\n" + FORWARDED + b"\r\n")
+    client.sendall(b"\r\n".join(lines) + b"\r\n" + as_proxied(web) + b"\r\n")
     return client
 
 
@@ -206,7 +217,7 @@ def test_slow_bodies_do_not_stop_other_requests(site: Site) -> None:
         for path in ("/livez", "/accounts/login/"):
             response = requests.get(
                 f"http://127.0.0.1:{site.web.port}{path}",
-                headers={"Host": "localhost", "X-Forwarded-Proto": "https"},
+                headers={"Host": host_of(site.web), "X-Forwarded-Proto": "https"},
                 timeout=PATIENCE,
             )
             assert response.status_code == 200
@@ -249,7 +260,7 @@ RAW = [
 def test_bytes_that_are_no_text_are_no_server_error(hurried: Web, request_: bytes) -> None:
     """Kind: what a client library would never send."""
     with socket.create_connection(("127.0.0.1", hurried.port), timeout=PATIENCE) as client:
-        client.sendall(request_ % (FORWARDED + b"Connection: close\r\n"))
+        client.sendall(request_ % (as_proxied(hurried) + b"Connection: close\r\n"))
         received = answer(client)
 
     assert not received.startswith(b"HTTP/1.1 5"), received[:200]

@@ -8,7 +8,7 @@ import subprocess
 from datetime import timedelta
 from http import HTTPStatus
 from pathlib import Path
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 import amqp
 import kombu
@@ -127,10 +127,9 @@ def test_servers_ask_for_a_password(stack: Stack) -> None:
     guest = f"amqp://guest:guest@127.0.0.1:{stack.ports['RABBITMQ_PORT']}//"
     with kombu.Connection(guest) as rabbitmq, pytest.raises(amqp.AccessRefused):
         rabbitmq.connect()
-    for path in ("", ":postgres"):
-        database = settings["DATABASE_URL"].replace(
-            settings["DATABASE_URL"].split("@")[0], f"postgres://dovetail{path}"
-        )
+    url = urlsplit(settings["DATABASE_URL"])
+    for password in ("", ":postgres"):
+        database = f"postgres://{url.username}{password}@{url.hostname}:{url.port}{url.path}"
         with pytest.raises(psycopg.OperationalError, match="password"):
             psycopg.connect(database)
 

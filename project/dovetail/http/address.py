@@ -13,8 +13,8 @@ IPV6_PREFIX = 64  # bits; the smallest network that a line or a machine gets (RF
 
 def client_address(request: HttpRequest) -> str:
     """Return the IP address that a request came from, "" if the server does not know it."""
-    meta = request.META
-    return address_of(meta.get("REMOTE_ADDR"), meta.get("HTTP_X_FORWARDED_FOR", ""))
+    forwarded = request.META.get("HTTP_X_FORWARDED_FOR", "")
+    return address_of(request.META.get("REMOTE_ADDR"), forwarded)
 
 
 def address_of(peer: str | None, forwarded: str) -> str:
