@@ -8,14 +8,16 @@ caches, limits and links.
 import logging
 import re
 from collections.abc import Callable
+from http import HTTPStatus
 from urllib.parse import urlsplit
 
 from django.conf import settings
-from django.core.exceptions import BadRequest, DisallowedHost
+from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.request import split_domain_port, validate_host
 
 from dovetail.http.middleware import MaybeAwaitable, Middleware
+from dovetail.http.refused import error_page
 
 logger = logging.getLogger(__name__)
 
@@ -69,7 +71,7 @@ class HostMiddleware(Middleware):
     def process_request(self, request: HttpRequest) -> HttpResponse | None:
         if not request.path_info.startswith("/"):
             # Such as http://other.example/ in the request line, which names a host of its own.
-            raise BadRequest("The target of a request must be a path.")
+            return error_page(HTTPStatus.BAD_REQUEST)
         header = _header(request)
         host = request.META.get(header)
         if host is None:
