@@ -128,8 +128,8 @@ def test_servers_ask_for_a_password(stack: Stack) -> None:
     with kombu.Connection(guest) as rabbitmq, pytest.raises(amqp.AccessRefused):
         rabbitmq.connect()
     url = urlsplit(settings["DATABASE_URL"])
-    for password in ("", ":postgres"):
-        database = f"postgres://{url.username}{password}@{url.hostname}:{url.port}{url.path}"
+    for secret in ("", ":postgres"):
+        database = f"postgres://{url.username}{secret}@{url.hostname}:{url.port}{url.path}"
         with pytest.raises(psycopg.OperationalError, match="password"):
             psycopg.connect(database)
 
