@@ -128,7 +128,8 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         if not isinstance(user, User):
             return methods
         if has_withheld_rights(user):
-            return enrolment.next_proof(context.request, user, methods)
+            providers = reauthentication.methods(self.request, user)
+            return enrolment.next_proof(self.request, user, [*methods, *providers])
         if user.is_mfa_enabled:
             factors = [way for way in methods if way["id"].startswith("mfa_reauthenticate")]
             # The first one is asked for: without an app, the passkey, not a recovery code.

@@ -208,11 +208,7 @@ class UserAdmin(ProofAdmin[User], SearchAdmin[User], VersionedAdmin[User], Djang
             return redirect("account_change_password")
         if page := proof.ask(request, keep=False):
             return page
-        key = request.session.session_key
-        response = super().user_change_password(request, id, form_url)
-        # Django gives the administrator's session a new key.
-        UserSession.objects.filter(session_key=key).update(session_key=request.session.session_key)
-        return response
+        return super().user_change_password(request, id, form_url)
 
     @admin.action(description="Sign out selected users on all devices", permissions=["change"])
     def end_sessions(self, request: HttpRequest, users: QuerySet[User]) -> None:
@@ -248,7 +244,7 @@ class UserAdmin(ProofAdmin[User], SearchAdmin[User], VersionedAdmin[User], Djang
         if is_active:
             user.lift_ban()
             user.restore()
-            record(Kind.CHANGED_BY_STAFF, user, detail="opened your account")
+            tell(user, "opened your account again")
         else:
             user.ban(administrator(request))
             record(Kind.CHANGED_BY_STAFF, user, detail="closed your account")

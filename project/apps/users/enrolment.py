@@ -22,15 +22,19 @@ from apps.users.models import User
 def next_proof(
     request: HttpRequest, user: User, methods: list[dict[str, Any]]
 ) -> list[dict[str, Any]]:
-    """Return what to ask for next: the password, then a mailed code.
+    """Return what to ask for next: the password, then a mailed code; or the identity provider.
 
     Args:
         request: the current one, whose session knows what has been proved.
         user: a person with `has_withheld_rights`.
-        methods: what allauth offers. People without a password are asked for the code at once;
-            without a confirmed address there is no proof, and the page is forbidden.
+        methods: what allauth and the person's providers offer. People without a password sign in
+            at a provider again, or are asked for the code at once if none can ask; without a
+            confirmed address there is no proof, and the page is forbidden.
     """
     ways = {method["id"]: method for method in methods}
+    at_providers = [way for name, way in ways.items() if name.startswith("reauthenticate_at:")]
+    if at_providers and "reauthenticate" not in ways:
+        return at_providers
     wanted = "reauthenticate_by_code"
     if "reauthenticate" in ways and not _has_given_password(request, user):
         wanted = "reauthenticate"

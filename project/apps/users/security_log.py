@@ -67,6 +67,8 @@ def origin(request: HttpRequest | None) -> dict[str, Any]:
 
 
 def on_sign_in(request: HttpRequest, user: User, **_: Any) -> None:
+    if not getattr(request, "user", user).is_authenticated:
+        return  # refused: see `apps.users.sessions.start`
     methods = [_method(record) for record in get_authentication_records(request, user)]
     record(Kind.SIGNED_IN, user, detail=", ".join(dict.fromkeys(methods)))
 

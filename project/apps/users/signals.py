@@ -3,7 +3,9 @@
 from typing import Any
 
 from allauth.account import signals as account
+from allauth.account.adapter import get_adapter
 from allauth.account.authentication import get_authentication_records
+from allauth.account.models import EmailAddress
 from allauth.mfa import signals as mfa
 from allauth.mfa.models import Authenticator
 from allauth.socialaccount.models import SocialAccount
@@ -72,6 +74,18 @@ def accept_proof(request: HttpRequest, user: User, method: str, **extra: Any) ->
         get_authentication_records(request, user)[-1]["reauthenticated"] = False
 
 
+def tell_of_new_address(request: HttpRequest, email_address: EmailAddress, **_: Any) -> None:
+    """Tell a person at their primary address that another one can now reset their password."""
+    user = email_address.user
+    if email_address.email != user.email:
+        get_adapter(request).send_notification_mail(
+            "account/email/email_confirm",
+            user,
+            {"new_address": email_address.email},
+            email=user.email,
+        )
+
+
 def close_sockets(instance: Authenticator, **_: Any) -> None:
     """Close sockets that may follow a stream only because their owner had a second factor."""
     if settings.MFA_REQUIRED_FOR_STAFF:
@@ -110,6 +124,7 @@ def connect() -> None:
         changed.connect(end_other_sessions)
     account.password_reset.connect(end_all_sessions)
     account.password_reset.connect(guesses.forget)
+    account.email_confirmed.connect(tell_of_new_address)
     account.authentication_step_completed.connect(accept_proof)
     account.authentication_step_completed.connect(require_code_too)
     post_delete.connect(close_sockets, sender=Authenticator)

@@ -31,6 +31,7 @@ from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.hashers import make_password
+from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.forms import BaseForm
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
@@ -43,6 +44,7 @@ from apps.users import addresses
 from apps.users.forms import refuse_bound
 from apps.users.models import User
 from apps.users.passwords import PasswordForm
+from apps.users.sso import binding
 from dovetail.models.conflicts import violated_constraint
 
 SESSION_KEY = "signup"
@@ -171,6 +173,11 @@ class SignupForm(PendingFormMixin, PasswordForm, AllauthSignupForm):  # type: ig
 
 
 class SocialSignupForm(PendingFormMixin, AllauthSocialSignupForm):  # type: ignore[misc]
+    def validate_unique_email(self, value: str) -> str:
+        if not binding.may_sign_in(self.sociallogin.account.provider, value):
+            raise ValidationError("People with this address may not sign in that way.")
+        return super().validate_unique_email(value)
+
     def try_save(self, request: HttpRequest) -> tuple[None, HttpResponse]:
         return None, start(request, self.cleaned_data["email"], sociallogin=self.sociallogin)
 

@@ -2,7 +2,6 @@ import json
 import logging
 from typing import Any
 
-from allauth.account.models import EmailAddress
 from allauth.usersessions.models import UserSession
 from celery import shared_task
 from django.conf import settings
@@ -13,7 +12,7 @@ from django.db import transaction
 from django.urls import reverse
 from django.utils import timezone
 
-from apps.users import mail, personal_data
+from apps.users import addresses, mail, personal_data
 from apps.users.models import DataExport, SecurityEvent, User
 from apps.users.sso import rights
 from dovetail.media.images import shrink_square
@@ -61,10 +60,8 @@ def record_failed_sign_in(email: str, origin: dict[str, Any]) -> None:
         email: the address that was given.
         origin: the fields of the event that say from where (`apps.users.security_log.origin`).
     """
-    address = EmailAddress.objects.filter(email=email.lower(), verified=True).first()
-    if address:
-        kind = SecurityEvent.Kind.SIGN_IN_FAILED
-        SecurityEvent.objects.create(kind=kind, user_id=address.user_id, **origin)
+    if user := addresses.owner(email):
+        SecurityEvent.objects.create(kind=SecurityEvent.Kind.SIGN_IN_FAILED, user=user, **origin)
 
 
 @shared_task

@@ -253,12 +253,39 @@ def test_sign_up_code_ends_after_three_wrong_attempts(
 def test_sign_up_code_expires(client: Client, mailoutbox: list[EmailMessage]) -> None:
     sign_up(client, VICTIM)
     session = client.session
-    session["signup"] = session["signup"] | {"at": session["signup"]["at"] - 901}
+    session["signup"] = session["signup"] | {"at": session["signup"]["at"] - 601}
     session.save()
 
     confirm(client, mailoutbox[0])
 
     assert not User.objects.exists()
+
+
+def test_sign_up_code_works_once(client: Client, mailoutbox: list[EmailMessage]) -> None:
+    sign_up(client, VICTIM)
+    confirm(client, mailoutbox[0])
+    User.objects.get().delete()
+
+    confirm(client, mailoutbox[0])
+
+    assert not User.objects.exists()
+
+
+def test_owner_is_told_of_another_address(
+    client: Client, member: User, mailoutbox: list[EmailMessage]
+) -> None:
+    """Kind: a new way to reset the password, of which only whoever added it knows."""
+    client.force_login(member)
+    reauthenticate(client)
+    client.post("/accounts/email/", {"action_add": "", "email": "second@example.org"})
+    code = code_in(mailoutbox[-1])
+    mailoutbox.clear()
+
+    client.post("/accounts/confirm-email/", {"code": code})
+
+    told = [mail for mail in mailoutbox if mail.to == [member.email]]
+    assert [mail.subject for mail in told] == ["An email address was added to your account"]
+    assert "second@example.org" in str(told[0].body)
 
 
 def test_sign_up_answers_the_same_for_every_state_of_an_address(

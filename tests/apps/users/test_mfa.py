@@ -82,7 +82,7 @@ def test_malformed_code_is_rejected(
     assert not is_logged_in(client)
 
 
-@pytest.mark.parametrize("offset", [-2, 2, -40])
+@pytest.mark.parametrize("offset", [-1, 1, -40])
 def test_expired_or_future_code_is_rejected(
     client: Client, totp_member: User, log_in: LogIn, offset: int
 ) -> None:

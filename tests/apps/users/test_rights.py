@@ -13,13 +13,15 @@ from asgiref.sync import async_to_sync
 from django.contrib.auth.models import Group, Permission
 from django.core.mail import EmailMessage
 from django.db import connection
-from django.test import Client
+from django.test import Client, RequestFactory
 from django.test.utils import CaptureQueriesContext
 from pytest_django.fixtures import Settings
 
 from apps.articles.cable_channels import ArticleChannel
 from apps.articles.models import Article, Comment
+from apps.users.enrolment import next_proof
 from apps.users.models import User
+from apps.users.sessions import SessionStore
 from tests.apps.users.conftest import PASSWORD, add_totp, code_in
 from tests.apps.users.test_reauthentication import CONFIRM, REQUEST
 from tests.factories import make_article, make_comment, make_user
@@ -283,6 +285,19 @@ def test_enrolment_asks_for_the_password_and_then_for_the_code(
     assert client.get(url)["Location"].startswith("/accounts/reauthenticate/?")
     client.post(f"/accounts/reauthenticate/?next={url}", {"password": PASSWORD})
     assert client.get(url)["Location"].startswith(REQUEST)
+
+
+def test_staff_who_sign_in_at_a_provider_prove_themselves_there(
+    rf: RequestFactory,
+) -> None:
+    """Their mailbox may be open in the browser that was left signed in."""
+    provider = {"id": "reauthenticate_at:realm", "url": "/there/"}
+    code = {"id": "reauthenticate_by_code", "url": "/code/"}
+    request = rf.get("/")
+    request.session = SessionStore()
+
+    assert next_proof(request, superuser(), [code, provider]) == [provider]
+    assert next_proof(request, superuser(), [code]) == [code]
 
 
 def test_staff_without_a_confirmed_address_cannot_enrol(client: Client) -> None:

@@ -191,6 +191,14 @@ def test_session_ends_two_weeks_after_its_last_use(
     assert timedelta(days=14).total_seconds() == settings.SESSION_COOKIE_AGE
     assert client.session.get_expiry_age() == settings.SESSION_COOKIE_AGE
 
+    now = timezone.now()
+    Session.objects.update(expire_date=now + timedelta(hours=1))
+    UserSession.objects.update(last_seen_at=now - timedelta(hours=1))
+    assert is_logged_in(client)  # which is a use
+    assert Session.objects.get().expire_date > now + timedelta(days=13)
+    Session.objects.update(expire_date=now - timedelta(seconds=1))
+    assert not is_logged_in(client)
+
 
 @pytest.mark.django_db(transaction=True)
 async def test_use_is_recorded_under_asgi(async_client: AsyncClient) -> None:

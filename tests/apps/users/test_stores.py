@@ -1,11 +1,13 @@
 """What someone can do to the site's pages who can write to its cache and its broker."""
 
+import time
 from collections.abc import Callable
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
 import pytest
+from allauth.usersessions.models import UserSession
 from celery import current_app
 from django.conf import settings
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
@@ -18,6 +20,7 @@ from kombu import Connection
 from kombu.exceptions import ContentDisallowed
 
 from apps.users.models import User
+from apps.users.sessions import ROW, SIGNED_IN_AT
 from tests.dovetail.cache.planted import Payload, garbage, pickles
 from tests.factories import make_user
 
@@ -62,6 +65,9 @@ def superuser_session() -> dict[str, Any]:
         SESSION_KEY: str(user.pk),
         BACKEND_SESSION_KEY: settings.AUTHENTICATION_BACKENDS[0],
         HASH_SESSION_KEY: user.get_session_auth_hash(),
+        # With a row in the list of sessions, so that only the engine can refuse it.
+        ROW: UserSession.objects.create(user=user, session_key=FORGED_KEY, ip="::1").pk,
+        SIGNED_IN_AT: time.time(),
     }
 
 

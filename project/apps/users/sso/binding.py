@@ -33,6 +33,14 @@ def provider_of(email: str) -> Bound | None:
     return None
 
 
+def may_sign_in(provider: str, email: str) -> bool:
+    """Return whether a provider's `email_domains` let people with this address sign in."""
+    for app in _apps():
+        if app["provider_id"] == provider and app["settings"]["email_domains"]:
+            return _domain(email) in app["settings"]["email_domains"]
+    return True
+
+
 def provider_for(user: User) -> Bound | None:
     """Return the only provider that may sign this person in, if there is one.
 

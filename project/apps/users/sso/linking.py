@@ -81,10 +81,12 @@ def keep_confirmed(request: HttpRequest, sociallogin: SocialLogin) -> None:
         ImmediateHttpResponse: none is left, because somebody has just confirmed it elsewhere.
     """
     kept = []
+    provider = sociallogin.account.provider
     for address in sociallogin.email_addresses:
         bound = binding.provider_of(address.email)
-        is_foreign = bound is not None and bound.provider != sociallogin.account.provider
-        if address.verified and not is_foreign and addresses.owner(address.email) is None:
+        is_foreign = bound is not None and bound.provider != provider
+        is_allowed = not is_foreign and binding.may_sign_in(provider, address.email)
+        if address.verified and is_allowed and addresses.owner(address.email) is None:
             addresses.claim(address.email)
             kept.append(address)
     if not kept:

@@ -56,8 +56,11 @@ def revoke_expired(user: User) -> None:
     now = timezone.now()
     if user.mapped_rights_expire_at is None or user.mapped_rights_expire_at > now:
         return
-    expired = user.mapped_rights.filter(confirmed_at__lte=now - settings.SSO_LIFETIME)
-    revoke(user, list(expired.values_list("provider", flat=True)))
+    with transaction.atomic():
+        # Locked first: a sign-in with the provider may be confirming them.
+        User.objects.select_for_update().filter(pk=user.pk).first()
+        expired = user.mapped_rights.filter(confirmed_at__lte=now - settings.SSO_LIFETIME)
+        revoke(user, list(expired.values_list("provider", flat=True)))
 
 
 def _replace(user: User, provider: str, groups: set[Group], *, is_staff: bool) -> None:

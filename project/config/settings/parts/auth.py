@@ -51,7 +51,7 @@ ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
 # With a code, for which there is only the session that asked. A link would confirm an address for
 # the account of whoever typed it.
 ACCOUNT_EMAIL_VERIFICATION_BY_CODE_ENABLED = True
-ACCOUNT_EMAIL_VERIFICATION_BY_CODE_TIMEOUT = 900  # seconds
+ACCOUNT_EMAIL_VERIFICATION_BY_CODE_TIMEOUT = 600  # seconds; OWASP ASVS 6.5.5
 ACCOUNT_EMAIL_VERIFICATION_BY_CODE_MAX_ATTEMPTS = 3
 ACCOUNT_UNIQUE_EMAIL = True
 ACCOUNT_CHANGE_EMAIL = False

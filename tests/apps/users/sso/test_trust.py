@@ -527,6 +527,24 @@ def test_second_mail_too_soon_is_asked_for_later(
     assert SocialAccount.objects.get().user == user_of(client)
 
 
+def test_address_that_is_typed_instead_must_be_of_the_provider_too(
+    client: Client, provider: Provider, settings: Settings, mailoutbox: list[EmailMessage]
+) -> None:
+    """Kind: a check of what one page was given, and another page that asks again."""
+    change(settings, email_authentication=False, email_domains=["example.org"])
+    log_in_with_provider(Client(), provider)
+    provider.nonce = ""
+    page = log_in_with_provider(client, provider)["Location"]
+    settings.ACCOUNT_RATE_LIMITS = {"confirm_email": None}
+    mailoutbox.clear()
+
+    response = client.post(page, {"email": "me@evil.example"})
+
+    assert "may not sign in that way" in response.text
+    assert not mailoutbox
+    assert not User.objects.exists()
+
+
 def test_unconfirmed_account_of_a_provider_that_gives_no_address(
     client: Client, provider: Provider, mailoutbox: list[EmailMessage]
 ) -> None:

@@ -101,8 +101,8 @@ def test_stranger_gets_an_error_or_is_disconnected(url: str, sent: bytes) -> Non
             stranger.shutdown(socket.SHUT_WR)
             while data := stranger.recv(4096):
                 answer += data
-        except ConnectionError:
-            pass  # it did not wait for the rest
+        except OSError:  # it did not wait for the rest; some of these are no ConnectionError
+            pass
 
     assert all(line.startswith((b"-NOAUTH ", b"-WRONGPASS ")) for line in answer.splitlines())
     with redis.Redis.from_url(url) as client:
