@@ -26,8 +26,8 @@ from django.test import Client, RequestFactory
 from django.urls import URLPattern, URLResolver, get_resolver, resolve
 
 from apps.users.devices import describe
+from apps.users.forms import LoginForm
 from apps.users.models import User
-from apps.users.passwords import LoginForm
 from apps.users.signup import SignupForm
 from apps.users.validators import BreachedPasswordValidator
 from dovetail.http.headers import MAX_HEADER

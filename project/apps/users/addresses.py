@@ -1,8 +1,8 @@
 """Who owns an email address: only the account for which it is confirmed.
 
 Sign-in, password reset, sign-up and linking ask `owner`, so an address that was only typed blocks
-nothing and leads nowhere. When somebody confirms it, `claim` takes it from accounts that never did:
-one of them may have been made by a person who expects its owner to use it.
+nothing and leads nowhere. When someone confirms it, `claim` takes it from accounts that never did:
+an attacker may have created one of them for its owner to use.
 """
 
 from allauth.account.models import EmailAddress

@@ -219,7 +219,7 @@ class UserAdmin(ProofAdmin[User], SearchAdmin[User], VersionedAdmin[User], Djang
 
     @admin.action(description="Ban selected users", permissions=["change"])
     def ban(self, request: HttpRequest, users: QuerySet[User]) -> None:
-        """Ban users, including those who have closed their accounts, and would sign in again."""
+        """Ban users, also those with closed accounts, who could restore them by signing in."""
         for user in self._manageable(request, users.exclude(pk=administrator(request).pk)):
             self._set_active(request, user, is_active=False)
         self.message_user(request, "The selected users have been banned.")

@@ -6,8 +6,9 @@ from allauth.account import forms as account
 from allauth.core import context
 from allauth.mfa.base import forms as mfa
 
-from apps.users import guesses, passwords
+from apps.users import guesses
 from apps.users.models import User
+from apps.users.passwords import PasswordForm
 
 
 class SecondFactor:
@@ -38,7 +39,7 @@ class MailedCodeForm(account.ConfirmReauthenticationCodeForm):  # type: ignore[m
         return code
 
 
-class ChangePasswordForm(passwords.ChangePasswordForm):
+class ChangePasswordForm(PasswordForm, account.ChangePasswordForm):  # type: ignore[misc]
     def clean_oldpassword(self) -> Any:
         attempt = guesses.count(context.request, self.user, "password")
         password = super().clean_oldpassword()

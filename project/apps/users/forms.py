@@ -3,6 +3,7 @@ from typing import Any
 from allauth.account.adapter import get_adapter
 from allauth.account.forms import (
     AddEmailForm as AllauthAddEmailForm,
+    LoginForm as AllauthLoginForm,
     ResetPasswordForm as AllauthResetPasswordForm,
 )
 from django import forms
@@ -13,7 +14,7 @@ from django.contrib.auth.forms import (
 )
 from django.core.exceptions import ValidationError
 
-from apps.users import addresses, mail, passwords
+from apps.users import addresses, mail
 from apps.users.models import User
 from apps.users.passwords import PasswordForm
 from apps.users.security_log import Kind, record
@@ -43,7 +44,7 @@ def refuse_bound(email: str) -> None:
         raise ValidationError(str(bound))
 
 
-class LoginForm(passwords.LoginForm):
+class LoginForm(PasswordForm, AllauthLoginForm):  # type: ignore[misc]
     def clean_login(self) -> str:
         login = str(super().clean_login())
         refuse_bound(login)

@@ -26,14 +26,6 @@ class PasswordForm:
                 field.validators.append(too_long)
 
 
-class ChangePasswordForm(PasswordForm, forms.ChangePasswordForm):  # type: ignore[misc]
-    pass
-
-
-class LoginForm(PasswordForm, forms.LoginForm):  # type: ignore[misc]
-    pass
-
-
 class ReauthenticateForm(PasswordForm, forms.ReauthenticateForm):  # type: ignore[misc]
     pass
 
