@@ -22,11 +22,12 @@ from dovetail.devtools.embedded.testing import throwaway_postgres, throwaway_val
 from dovetail.devtools.errors import SetupError
 from dovetail.devtools.stack.frontend import find_node
 from dovetail.devtools.supervisor.guard import Guard
+from tests import flush
 
 BROKER_DATABASE = 15  # the last of a Valkey server's databases
 SERVICES = pytest.StashKey[ExitStack]()
 
-fuzzing.register_profile("short", deadline=None, max_examples=25)
+fuzzing.register_profile("short", deadline=None, max_examples=10)
 fuzzing.register_profile("long", deadline=None, max_examples=500)
 
 
@@ -40,11 +41,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(tryfirst=True, optionalhook=True)
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
-    """Start one worker more than there are cores: one that waits for a server leaves its idle."""
+    """Start two workers more than there are cores: those that wait for servers leave them idle."""
     if config.option.numprocesses != "auto" or "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ:
         return None  # xdist decides
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return (cores or 1) + 1
+    return (cores or 1) + 2
 
 
 @pytest.hookimpl(trylast=True)  # after the folders' own, which add marks
@@ -93,6 +94,7 @@ def pytest_configure(config: pytest.Config) -> None:
         return
     if config.option.collectonly or config.option.help:
         return
+    _share_compiled_code()
     services = config.stash[SERVICES] = ExitStack()
     try:
         if not env.is_set("DATABASE_URL"):
@@ -109,6 +111,16 @@ def pytest_configure(config: pytest.Config) -> None:
     settings.VALKEY_URL = settings.CACHES["default"]["LOCATION"] = os.environ["VALKEY_URL"]
     for name in ("BROKER_URL", "BROKER_READ_URL", "BROKER_WRITE_URL"):
         setattr(settings, f"CELERY_{name}", env.broker("CELERY_BROKER_URL"))
+
+
+def _share_compiled_code() -> None:
+    """Let the many processes of the tests compile each module once.
+
+    Where Python may not write beside the sources, as in many containers, each would compile all of
+    Django again. It then writes to the folder of this checkout's data.
+    """
+    if os.environ.pop("PYTHONDONTWRITEBYTECODE", None):
+        os.environ.setdefault("PYTHONPYCACHEPREFIX", str(settings.DATA_DIR / "pycache"))
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -165,6 +177,7 @@ def django_db_setup(
     creation: Any = connection.creation
     name = connection.settings_dict["NAME"]
     template = f"test_{name}_{testrun_uid[:8]}"
+    monkeypatch = pytest.MonkeyPatch()
     connection.settings_dict["TEST"]["NAME"] = template
     lock = tmp_path_factory.getbasetemp().parent / "template.lock"
     with django_db_blocker.unblock():
@@ -179,7 +192,10 @@ def django_db_setup(
         connection.close()
         copy = creation.get_test_db_clone_settings(worker_id)["NAME"]
         settings.DATABASES["default"]["NAME"] = connection.settings_dict["NAME"] = copy
+        flush.install(monkeypatch)
+        connection.close()
     yield
+    monkeypatch.undo()
     with django_db_blocker.unblock():
         connection.close()
         connection.settings_dict["NAME"] = name

@@ -3,7 +3,7 @@
 import ast
 import pkgutil
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from importlib import import_module
 from re import _constants as op, _parser as parser  # type: ignore[attr-defined]
@@ -62,19 +62,21 @@ def uses() -> list[Use]:
     """
     found: list[Use] = []
     modules = list(project_modules())
-    for module, tree in modules:
+    nodes = {module: list(ast.walk(tree)) for module, tree in modules}
+    called = _calls(node for of_module in nodes.values() for node in of_module)
+    for module, of_module in nodes.items():
         names = {
             id(node.value): target.id
-            for node in ast.walk(tree)
+            for node in of_module
             if isinstance(node, ast.Assign)
             for target in node.targets
             if isinstance(target, ast.Name)
         }
-        for node in filter(_is_call_of_re, ast.walk(tree)):
+        for node in filter(_is_call_of_re, of_module):
             where = f"{module.__name__}:{node.lineno}"
             if node.func.attr == "compile":
                 pattern = _value(node, module)
-                methods = _methods_of(names.get(id(node), ""), [tree for _, tree in modules])
+                methods = called.get(names.get(id(node), ""), set()) or METHODS
             else:
                 pattern = re.compile(_value(node.args[0], module), _flags(node, module))
                 methods = {node.func.attr}
@@ -127,24 +129,28 @@ def _flags(call: ast.Call, module: ModuleType) -> re.RegexFlag:
     return re.RegexFlag(_value(flags[0], module) if flags else 0)
 
 
-def _methods_of(name: str, trees: list[ast.Module]) -> set[str]:
-    """Return the methods that the project calls on a pattern of this name, or all."""
-    nodes = [node for tree in trees for node in ast.walk(tree)]
-    names = {name} | {  # and variables that it is assigned to
-        target.id
-        for node in nodes
-        if isinstance(node, ast.Assign) and getattr(node.value, "id", "") == name
-        for target in node.targets
-        if isinstance(target, ast.Name)
+def _calls(nodes: Iterable[ast.AST]) -> dict[str, set[str]]:
+    """Return the methods of patterns that the project calls on each name.
+
+    What is called on a variable is called on the names that are assigned to it, too.
+    """
+    called: dict[str, set[str]] = {}
+    assigned: dict[str, set[str]] = {}  # the variables, by the name
+    for node in nodes:
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Name):
+            variables = {target.id for target in node.targets if isinstance(target, ast.Name)}
+            assigned.setdefault(node.value.id, set()).update(variables)
+        elif isinstance(node, ast.Attribute) and node.attr in METHODS:
+            name = getattr(node.value, "id", getattr(node.value, "attr", ""))
+            called.setdefault(name, set()).add(node.attr)
+    return {
+        name: {
+            method
+            for known in {name} | assigned.get(name, set())
+            for method in called.get(known, set())
+        }
+        for name in called.keys() | assigned.keys()
     }
-    called = {
-        node.attr
-        for node in nodes
-        if isinstance(node, ast.Attribute)
-        and node.attr in METHODS
-        and getattr(node.value, "id", getattr(node.value, "attr", None)) in names
-    }
-    return called or METHODS
 
 
 def _repetitions(tree: Any, before: str = "") -> Iterator[tuple[str, str]]:

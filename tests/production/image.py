@@ -41,6 +41,8 @@ class Image:
             "PYTHONUNBUFFERED": "1",
             "PYTHONDONTWRITEBYTECODE": "1",
         }
+        if cache := os.environ.get("PYTHONPYCACHEPREFIX"):
+            self.environment["PYTHONPYCACHEPREFIX"] = cache
 
     def assemble(self) -> None:
         """Copy the files, with the front end as Vite has built it."""

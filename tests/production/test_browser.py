@@ -1,6 +1,7 @@
 """A browser on the deployed site: what it accepts, and no test client would refuse."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect, sync_playwright
@@ -57,15 +58,17 @@ def test_browser_accepts_the_cookies_the_upload_and_the_socket(page: Page) -> No
     expect(page.locator("turbo-cable-stream-source:not([connected])")).to_have_count(0)
 
 
-def test_file_that_is_refused_unread_loses_no_text(page: Page, watch: Watch) -> None:
+def test_file_that_is_refused_unread_loses_no_text(
+    page: Page, watch: Watch, tmp_path: Path
+) -> None:
     """Kind: a connection that closes while a browser sends, and takes what was typed with it."""
+    large = tmp_path / "ada.png"
+    large.write_bytes(bytes(40 * 1024 * 1024))
     watch.expected.add(413)
     sign_in(page)
     page.goto("/people/me/edit/")
     page.get_by_label("Biography").fill("A joiner of wood and words.")
-    page.get_by_label("Avatar").set_input_files(
-        {"name": "ada.png", "mimeType": "image/png", "buffer": bytes(40 * 1024 * 1024)}
-    )
+    page.get_by_label("Avatar").set_input_files(large)
     page.get_by_role("button", name="Save").click()
 
     expect(page.get_by_role("alert")).to_contain_text("too large. Choose a smaller file")

@@ -249,14 +249,13 @@ def test_every_allauth_url_is_styled(member: User) -> None:
         Authenticator.objects.all().delete()
         cache.clear()
         client = state(member)
-        session = client.session.items()
+        state_data = dict(client.session.items())
         for name in NAMES:
             # Restore the state if the previous page has ended it.
-            for key, value in session:
-                if client.session.get(key) != value:
-                    changed = client.session
-                    changed[key] = value
-                    changed.save()
+            session = client.session
+            if any(session.get(key) != value for key, value in state_data.items()):
+                session.update(state_data)
+                session.save()
             response = client.get(url_of(name))
             assert response.status_code < 500, name
             html = response.get("Content-Type", "").startswith("text/html")

@@ -172,15 +172,15 @@ def test_validation_takes_no_longer_than_hashing(unit: str) -> None:
     hasher = PBKDF2PasswordHasher()
     validator = GuessablePasswordValidator()
     _spend(validator, "warm")
-    ratios = []
-    for _ in range(3):
+
+    def ratio() -> float:
         start = time.thread_time()
         hasher.encode(password, "salt")
         hashed = time.thread_time()
         _spend(validator, password)
-        ratios.append((time.thread_time() - hashed) / (hashed - start))
+        return (time.thread_time() - hashed) / (hashed - start)
 
-    assert min(ratios) < 2
+    assert any(ratio() < 2 for _ in range(3))  # one measurement may be disturbed
 
 
 def _spend(validator: GuessablePasswordValidator, password: str) -> None:

@@ -1,0 +1,45 @@
+"""A test that commits leaves the database as the migrations made it."""
+
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Permission
+from django.contrib.contenttypes.models import ContentType
+from django.test import TransactionTestCase
+
+from apps.users.models import SecurityEvent, User
+from tests.factories import make_article, make_comment
+from tests.flush import rows_of_migrations
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def finish_test() -> None:
+    case: Any = TransactionTestCase("run")
+    case._fixture_teardown()  # noqa: SLF001 - what Django calls after each test
+
+
+def test_rows_of_the_test_are_gone() -> None:
+    before = rows_of_migrations("default")
+    article = make_article()
+    make_comment(article=article)
+    SecurityEvent.objects.create(user=article.author, kind="login")
+
+    finish_test()
+
+    assert not User.objects.exists()
+    assert not SecurityEvent.objects.exists()
+    assert not type(article).objects.exists()
+    assert rows_of_migrations("default") == before
+
+
+def test_content_types_and_permissions_are_made_anew_if_they_have_changed() -> None:
+    before = rows_of_migrations("default")
+    Permission.objects.all().delete()
+    ContentType.objects.create(app_label="none", model="nothing")
+    make_article()
+
+    finish_test()
+
+    assert rows_of_migrations("default") == before
+    assert not User.objects.exists()
