@@ -17,7 +17,9 @@ from tests.production.test_production import noise
 
 KB, MB = 1024, 1024 * 1024
 FORWARDED = b"X-Forwarded-Proto: https\r\nX-Forwarded-For: 203.0.113.9\r\n"
-PATHS = ["/", "/accounts/login/", "/articles/new/", "/people/me/edit/", "/nothing/", "/livez"]
+LOG_IN = "/accounts/login/"
+PATHS = ["/", LOG_IN, "/articles/new/", "/people/me/edit/", "/nothing/", "/livez"]
+MORE = pytest.mark.long("sends up to 400 MB to another path")
 PATIENCE = 60  # seconds for an answer from a busy machine
 SLOW_BODIES = 300
 QUICK = """
@@ -110,7 +112,9 @@ linux = pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="reads /pr
 
 
 @linux
-@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize(
+    "path", [LOG_IN, *(pytest.param(path, marks=MORE) for path in PATHS if path != LOG_IN)]
+)
 def test_endless_body_is_kept_nowhere(site: Site, path: str) -> None:
     """Kind: a body that Django writes to disk before anything has looked at it."""
     before = memory(site.web)

@@ -66,7 +66,9 @@ async def test_person_still_present_in_another_process_is_counted(follower: Brow
     await until(lambda: not here.tasks | there.tasks)
 
 
-@pytest.mark.parametrize("rooms", [1, 300])
+@pytest.mark.parametrize(
+    "rooms", [1, 30, pytest.param(300, marks=pytest.mark.long("opens hundreds of rooms"))]
+)
 async def test_crowd_can_enter_at_once(
     follower: Browser, caplog: pytest.LogCaptureFixture, rooms: int
 ) -> None:

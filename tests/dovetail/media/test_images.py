@@ -246,6 +246,7 @@ def measure(path: Path, uploads: int) -> tuple[int, int]:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+@pytest.mark.long("decodes some of the largest pictures at once")
 def test_parallel_uploads_take_the_memory_of_one(tmp_path: Path) -> None:
     """Kind: small files that take a lot of memory, several at once."""
     path = tmp_path / "large.png"

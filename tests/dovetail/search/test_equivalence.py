@@ -19,6 +19,8 @@ WORDS = """
     dovetail dovetails mortise tenon universe university general generally organ organization the of
     to be or not and X-ray don't carpenter's 木の継手 木 継手 Жук жук 2024 7 v2 STRONG stronger
 """.split()  # noqa: SIM905 - more readable as text
+MORE = pytest.mark.long("compares hundreds of further queries")
+SEEDS = [0, *(pytest.param(seed, marks=MORE) for seed in (1, 2, 3))]
 OPERATORS = ["OR", '"{0} {1}"', "-{0}", '-"{0} {1}"', "({0})", "{0},", "{0}"]
 
 
@@ -67,7 +69,7 @@ def make_query(chance: random.Random) -> str:
     return " ".join(parts)
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", SEEDS)
 def test_both_engines_find_the_same_rows(on_each: Callable[..., list[Any]], seed: int) -> None:
     chance = random.Random(seed)  # noqa: S311
     rows = make_rows(chance, 80)
@@ -96,7 +98,7 @@ def test_both_engines_find_the_same_rows(on_each: Callable[..., list[Any]], seed
     assert sum(map(bool, paradedb)) > 100  # guards against two engines that find nothing
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", SEEDS)
 def test_both_engines_compute_the_same_aggregates(
     on_each: Callable[..., list[Any]], seed: int
 ) -> None:
