@@ -177,7 +177,6 @@ def django_db_setup(
     creation: Any = connection.creation
     name = connection.settings_dict["NAME"]
     template = f"test_{name}_{testrun_uid[:8]}"
-    monkeypatch = pytest.MonkeyPatch()
     connection.settings_dict["TEST"]["NAME"] = template
     lock = tmp_path_factory.getbasetemp().parent / "template.lock"
     with django_db_blocker.unblock():
@@ -192,6 +191,7 @@ def django_db_setup(
         connection.close()
         copy = creation.get_test_db_clone_settings(worker_id)["NAME"]
         settings.DATABASES["default"]["NAME"] = connection.settings_dict["NAME"] = copy
+        monkeypatch = pytest.MonkeyPatch()
         flush.install(monkeypatch)
         connection.close()
     yield

@@ -1,7 +1,7 @@
 """Empties the database after a test that has committed, in a third of the time of Django's flush.
 
-That truncates every table, and then makes the content types and the permissions anew. Nearly every
-test leaves those alone, and fills few tables.
+Django truncates every table, then recreates the content types and permissions. Most tests write to
+few tables and never change those two, so here only tables with rows are truncated.
 """
 
 from typing import Any, TypeAlias
@@ -42,7 +42,7 @@ def truncate_filled_tables(connection: BaseDatabaseWrapper) -> None:
 
 
 def install(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Use it after every test; Django's flush remains for those that change more than rows."""
+    """Use it after each test; one that changed content types or permissions gets Django's flush."""
     flush = TransactionTestCase._fixture_teardown  # type: ignore[attr-defined]  # noqa: SLF001 - it has no public hook
     expected = rows_of_migrations("default")
 

@@ -76,7 +76,7 @@ def uses() -> list[Use]:
             where = f"{module.__name__}:{node.lineno}"
             if node.func.attr == "compile":
                 pattern = _value(node, module)
-                methods = called.get(names.get(id(node), ""), set()) or METHODS
+                methods = called.get(names.get(id(node), "")) or METHODS
             else:
                 pattern = re.compile(_value(node.args[0], module), _flags(node, module))
                 methods = {node.func.attr}

@@ -23,7 +23,7 @@ def test_rows_of_the_test_are_gone() -> None:
     before = rows_of_migrations("default")
     article = make_article()
     make_comment(article=article)
-    SecurityEvent.objects.create(user=article.author, kind="login")
+    SecurityEvent.objects.create(user=article.author, kind=SecurityEvent.Kind.SIGNED_IN)
 
     finish_test()
 
@@ -33,7 +33,7 @@ def test_rows_of_the_test_are_gone() -> None:
     assert rows_of_migrations("default") == before
 
 
-def test_content_types_and_permissions_are_made_anew_if_they_have_changed() -> None:
+def test_changed_content_types_and_permissions_are_recreated() -> None:
     before = rows_of_migrations("default")
     Permission.objects.all().delete()
     ContentType.objects.create(app_label="none", model="nothing")

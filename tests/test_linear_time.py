@@ -89,8 +89,8 @@ def assert_linear(
         besides: seconds that reading any text may take.
     """
     ratio = 0.0
+    sample = text[:SAMPLE]
     for _ in range(TRIES):
-        sample = text[:SAMPLE]
         reference = seconds(partial(loop, sample)) * len(text) / len(sample)
         ratio = (seconds(lambda: read(text)) - besides) / reference
         if ratio < MARGIN:

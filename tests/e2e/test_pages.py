@@ -30,13 +30,13 @@ PRIVATE = [
 
 
 def look_at(page: Page, path: str) -> None:
-    """Open a page and show it in each theme and width. The `watch` fixture collects problems."""
-    page.goto(path)
-    expect(page.locator("h1")).to_have_count(1)
+    """Open a page in each theme and width. The `watch` fixture collects problems."""
     for scheme in ("light", "dark"):
         page.emulate_media(color_scheme=scheme)
+        page.goto(path)
         for width in (1280, 360):
             page.set_viewport_size({"width": width, "height": 800})
+            expect(page.locator("h1")).to_have_count(1)
             root = page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
             assert root[0] <= root[1], f"{path} is {root[0]} px wide on a {width} px screen"
 

@@ -115,7 +115,7 @@ def test_all_addresses_take_as_many_hashes(entry: Callable[[str], int]) -> None:
 
 @pytest.mark.parametrize(
     "entry",
-    [log_in, *(pytest.param(e, marks=MORE, id=e.__name__) for e in ENTRIES if e != log_in)],
+    [log_in, *(pytest.param(e, marks=MORE) for e in ENTRIES if e != log_in)],
     ids=lambda entry: entry.__name__,
 )
 def test_all_addresses_take_as_long(entry: Callable[[str], int]) -> None:
