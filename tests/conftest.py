@@ -27,8 +27,7 @@ from tests import flush
 BROKER_DATABASE = 15  # the last of a Valkey server's databases
 SERVICES = pytest.StashKey[ExitStack]()
 
-fuzzing.register_profile("short", deadline=None, max_examples=10)
-fuzzing.register_profile("long", deadline=None, max_examples=500)
+FUZZING = {"short": 10, "long": 500}  # examples for each test
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -88,7 +87,7 @@ def _group_of(item: pytest.Item) -> str:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Start the services that are not configured, once per session; workers inherit their URLs."""
-    fuzzing.load_profile("long" if config.option.long else "short")
+    _load_fuzzing_profile(config)
     if hasattr(config, "workerinput"):
         _use_separate_cache(config.workerinput["workerid"])
         return
@@ -111,6 +110,14 @@ def pytest_configure(config: pytest.Config) -> None:
     settings.VALKEY_URL = settings.CACHES["default"]["LOCATION"] = os.environ["VALKEY_URL"]
     for name in ("BROKER_URL", "BROKER_READ_URL", "BROKER_WRITE_URL"):
         setattr(settings, f"CELERY_{name}", env.broker("CELERY_BROKER_URL"))
+
+
+def _load_fuzzing_profile(config: pytest.Config) -> None:
+    """Try the same examples in each run; `--hypothesis-seed=1` tries others."""
+    same = config.getoption("hypothesis_seed", None) is None
+    for name, examples in FUZZING.items():
+        fuzzing.register_profile(name, deadline=None, max_examples=examples, derandomize=same)
+    fuzzing.load_profile("long" if config.option.long else "short")
 
 
 def _share_compiled_code() -> None:

@@ -235,10 +235,7 @@ def test_no_request_is_a_server_error(person: str, known: dict[str, str]) -> Non
         else make_user(is_staff=person == "superuser", is_superuser=person == "superuser")
     )
 
-    @fuzzing(
-        suppress_health_check=list(HealthCheck),
-        derandomize=fuzzing.get_current_profile_name() == "short",  # the same requests each time
-    )
+    @fuzzing(suppress_health_check=list(HealthCheck))
     @given(st.lists(attacks(known), min_size=8, max_size=8))
     def attack(requests: list[Attack]) -> None:
         with transaction.atomic():

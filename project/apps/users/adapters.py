@@ -54,6 +54,12 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
             "TRUSTED_PROXY_COUNT if the web server listens on a Unix socket behind a proxy."
         )
 
+    def is_safe_url(self, url: str | None) -> bool:
+        try:
+            return bool(super().is_safe_url(url))
+        except ValueError:  # no URL at all, such as `http://[`
+            return False
+
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
         """Send a mail whose links lead to `SITE_URL`, whichever host the request was for."""
         here = self.request.build_absolute_uri("/")
