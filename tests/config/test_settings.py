@@ -16,6 +16,7 @@ from django.core.exceptions import ImproperlyConfigured
 from config import env
 
 PRODUCTION_MODULE = "config.settings.production"
+MORE = pytest.mark.long("starts a process for another value")
 STRONG = "mN7_" * 16 + "ijklmnop"
 PRODUCTION = {
     "SECRET_KEY": "kX9-" * 16 + "abcdefgh",
@@ -289,7 +290,15 @@ def test_deployment_check_asks_only_for_hsts_that_is_off() -> None:
     assert "security.W0" not in check_production(HSTS_SECONDS="60").stderr
 
 
-@pytest.mark.parametrize("content", ["", "[]", '{"environment": 1}', "\xff"])
+@pytest.mark.parametrize(
+    "content",
+    [
+        "[]",
+        "\xff",
+        pytest.param("", marks=MORE),
+        pytest.param('{"environment": 1}', marks=MORE),
+    ],
+)
 def test_unreadable_state_of_up_is_reported_in_one_line(tmp_path: Path, content: str) -> None:
     """Kind: a file of another user, or one that was cut off."""
     (tmp_path / "up.json").write_text(content, encoding="latin-1")
@@ -321,7 +330,14 @@ def test_servers_and_workers_report_errors_in_one_line_too(module: str) -> None:
     assert result.stderr.count("\n") == 1
 
 
-@pytest.mark.parametrize("text", [b"NAME: secret\n", b"NAME=caf\xe9\n", b"\xff\xfeN\x00"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"NAME: secret\n",
+        pytest.param(b"NAME=caf\xe9\n", marks=MORE),
+        pytest.param(b"\xff\xfeN\x00", marks=MORE),
+    ],
+)
 def test_pytest_reports_errors_in_one_line_too(tmp_path: Path, text: bytes) -> None:
     """pytest-django loads the settings before any `conftest.py`."""
     file = tmp_path / ".env"

@@ -14,6 +14,7 @@ from tests.factories import make_article, make_user
 
 pytestmark = pytest.mark.django_db
 
+MORE = pytest.mark.long("visits every URL again, with another method")
 WRITES = ("INSERT", "UPDATE", "DELETE", "TRUNCATE")
 # What is recorded about a session, whatever page it visits.
 OF_SESSIONS = ('"django_session"', '"usersessions_usersession"')
@@ -33,7 +34,10 @@ def person() -> User:
     return person
 
 
-@pytest.mark.parametrize("method", ["post", "put", "patch", "delete"])
+@pytest.mark.parametrize(
+    "method",
+    ["post", *(pytest.param(method, marks=MORE) for method in ("put", "patch", "delete"))],
+)
 def test_no_url_takes_a_request_of_another_site(person: User, method: str) -> None:
     client = Client(enforce_csrf_checks=True)
     client.force_login(person)

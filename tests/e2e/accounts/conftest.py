@@ -13,6 +13,12 @@ from tests.e2e.accounts import identity_provider
 from tests.e2e.conftest import running_stack
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.long("starts a second stack"))
+
+
 @pytest.fixture(scope="package")
 def site() -> Iterator[str]:
     port, provider_port = free_ports(4), free_port()

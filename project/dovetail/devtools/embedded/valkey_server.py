@@ -4,20 +4,28 @@ Run it with `python -P valkey_server.py PORT`, and with the password that client
 variable VALKEY_SERVER_PASSWORD: other users of the machine can read the arguments of a process.
 """
 
+import contextlib
 import hmac
 import os
+import selectors
 import signal
+import socket
 import sys
+import threading
+from collections.abc import Callable
+from functools import partial
 from io import BufferedIOBase
 from typing import Any
 
 import redis
 from fakeredis import TcpFakeServer
 from fakeredis._clients._tcp_server import TCPFakeRequestHandler
+from fakeredis._helpers import SimpleError
 
 PASSWORD = "VALKEY_SERVER_PASSWORD"  # noqa: S105 - the name of a variable
 # What Valkey itself takes from a client that it does not know yet.
 MAX_ARGUMENTS, MAX_ARGUMENT = 10, 16_384
+MAX_READ = 65_536  # bytes at a time
 
 
 class ProtocolError(Exception):
@@ -25,11 +33,11 @@ class ProtocolError(Exception):
 
 
 class Handler(TCPFakeRequestHandler):
-    """Lets in only clients that know the password, which fakeredis does not check.
+    """Lets in only clients that know the password, and waits for events.
 
-    It also keeps the connection open after an error reply, as a real server does. fakeredis closes
-    it, so Celery would lose its broker connection whenever it runs a script that the server has not
-    loaded yet.
+    fakeredis does not check the password. It also looks every 10 ms whether there is something to
+    send to a client, which keeps a processor busy when many are connected, and delays what they
+    have subscribed to.
     """
 
     def handle(self) -> None:
@@ -40,8 +48,49 @@ class Handler(TCPFakeRequestHandler):
             return
         if greeting:
             os.set_blocking(self.connection.fileno(), False)
-            self.current_client.get_socket().sendall(pack_command(greeting))
-            super().handle()
+            try:
+                self._serve(pack_command(greeting))
+            except SimpleError as error:  # a client sent what is no command
+                self.writer.dump(error)
+            except OSError:  # it has left
+                pass
+
+    def _serve(self, command: bytes) -> None:
+        """Answer commands, and send what others cause to be sent, until the client leaves.
+
+        Args:
+            command: one to start with.
+        """
+        client = self.current_client.get_socket()
+        here, there = socket.socketpair()
+        with here, there, selectors.DefaultSelector() as events:
+            here.setblocking(False)
+            there.setblocking(False)
+            _call_after(client, "put_response", partial(_wake, there, threading.get_ident()))
+            events.register(here, selectors.EVENT_READ)
+            events.register(self.connection, selectors.EVENT_READ)
+            client.sendall(command)
+            while True:
+                self._send_replies()
+                command = self.rfile.read1(MAX_READ) or b""
+                if not command:
+                    ready = {key.fileobj for key, _ in events.select()}
+                    if here in ready:
+                        here.recv(MAX_READ)
+                    if self.connection not in ready:
+                        continue
+                    command = self.rfile.read1(MAX_READ) or b""
+                    if not command:
+                        return
+                client.sendall(command)
+
+    def _send_replies(self) -> None:
+        while self.current_client.can_read():
+            try:
+                reply = self.current_client.read_response()
+            except redis.RedisError as error:
+                reply = error  # and the connection stays open, as a real server keeps it
+            self.writer.dump(reply)
 
     def _authenticate(self) -> list[bytes]:
         """Refuse commands until one of them gives the password.
@@ -70,17 +119,23 @@ class Handler(TCPFakeRequestHandler):
                 return hmac.compare_digest(password, os.environ[PASSWORD].encode())
         return False
 
-    def setup(self) -> None:
-        super().setup()
-        read_response = self.current_client.read_response
 
-        def read_response_or_error(**options: Any) -> Any:
-            try:
-                return read_response(**options)
-            except redis.ResponseError as error:
-                return error
+def _call_after(owner: object, name: str, call: Callable[[], None]) -> None:
+    """Make a method call something else afterward."""
+    method = getattr(owner, name)
 
-        self.current_client.read_response = read_response_or_error  # type: ignore[method-assign]
+    def both(*args: Any) -> None:
+        method(*args)
+        call()
+
+    setattr(owner, name, both)
+
+
+def _wake(end: socket.socket, thread: int) -> None:
+    """Write to a socket, so that the thread that waits at its other end goes on."""
+    if threading.get_ident() != thread:
+        with contextlib.suppress(OSError):  # it is awake, or the client has left
+            end.send(b"\0")
 
 
 def read_command(stream: BufferedIOBase) -> list[bytes]:

@@ -1,6 +1,10 @@
 import socket
+import statistics
 import subprocess
 import sys
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlsplit
 
 import pytest
@@ -46,6 +50,55 @@ def test_published_message_reaches_the_subscriber(url: str) -> None:
         message = subscription.get_message(timeout=5)
         assert message
         assert message["data"] == b"hello"
+
+
+def test_published_message_is_not_delayed(url: str) -> None:
+    """Kind: looking for events at intervals, which also uses a processor while nothing happens."""
+    with redis.Redis.from_url(url) as client, client.pubsub() as subscription:
+        subscription.subscribe("news")
+        assert subscription.get_message(timeout=5)
+
+        def publish() -> None:
+            client.publish("news", "hello")
+            assert subscription.get_message(timeout=5)
+
+        delivery, answer = ([], [])
+        for _ in range(30):
+            delivery.append(timed(publish))
+            answer.append(timed(client.ping))
+
+    assert statistics.median(delivery) < 20 * statistics.median(answer)  # once more than 100
+
+
+def timed(call: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    call()
+    return time.perf_counter() - start
+
+
+def test_all_of_many_commands_at_once_are_answered(url: str) -> None:
+    with redis.Redis.from_url(url) as client, client.pipeline(transaction=False) as pipeline:
+        for number in range(5000):
+            pipeline.set(f"key:{number}", "x" * 50)
+        assert pipeline.execute() == [True] * 5000
+
+
+def test_waiting_client_gets_what_another_adds(url: str) -> None:
+    with redis.Redis.from_url(url) as client, redis.Redis.from_url(url) as waiting:
+        with ThreadPoolExecutor(1) as pool:
+            popped = pool.submit(waiting.blpop, ["tasks"], 10)
+            client.rpush("tasks", "one")
+        assert popped.result() == (b"tasks", b"one")
+
+
+@pytest.mark.parametrize("sent", [b"PING\r\n", b"\0\xff\r\n"])
+def test_what_is_no_command_is_answered_with_an_error(url: str, sent: bytes) -> None:
+    parts = urlsplit(url)
+    password = str(parts.password).encode()
+    with socket.create_connection(("127.0.0.1", parts.port or 0), timeout=10) as client:
+        client.sendall(b"*2\r\n$4\r\nAUTH\r\n$%d\r\n%b\r\n" % (len(password), password) + sent)
+        answers = client.makefile("rb").read()
+    assert answers.startswith(b"+OK\r\n-ERR unknown command")
 
 
 @pytest.mark.parametrize("protocol", [2, 3])  # AUTH and HELLO

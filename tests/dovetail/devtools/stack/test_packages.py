@@ -18,6 +18,7 @@ from tests.dovetail.devtools.stack.test_frontend import BUILD, frontend
 
 __all__ = ["frontend"]  # a fixture
 
+MORE = pytest.mark.long("runs npm again, with another value")
 NATIVE = {"os": ["linux", "darwin"], "cpu": ["x64", "arm64"], "optional": True}
 
 
@@ -70,15 +71,15 @@ def installed(frontend: Frontend) -> set[str]:
     ("name", "value"),
     [
         ("npm_config_omit", "dev"),
-        ("npm_config_omit", "optional"),
-        ("npm_config_production", "true"),
-        ("npm_config_only", "prod"),
         ("npm_config_dry_run", "true"),
-        ("npm_config_package_lock_only", "true"),
-        ("npm_config_install_strategy", "linked"),
-        ("npm_config_workspaces", "true"),
-        ("npm_config_bin_links", "false"),
         ("NODE_ENV", "production"),
+        pytest.param("npm_config_omit", "optional", marks=MORE),
+        pytest.param("npm_config_production", "true", marks=MORE),
+        pytest.param("npm_config_only", "prod", marks=MORE),
+        pytest.param("npm_config_package_lock_only", "true", marks=MORE),
+        pytest.param("npm_config_install_strategy", "linked", marks=MORE),
+        pytest.param("npm_config_workspaces", "true", marks=MORE),
+        pytest.param("npm_config_bin_links", "false", marks=MORE),
     ],
 )
 async def test_everything_is_installed_whatever_npm_is_configured_to_leave_out(
@@ -97,7 +98,7 @@ async def test_everything_is_installed_whatever_npmrc_leaves_out(project: Fronte
     assert installed(project) == {"runtime", "tool", "native"}
 
 
-@pytest.mark.parametrize("name", ["runtime", "tool", "native"])
+@pytest.mark.parametrize("name", ["runtime", pytest.param("tool", marks=MORE), "native"])
 async def test_package_that_is_gone_is_installed_again_in_spite_of_the_stamp(
     project: Frontend, name: str
 ) -> None:
@@ -149,7 +150,7 @@ async def test_success_without_a_result_is_an_error_and_not_stamped(
     assert await project.install()
 
 
-@pytest.mark.parametrize("damage", ["remove", "empty", "add"])
+@pytest.mark.parametrize("damage", ["remove", pytest.param("empty", marks=MORE), "add"])
 async def test_assets_are_built_again_if_the_result_is_not_what_was_built(
     frontend: Frontend, damage: str
 ) -> None:

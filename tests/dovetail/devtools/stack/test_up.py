@@ -302,10 +302,11 @@ def test_busy_port_is_reported_before_anything_starts(start: StartUp) -> None:
             "from DATABASE_URL (connection fail",
         ),
         ("DATABASE_URL", "postgres//me:secret@nowhere", "DATABASE_URL is malformed"),
-        (
+        pytest.param(
             "VALKEY_URL",
             "redis://:secret@127.0.0.1:9/0",
             "the server at 127.0.0.1:9 from VALKEY_URL",
+            marks=pytest.mark.long("starts `up` once more"),
         ),
         (
             "CELERY_BROKER_URL",

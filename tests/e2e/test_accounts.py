@@ -1,18 +1,16 @@
 """Second factors, sessions, data export and account deletion in a browser."""
 
-import re
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.apps.users.conftest import totp_code
 from tests.e2e.conftest import Watch
 from tests.e2e.people import (
-    DEMO_PASSWORD,
     HOME,
     attach_authenticator,
-    mailed_code,
     open_mail,
     reauthenticate,
     sign_in,
@@ -20,8 +18,6 @@ from tests.e2e.people import (
     sign_up,
 )
 from tests.e2e.test_pages import look_at
-
-ADMIN = "admin@example.com"
 
 
 def code_of(secret: str) -> str:
@@ -33,10 +29,11 @@ def add_app(page: Page) -> tuple[str, list[str]]:
     page.goto("/accounts/2fa/")
     page.get_by_role("link", name="Add an app").click()
     reauthenticate(page)
-    return _add_app(page)
+    return confirm_app(page)
 
 
-def _add_app(page: Page) -> tuple[str, list[str]]:
+def confirm_app(page: Page) -> tuple[str, list[str]]:
+    """Enter the first code of the app, and return its secret and the recovery codes."""
     expect(page.get_by_alt_text("QR code for your authenticator app")).to_be_visible()
     secret = page.get_by_label("Or enter this secret by hand").input_value()
     page.get_by_label("Code").fill(code_of(secret))
@@ -96,6 +93,7 @@ def test_authenticator_app_can_be_added_and_signs_in(
     assert is_signed_in(page)  # the browser is trusted
 
 
+@pytest.mark.long("signs in with a third kind of code")
 def test_recovery_code_signs_in(page: Page, watch: Watch) -> None:
     watch.expected.add(422)
     email = sign_up(page)
@@ -162,22 +160,6 @@ def test_sessions_are_listed_and_ended(page: Page, browser: Browser, site: str) 
     context.close()
 
 
-def test_staff_need_a_second_factor(page: Page) -> None:
-    sign_in(page, ADMIN, DEMO_PASSWORD)
-    page.goto("/admin/")
-    page.wait_for_url("**/accounts/2fa/")
-    expect(page.get_by_text("Set up two-factor authentication").first).to_be_visible()
-
-    page.get_by_role("link", name="Add an app").click()
-    page.get_by_role("button", name="Send a code").click()
-    page.get_by_label("Code").fill(mailed_code(page, ADMIN))
-    page.get_by_role("button", name="Confirm").click()
-    _add_app(page)
-
-    page.goto("/admin/")
-    expect(page.get_by_role("heading", name=re.compile("administration"))).to_be_visible()
-
-
 def test_account_is_deleted_and_restored(page: Page) -> None:
     email = sign_up(page)
     page.goto("/people/me/data/")
@@ -194,6 +176,7 @@ def test_account_is_deleted_and_restored(page: Page) -> None:
     assert is_signed_in(page)
 
 
+@pytest.mark.long("waits for the worker")
 def test_data_export_is_emailed(page: Page) -> None:
     email = sign_up(page)
     page.goto("/people/me/data/")
@@ -209,6 +192,7 @@ def test_data_export_is_emailed(page: Page) -> None:
     assert email in Path(download.value.path()).read_text()
 
 
+@pytest.mark.long("looks at further pages")
 def test_pages_work_in_both_themes_and_on_a_phone(page: Page) -> None:
     sign_up(page)
     add_app(page)
