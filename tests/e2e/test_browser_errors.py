@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 from playwright.sync_api import Page, expect
 
 from tests.e2e.conftest import Visit, Watch
-from tests.e2e.people import AUTHOR, attach_authenticator, publish, title
+from tests.e2e.people import AUTHOR, HOME, attach_authenticator, publish, title
 
 
 def use_a_passkey(page: Page) -> None:
@@ -77,3 +77,24 @@ def test_any_refusal_is_shown(page: Page, watch: Watch) -> None:
 
     expect_error(page, "Your browser didn\u2019t allow this.")
     watch.problems.clear()  # the rejections stay in the console, for developers
+
+
+def test_leaving_a_page_while_the_next_one_arrives_is_no_error(page: Page) -> None:
+    """Kind: Turbo aborts an answer of which a part has arrived, and handles that nowhere."""
+    page.goto("/articles/")
+    page.evaluate(
+        """async () => {
+          const { text } = Response.prototype
+          Response.prototype.text = () => {
+            Response.prototype.text = text
+            return Promise.reject(new DOMException("signal is aborted", "AbortError"))
+          }
+          const received = new Promise((resolve) =>
+            addEventListener("turbo:before-fetch-response", resolve, { once: true }))
+          Turbo.visit("/articles/dashboard/")
+          await received
+          Turbo.visit("/")
+        }"""
+    )
+
+    page.wait_for_url(HOME)

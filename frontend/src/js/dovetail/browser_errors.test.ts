@@ -7,8 +7,13 @@ beforeEach(() => {
     '<div id="toasts"></div><template id="unsaved"><p role="alert"></p></template>'
 })
 
+function rejection(reason: unknown): PromiseRejectionEvent {
+  const event = new Event("unhandledrejection", { cancelable: true })
+  return Object.assign(event, { reason }) as PromiseRejectionEvent
+}
+
 function reject(reason: unknown): void {
-  reportRefusal(Object.assign(new Event("unhandledrejection"), { reason }) as PromiseRejectionEvent)
+  reportRefusal(rejection(reason))
 }
 
 test.each(["NotAllowedError", "SecurityError", "NotSupportedError", "QuotaExceededError"])(
@@ -23,4 +28,11 @@ test("ignores programming errors and what the user has aborted", () => {
   reject(new TypeError("x is not a function"))
   reject(new DOMException("", "AbortError"))
   expect(document.querySelector("[role=alert]")).toBeNull()
+})
+
+test("keeps only what was aborted from being reported as an error", () => {
+  const aborted = rejection(new DOMException("", "AbortError"))
+  const other = rejection(new DOMException("", "NetworkError"))
+  for (const event of [aborted, other]) reportRefusal(event)
+  expect([aborted.defaultPrevented, other.defaultPrevented]).toEqual([true, false])
 })

@@ -8,8 +8,16 @@ const REMEDIES: Record<string, string> = {
   QuotaExceededError: "Free some space, then try again.",
 }
 
-/** Reports a refusal that no code has handled, so that a click never just does nothing. */
-export function reportRefusal({ reason }: PromiseRejectionEvent): void {
-  const remedy = reason instanceof DOMException && REMEDIES[reason.name]
+/**
+ * Reports a refusal that no code has handled, so that a click never just does nothing.
+ *
+ * What was aborted is no error: Turbo aborts what it loads when the next visit begins, and handles
+ * that nowhere if a part of the answer has arrived.
+ */
+export function reportRefusal(event: PromiseRejectionEvent): void {
+  const { reason } = event
+  if (!(reason instanceof DOMException)) return
+  if (reason.name === "AbortError") event.preventDefault()
+  const remedy = REMEDIES[reason.name]
   if (remedy) showError(`Your browser didn’t allow this. ${remedy}`)
 }
