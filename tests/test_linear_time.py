@@ -188,6 +188,7 @@ def form_fields() -> Iterator[tuple[str, Field]]:
                 yield f"{getattr(form, '__name__', form.__class__.__name__)}.{name}", field
 
 
+@pytest.mark.long("fills every field of every form with long texts")
 @pytest.mark.django_db
 def test_form_fields() -> None:
     names = []
@@ -255,6 +256,7 @@ def _key_of_headers(node: ast.AST) -> ast.expr | None:
     return key if is_request and "response" not in ast.unparse(node) else None
 
 
+@pytest.mark.long("sends every header with long texts")
 @pytest.mark.django_db
 def test_headers(client: Client) -> None:
     """A header is refused before it is parsed, and one within the limit takes linear time."""

@@ -93,7 +93,10 @@ class Forms(HTMLParser):
             self.is_get = False
 
 
-@pytest.mark.parametrize("signed_in", [False, True])
+@pytest.mark.parametrize(
+    "signed_in",
+    [pytest.param(False, marks=pytest.mark.long("visits every URL again, signed out")), True],
+)
 def test_forms_put_nothing_secret_into_urls(client: Client, *, signed_in: bool) -> None:
     person = make_user("ada@example.org", pk=UUID, is_staff=True, is_superuser=True)
     make_article(person, title="text")

@@ -8,15 +8,13 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Protocol
 
-from django.conf import settings
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.cable.servers import wait_until
 from tests.e2e.conftest import launcher
 
 HERE = Path(__file__).parent
-PACKAGE = settings.BASE_DIR / "frontend/node_modules/@rails/actioncable"
-ACTIONCABLE = PACKAGE / "app/assets/javascripts/actioncable.js"
+ACTIONCABLE = "node_modules/@rails/actioncable/app/assets/javascripts/actioncable.js"
 HARNESS = HERE / "harness.js"
 RECONNECT = 40  # seconds; the client checks for a stale socket every 6 to 12
 
@@ -28,9 +26,9 @@ class Runtime(Protocol):
 
 
 class Node:
-    def __init__(self, node: str, url: str, session: str) -> None:
+    def __init__(self, node: str, script: Path, url: str, session: str) -> None:
         self.process = subprocess.Popen(
-            [node, HERE / "node.mjs", ACTIONCABLE, HARNESS, url, f"sessionid={session}"],
+            [node, HERE / "node.mjs", script, HARNESS, url, f"sessionid={session}"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -41,7 +39,9 @@ class Node:
         assert self.process.stdout
         self.process.stdin.write(expression + "\n")
         self.process.stdin.flush()
-        return json.loads(self.process.stdout.readline())
+        answer = self.process.stdout.readline()
+        assert answer, f"Node ended with status {self.process.wait(10)}: see standard error"
+        return json.loads(answer)
 
     def end(self) -> None:
         self.process.communicate(timeout=10)
@@ -68,17 +68,17 @@ class BrowserThread:
 
 
 class Chromium:
-    def __init__(self, thread: BrowserThread, url: str, session: str) -> None:
+    def __init__(self, thread: BrowserThread, script: Path, url: str, session: str) -> None:
         self.thread = thread
-        self.page: Page = thread.call(self._open, url, session)
+        self.page: Page = thread.call(self._open, script, url, session)
 
-    def _open(self, url: str, session: str) -> Page:
+    def _open(self, script: Path, url: str, session: str) -> Page:
         context = self.thread.browser.new_context()
         if session:
             context.add_cookies([{"name": "sessionid", "value": session, "url": url}])
         page = context.new_page()
         page.goto(f"{url}/livez")  # any page of the same origin
-        page.add_script_tag(path=ACTIONCABLE)
+        page.add_script_tag(path=script)
         page.add_script_tag(path=HARNESS)
         return page
 
@@ -92,8 +92,11 @@ class Chromium:
 class Client:
     """One page with its subscriptions, each under a key that the test chooses."""
 
-    def __init__(self, runtime: Runtime, url: str) -> None:
+    def __init__(self, runtime: Runtime) -> None:
         self.runtime = runtime
+
+    def open(self, url: str) -> None:
+        """Connect to the server at this address."""
         self.call("open", f"{url}/cable".replace("http", "ws", 1))
 
     def call(self, function: str, *arguments: Any) -> Any:
@@ -144,4 +147,3 @@ class Client:
 
     def close(self) -> None:
         self.call("close")
-        self.runtime.end()

@@ -1,12 +1,16 @@
+import shutil
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import pytest
 from channels.layers import channel_layers
 
 from dovetail.cable.layer import ValkeyChannelLayer
-from tests.cable.clients import PACKAGE, BrowserThread, Chromium, Client, Node, Runtime
+from tests.cable.clients import ACTIONCABLE, BrowserThread, Chromium, Client, Node, Runtime
 from tests.cable.servers import NAMES, Valkey, Web, Worker, environment_for
+from tests.frontend import locked_frontend
 from tests.queueing import queue_tasks
 
 Connect = Callable[..., Client]
@@ -82,23 +86,33 @@ def _same_services(valkey: Valkey, settings: Any) -> Iterator[None]:
     channel_layers.backends.clear()
 
 
+@pytest.fixture(scope="package")
+def script(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a copy of the client's script, which the start of another test's stack may replace."""
+    with locked_frontend() as frontend:
+        if not (frontend / ACTIONCABLE).is_file():
+            pytest.skip("The front end is not installed. Run `bin/npm ci`")
+        return Path(shutil.copy(frontend / ACTIONCABLE, tmp_path_factory.mktemp("script")))
+
+
 @pytest.fixture(params=["node", "chromium"])
-def connect(request: pytest.FixtureRequest, web: Web, transactional_db: None) -> Iterator[Connect]:
+def connect(
+    request: pytest.FixtureRequest, web: Web, script: Path, transactional_db: None
+) -> Iterator[Connect]:
     """Return a function that opens the real client, anonymous or with a session."""
     del transactional_db
-    clients: list[Client] = []
-    if not PACKAGE.is_dir():
-        pytest.skip("The front end is not installed. Run `npm ci` in frontend/")
 
     def connect(session: str = "") -> Client:
         runtime: Runtime
         if request.param == "node":
-            runtime = Node(request.getfixturevalue("node"), web.url, session)
+            runtime = Node(request.getfixturevalue("node"), script, web.url, session)
         else:
-            runtime = Chromium(request.getfixturevalue("chromium"), web.url, session)
-        clients.append(Client(runtime, web.url))
-        return clients[-1]
+            runtime = Chromium(request.getfixturevalue("chromium"), script, web.url, session)
+        ends.callback(runtime.end)
+        client = Client(runtime)
+        client.open(web.url)
+        ends.callback(client.close)
+        return client
 
-    yield connect
-    for client in clients:
-        client.close()
+    with ExitStack() as ends:
+        yield connect

@@ -88,6 +88,7 @@ def test_two_subscriptions_with_one_identifier_both_receive(connect: Connect) ->
     assert client.received("two", count=2) == [1, 2]
 
 
+@CHROMIUM_WITH_LONG
 def test_broadcast_reaches_pages_of_both_workers(connect: Connect) -> None:
     clients = [connect() for _ in range(PAGES)]
     for client in clients:
@@ -100,6 +101,7 @@ def test_broadcast_reaches_pages_of_both_workers(connect: Connect) -> None:
         assert client.received("room", count=20) == list(range(20))
 
 
+@CHROMIUM_WITH_LONG
 @pytest.mark.usefixtures("_queued")
 def test_task_broadcasts_through_valkey(connect: Connect) -> None:
     clients = [connect() for _ in range(PAGES)]
@@ -219,6 +221,7 @@ def test_subscription_waits_while_valkey_is_unavailable(connect: Connect, valkey
     assert client.received("during") == ["delivered"]
 
 
+@CHROMIUM_WITH_LONG
 @pytest.mark.parametrize("path", ["/", "/other"])
 def test_many_broadcasts_arrive_in_order(connect: Connect, path: str) -> None:
     client = connect()

@@ -12,9 +12,10 @@ from hypothesis import given, strategies as st
 
 from config import dotenv, env
 from tests.config.test_settings import run
+from tests.frontend import locked_frontend
 
 KNOWN = {"THING", "OTHER", "SECRET_KEY"}
-VITE = env.BASE_DIR / "frontend" / "node_modules" / "vite"
+VITE = "node_modules/vite/dist/node/index.js"
 
 # What follows the name, and the value.
 ACCEPTED = [
@@ -263,25 +264,26 @@ def test_uncommented_example_is_understood(tmp_path: Path) -> None:
     assert read.keys() == names.keys() - {"ENV_FILE"}
 
 
-@pytest.mark.skipif(not VITE.exists(), reason="needs `npm ci` in frontend/")
 def test_vite_reads_the_same_values(tmp_path: Path, node: str) -> None:
     """Kind: two grammars for one file. Vite expands `$` itself, also between single quotes."""
     accepted = [(text, value) for text, value in ACCEPTED if "$" not in value]
     lines = [f"  export VITE_{at}{text}" for at, (text, _) in enumerate(accepted)]
     lines += [line.replace("THING", f"VITE_EMPTY_{at}") for at, line in enumerate(EMPTY)]
     path = write(tmp_path, "\r\n".join(lines))
-    code = (
-        f"import {{ loadEnv }} from {str(VITE / 'dist' / 'node' / 'index.js')!r};"
-        "console.log(JSON.stringify(loadEnv('development', process.argv[1], 'VITE_')))"
-    )
-
-    result = subprocess.run(
-        [node, "--input-type=module", "--eval", code, str(tmp_path)],
-        capture_output=True,
-        text=True,
-        check=True,
-        env={"PATH": os.environ["PATH"]},
-    )
+    with locked_frontend() as frontend:
+        if not (frontend / VITE).exists():
+            pytest.skip("The front end is not installed. Run `bin/npm ci`")
+        code = (
+            f"import {{ loadEnv }} from {str(frontend / VITE)!r};"
+            "console.log(JSON.stringify(loadEnv('development', process.argv[1], 'VITE_')))"
+        )
+        result = subprocess.run(
+            [node, "--input-type=module", "--eval", code, str(tmp_path)],
+            capture_output=True,
+            text=True,
+            check=True,
+            env={"PATH": os.environ["PATH"]},
+        )
 
     assert json.loads(result.stdout) == dotenv.read(path)
     values = [value for _, value in accepted] + [""] * len(EMPTY)

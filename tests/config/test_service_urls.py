@@ -397,7 +397,14 @@ def test_malformed_url_is_refused_with_the_remedy(
 
 
 @pytest.mark.parametrize(
-    "name", ["DATABASE_URL", "VALKEY_URL", "CELERY_BROKER_URL", "MEMCACHED_URL", "EMAIL_URL"]
+    "name",
+    [
+        "DATABASE_URL",
+        *(
+            pytest.param(name, marks=pytest.mark.long("starts a process for another setting"))
+            for name in ("VALKEY_URL", "CELERY_BROKER_URL", "MEMCACHED_URL", "EMAIL_URL")
+        ),
+    ],
 )
 def test_each_setting_is_parsed_when_the_settings_load(name: str) -> None:
     """Kind: a malformed URL that is noticed at the first use instead of at the start."""

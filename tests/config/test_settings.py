@@ -285,6 +285,7 @@ def test_hsts_preload_that_no_browser_accepts_is_refused(
         load(**changes | {missing: ""})
 
 
+@MORE
 def test_deployment_check_asks_only_for_hsts_that_is_off() -> None:
     assert "security.W004" in check_production(HSTS_SECONDS="0").stderr
     assert "security.W0" not in check_production(HSTS_SECONDS="60").stderr

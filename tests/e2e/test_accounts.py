@@ -19,6 +19,8 @@ from tests.e2e.people import (
 )
 from tests.e2e.test_pages import look_at
 
+WALK = pytest.mark.long("walks through pages that tests/apps/users tests without a browser")
+
 
 def code_of(secret: str) -> str:
     return totp_code(secret=secret, good_for=10)
@@ -62,6 +64,7 @@ def is_signed_in(page: Page) -> bool:
     return urlsplit(page.url).path == "/people/me/edit/"
 
 
+@WALK
 def test_authenticator_app_can_be_added_and_signs_in(
     page: Page, watch: Watch, tmp_path: Path
 ) -> None:
@@ -138,6 +141,7 @@ def test_passkey_signs_in_and_is_a_second_factor(page: Page) -> None:
     assert is_signed_in(page)
 
 
+@WALK
 def test_sessions_are_listed_and_ended(page: Page, browser: Browser, site: str) -> None:
     email = sign_up(page)
     context = browser.new_context(
@@ -160,6 +164,7 @@ def test_sessions_are_listed_and_ended(page: Page, browser: Browser, site: str) 
     context.close()
 
 
+@WALK
 def test_account_is_deleted_and_restored(page: Page) -> None:
     email = sign_up(page)
     page.goto("/people/me/data/")

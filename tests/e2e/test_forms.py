@@ -21,6 +21,7 @@ from tests.e2e.people import (
 
 TEXT = "Half an hour of work."
 EDITOR = "editor@example.com"
+MORE = pytest.mark.long("answers with another error")
 
 
 def write(page: Page, name: str) -> None:
@@ -212,7 +213,9 @@ def test_text_stays_when_its_author_signs_out_in_another_tab(visit: Visit) -> No
     expect(page.get_by_label("Body")).to_be_focused()
 
 
-@pytest.mark.parametrize("status", [404, 429, 500, 502])
+@pytest.mark.parametrize(
+    "status", [429, *(pytest.param(status, marks=MORE) for status in (404, 500, 502))]
+)
 def test_text_stays_when_the_page_cannot_be_refreshed(
     visit: Visit, watch: Watch, status: int
 ) -> None:

@@ -3,6 +3,7 @@
 import re
 from urllib.parse import urlsplit
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from tests.e2e.conftest import Visit, Watch
@@ -41,6 +42,7 @@ def check(page: Page, path: str) -> None:
     page.set_viewport_size({"width": 1280, "height": 900})
 
 
+@pytest.mark.long("visits every page in six widths")
 def test_long_words_never_make_a_page_scroll_sideways(
     page: Page, visit: Visit, watch: Watch
 ) -> None:

@@ -1,7 +1,6 @@
 """The files of the image, and its command, without Nix and without a container."""
 
 import asyncio
-import fcntl
 import io
 import os
 import shutil
@@ -16,6 +15,7 @@ from dovetail.devtools.stack.frontend import Frontend, find_node
 from dovetail.devtools.supervisor.console import Console
 from dovetail.devtools.supervisor.guard import Guard
 from dovetail.devtools.supervisor.supervisor import Supervisor
+from tests.frontend import locked_frontend
 
 ROOT = settings.BASE_DIR
 # Those of `up --build`, which then has nothing to build.
@@ -54,9 +54,8 @@ class Image:
         shutil.copytree(ROOT / "project", self.folder / "project", ignore=left_out)
         (self.folder / "bin").mkdir()
         shutil.copy(ROOT / "nix" / "entrypoint.py", self.folder / "bin" / "entrypoint.py")
-        with (ROOT / "frontend" / "package-lock.json").open("rb") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)  # another test may be building it
-            shutil.copytree(ROOT / "frontend" / "dist", self.folder / "frontend" / "dist")
+        with locked_frontend() as frontend:
+            shutil.copytree(frontend / "dist", self.folder / "frontend" / "dist")
 
     def collect(self) -> None:
         """Collect the static files, and keep of the built front end only its manifest."""

@@ -213,7 +213,14 @@ def test_connection_that_sends_no_request_is_closed(hurried: Web, start: bytes) 
         assert answer(client) == b""
 
 
-@pytest.mark.parametrize("path", ["/", "/accounts/login/", "/people/me/edit/"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        pytest.param("/", marks=pytest.mark.long("waits at another path")),
+        pytest.param("/accounts/login/", marks=pytest.mark.long("waits at another path")),
+        "/people/me/edit/",
+    ],
+)
 @pytest.mark.parametrize("head", [b"Content-Length: 1000", b"Transfer-Encoding: chunked"])
 def test_unfinished_body_is_ended(hurried: Web, path: str, head: bytes) -> None:
     with closing(post(hurried, path, head)) as client:

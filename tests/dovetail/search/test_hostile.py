@@ -31,7 +31,7 @@ texts = st.one_of(
 # The rows are created once and only read, and a busy machine must not fail the tests. Each example
 # searches a database, so that few are tried without --long.
 PATIENT = settings(
-    max_examples=500 if settings.get_current_profile_name() == "long" else 50,
+    max_examples=500 if settings.get_current_profile_name() == "long" else 15,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

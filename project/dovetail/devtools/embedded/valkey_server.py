@@ -12,8 +12,6 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Callable
-from functools import partial
 from io import BufferedIOBase
 from typing import Any
 
@@ -49,40 +47,35 @@ class Handler(TCPFakeRequestHandler):
         if greeting:
             os.set_blocking(self.connection.fileno(), False)
             try:
-                self._serve(pack_command(greeting))
+                # More may have arrived together with the password.
+                self._serve(pack_command(greeting) + (self.rfile.read1(MAX_READ) or b""))
             except SimpleError as error:  # a client sent what is no command
+                self._send_replies()  # to what came before
                 self.writer.dump(error)
             except OSError:  # it has left
                 pass
 
-    def _serve(self, command: bytes) -> None:
+    def _serve(self, received: bytes) -> None:
         """Answer commands, and send what others cause to be sent, until the client leaves.
 
         Args:
-            command: one to start with.
+            received: what the client has sent so far.
         """
         client = self.current_client.get_socket()
         here, there = socket.socketpair()
         with here, there, selectors.DefaultSelector() as events:
             here.setblocking(False)
             there.setblocking(False)
-            _call_after(client, "put_response", partial(_wake, there, threading.get_ident()))
+            _wake_when_others_send(client, there)
             events.register(here, selectors.EVENT_READ)
             events.register(self.connection, selectors.EVENT_READ)
-            client.sendall(command)
-            while True:
+            while received:
+                client.sendall(received)
                 self._send_replies()
-                command = self.rfile.read1(MAX_READ) or b""
-                if not command:
-                    ready = {key.fileobj for key, _ in events.select()}
-                    if here in ready:
-                        here.recv(MAX_READ)
-                    if self.connection not in ready:
-                        continue
-                    command = self.rfile.read1(MAX_READ) or b""
-                    if not command:
-                        return
-                client.sendall(command)
+                while self.connection not in {key.fileobj for key, _ in events.select()}:
+                    here.recv(MAX_READ)
+                    self._send_replies()
+                received = self.rfile.read1(MAX_READ) or b""
 
     def _send_replies(self) -> None:
         while self.current_client.can_read():
@@ -120,22 +113,23 @@ class Handler(TCPFakeRequestHandler):
         return False
 
 
-def _call_after(owner: object, name: str, call: Callable[[], None]) -> None:
-    """Make a method call something else afterward."""
-    method = getattr(owner, name)
+def _wake_when_others_send(client: Any, end: socket.socket) -> None:
+    """Write to a socket when other threads send to a client of this one, which waits meanwhile.
 
-    def both(*args: Any) -> None:
-        method(*args)
-        call()
+    Args:
+        client: fakeredis' side of the connection.
+        end: of a pair of sockets; this thread waits at the other.
+    """
+    here = threading.get_ident()
+    put_response = client.put_response
 
-    setattr(owner, name, both)
+    def put_response_and_wake(*args: Any) -> None:
+        put_response(*args)
+        if threading.get_ident() != here:
+            with contextlib.suppress(OSError):  # it is awake, or the client has left
+                end.send(b"\0")
 
-
-def _wake(end: socket.socket, thread: int) -> None:
-    """Write to a socket, so that the thread that waits at its other end goes on."""
-    if threading.get_ident() != thread:
-        with contextlib.suppress(OSError):  # it is awake, or the client has left
-            end.send(b"\0")
+    client.put_response = put_response_and_wake
 
 
 def read_command(stream: BufferedIOBase) -> list[bytes]:

@@ -35,6 +35,9 @@ HOSTILE = {
     "PGDATA": "/nonexistent",
 }
 
+# The next test sets all at once.
+MORE = pytest.mark.long("connects with another variable set")
+
 
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:
@@ -42,7 +45,13 @@ def url() -> Iterator[str]:
         yield url
 
 
-@pytest.mark.parametrize("name", HOSTILE)
+@pytest.mark.parametrize(
+    "name",
+    [
+        "PGSSLMODE",
+        *(pytest.param(name, marks=MORE) for name in HOSTILE if name != "PGSSLMODE"),
+    ],
+)
 def test_shell_variables_for_other_servers_do_not_reach_the_embedded_one(
     url: str, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

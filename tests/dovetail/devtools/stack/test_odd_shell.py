@@ -4,7 +4,6 @@ The kinds: environment that one half of a pair inherits, "ready" that is said of
 programs that rely on a home, a terminal or a locale, and cookies that know no port.
 """
 
-import fcntl
 import os
 import shutil
 import signal
@@ -22,6 +21,7 @@ from django.conf import settings
 
 from dovetail.devtools.embedded.testing import free_ports
 from tests.dovetail.devtools.embedded.test_client import HOSTILE
+from tests.frontend import locked_frontend
 
 TIMEOUT = 120  # seconds; allows for a busy machine
 SERVICES = ("DATABASE_URL", "VALKEY_URL", "CELERY_BROKER_URL", "DJANGO_SETTINGS_MODULE", "SITE_URL")
@@ -54,13 +54,12 @@ class Checkout:
     def __init__(self, folder: Path, data_dir: Path) -> None:
         self.folder = folder
         shutil.copytree(settings.BASE_DIR, folder, ignore=shutil.ignore_patterns(*IGNORED))
-        modules = Path("frontend", "node_modules")
-        with (settings.BASE_DIR / "frontend" / "package-lock.json").open("rb") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)  # as `up` does while it installs them
-            if (settings.BASE_DIR / modules).exists():
+        with locked_frontend() as frontend:
+            modules = frontend / "node_modules"
+            if modules.exists():
                 shutil.copytree(
-                    settings.BASE_DIR / modules,
-                    folder / modules,
+                    modules,
+                    folder / "frontend" / "node_modules",
                     symlinks=True,
                     ignore=shutil.ignore_patterns(".vite*"),
                     copy_function=link,

@@ -33,6 +33,7 @@ pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("stack"), pytest.mark.t
 START_TIMEOUT = 240  # seconds; allows for a busy machine that also builds the front end
 REMOVED = ("DATABASE_URL", "VALKEY_URL", "CELERY_BROKER_URL", "DJANGO_SETTINGS_MODULE", "SITE_URL")
 MANAGE = [sys.executable, "project/manage.py"]
+MORE = pytest.mark.long("starts `up` once more")
 
 
 class Up:
@@ -306,14 +307,15 @@ def test_busy_port_is_reported_before_anything_starts(start: StartUp) -> None:
             "VALKEY_URL",
             "redis://:secret@127.0.0.1:9/0",
             "the server at 127.0.0.1:9 from VALKEY_URL",
-            marks=pytest.mark.long("starts `up` once more"),
+            marks=MORE,
         ),
-        (
+        pytest.param(
             "CELERY_BROKER_URL",
             "amqp://me:secret@127.0.0.1:9//",
             "127.0.0.1:9 from CELERY_BROKER_URL",
+            marks=MORE,
         ),
-        ("VITE_PORT", "many", "VITE_PORT must be a whole number"),
+        pytest.param("VITE_PORT", "many", "VITE_PORT must be a whole number", marks=MORE),
     ],
 )
 def test_invalid_setting_is_reported(start: StartUp, name: str, value: str, message: str) -> None:
