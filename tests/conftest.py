@@ -27,6 +27,7 @@ from tests import flush
 BROKER_DATABASE = 15  # the last of a Valkey server's databases
 SERVICES = pytest.StashKey[ExitStack]()
 
+LONG_TIMEOUT = 1800  # seconds; hundreds of examples on a busy machine
 FUZZING = {"short": 10, "long": 500}  # examples for each test
 
 
@@ -54,6 +55,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         if mark and not config.option.long:
             (reason,) = mark.args
             item.add_marker(pytest.mark.skip(reason=f"runs with --long: {reason}"))
+        if config.option.long and not item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(LONG_TIMEOUT))
     if getattr(config.option, "loadgroup", False):
         _keep_groups_together(items)
 

@@ -6,6 +6,8 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
+PATIENCE = 60  # seconds; a busy machine takes long to end processes
+
 
 def descendants(pid: int) -> set[int]:
     """Return all descendants of a process."""
@@ -24,9 +26,9 @@ def running(pids: Iterable[int]) -> set[int]:
     return {pid for pid in pids if pid in table and not table[pid][1].startswith("Z")}
 
 
-def wait_for_end(pids: Iterable[int], seconds: float) -> set[int]:
-    """Wait until none of the processes is running; return those left after the timeout."""
-    deadline = time.monotonic() + seconds
+def wait_for_end(pids: Iterable[int]) -> set[int]:
+    """Wait until none of the processes is running; return those that do not end."""
+    deadline = time.monotonic() + PATIENCE
     while (left := running(pids)) and time.monotonic() < deadline:
         time.sleep(0.05)
     return left

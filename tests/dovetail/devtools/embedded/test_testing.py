@@ -49,5 +49,5 @@ def test_killed_session_leaves_no_process_or_folder() -> None:
         directory = Path(row[0]).parents[1]
         started = descendants(session.pid)
         session.send_signal(signal.SIGKILL)
-    assert not wait_for_end(started, 5)
+    assert not wait_for_end(started)
     assert not directory.exists()

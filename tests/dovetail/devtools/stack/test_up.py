@@ -184,7 +184,7 @@ def test_killed_up_leaves_nothing_running_and_keeps_its_data(start: StartUp) -> 
     # not misled by the up.json left behind.
     assert (up.data_dir / "up.json").exists()
     up = start(port=up.port)
-    assert not wait_for_end(pids, 5)
+    assert not wait_for_end(pids)
     up.wait_until_ready()
     assert up.shell("print(User.objects.filter(email='kept@example.org').count())") == "1\n"
 
@@ -199,7 +199,7 @@ def test_killing_uv_run_stops_everything(start: StartUp) -> None:
     # Look for uv itself, because `uv` on PATH may be a shim that starts it.
     parent = next(pid for pid in [up.process.pid, *pids] if is_uv(pid))
     os.kill(parent, signal.SIGKILL)
-    assert not wait_for_end(pids, 5)
+    assert not wait_for_end(pids)
 
 
 def is_uv(pid: int) -> bool:

@@ -46,7 +46,7 @@ def test_killed_parent_leaves_no_processes_or_folders(tmp_path: Path) -> None:
         started = descendants(parent.pid)
         assert len(started) == 6  # the guard, three programs, and two children of theirs
         parent.send_signal(signal.SIGKILL)
-    assert not wait_for_end(started, 5)
+    assert not wait_for_end(started)
     assert not folder.exists()
 
 
