@@ -50,6 +50,9 @@ START_TIMEOUT = 180  # seconds; the first start also builds the front end
 SCREENSHOTS = settings.BASE_DIR / "test-results"
 TIMEOUT = 15_000  # milliseconds
 
+# For what another test in a browser covers in its main part. Each takes seconds.
+DETAIL = pytest.mark.long("looks at a detail in a browser")
+
 Visit = Callable[..., Page]
 
 expect.set_options(timeout=TIMEOUT)

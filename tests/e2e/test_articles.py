@@ -5,7 +5,7 @@ import uuid
 
 from playwright.sync_api import Page, expect
 
-from tests.e2e.conftest import Watch
+from tests.e2e.conftest import DETAIL, Watch
 from tests.e2e.people import DEMO_PASSWORD, HOME, sign_in, sign_out, sign_up, sign_up_by_hand
 
 
@@ -41,6 +41,7 @@ def test_article_is_written_published_found_deleted_and_restored(page: Page) -> 
     expect(page.get_by_role("heading", name=title)).to_be_visible()
 
 
+@DETAIL
 def test_invalid_form_shows_errors_and_keeps_the_input(page: Page, watch: Watch) -> None:
     watch.expected.add(422)
     sign_up(page)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Page, Route, expect
 
-from tests.e2e.conftest import Visit, Watch
+from tests.e2e.conftest import DETAIL, Visit, Watch
 from tests.e2e.people import (
     AUTHOR,
     DEMO_PASSWORD,
@@ -109,6 +109,7 @@ def test_failed_form_keeps_its_text_and_the_next_attempt_works(visit: Visit, wat
     forgive(watch, "ERR_INTERNET_DISCONNECTED")
 
 
+@DETAIL
 @pytest.mark.parametrize("lose", [lose_the_csrf_cookie, sign_in_in_another_tab])
 def test_form_gets_a_fresh_token_after_csrf_failed(
     visit: Visit, watch: Watch, lose: Callable[[Page], None]
@@ -196,6 +197,7 @@ def test_text_survives_the_end_of_the_session(visit: Visit) -> None:
     expect(page.get_by_label("Body")).to_have_value("")
 
 
+@DETAIL
 def test_text_stays_when_its_author_signs_out_in_another_tab(visit: Visit) -> None:
     """Kind: the page follows a change by itself, and what was typed is gone."""
     page, name = visit(EDITOR), title()
@@ -238,6 +240,7 @@ def test_text_stays_when_the_page_cannot_be_refreshed(
     expect(page.get_by_role("heading", name=name)).to_be_visible()
 
 
+@DETAIL
 def test_comment_that_is_deleted_while_it_is_edited_keeps_its_text(visit: Visit) -> None:
     """Kind: a broadcast removes or replaces what is being written."""
     path = publish(visit(AUTHOR), title())
@@ -259,6 +262,7 @@ def test_comment_that_is_deleted_while_it_is_edited_keeps_its_text(visit: Visit)
     expect(box).to_have_value(TEXT)
 
 
+@DETAIL
 def test_restored_text_can_be_discarded(visit: Visit) -> None:
     """Kind: text comes back uninvited. One button removes it, from the browser too."""
     page = visit(EDITOR)
@@ -326,6 +330,7 @@ def test_text_that_cannot_be_stored_stays_on_its_page(visit: Visit) -> None:
     )
 
 
+@DETAIL
 def test_comment_survives_the_end_of_the_session(visit: Visit) -> None:
     """Kind: a form in a frame, which cannot show the page that asks for a sign-in."""
     path = publish(visit(AUTHOR), title())
@@ -374,6 +379,7 @@ def test_second_of_two_tabs_sees_both_texts(visit: Visit, watch: Watch) -> None:
     other.close()
 
 
+@DETAIL
 def test_refresh_does_not_hide_a_conflict(visit: Visit, watch: Watch) -> None:
     """Kind: a page refresh renews the version behind unsaved text, so that it overwrites."""
     watch.expected.add(409)
@@ -402,6 +408,7 @@ def test_refresh_does_not_hide_a_conflict(visit: Visit, watch: Watch) -> None:
     expect(box).to_have_value("From this tab.")
 
 
+@DETAIL
 def test_message_of_a_failed_form_survives_a_refresh(visit: Visit, watch: Watch) -> None:
     """Kind: a refresh by someone else removes what this page has to say."""
     watch.expected.add(500)

@@ -7,7 +7,7 @@ import pytest
 from django.conf import settings
 from playwright.sync_api import Page, WebSocket, WebSocketRoute, expect
 
-from tests.e2e.conftest import Visit, Watch
+from tests.e2e.conftest import DETAIL, Visit, Watch
 from tests.e2e.people import (
     AUTHOR,
     READER,
@@ -50,6 +50,7 @@ def test_list_shows_published_edited_and_deleted_articles_live(visit: Visit) -> 
     expect(search).to_be_focused()
 
 
+@DETAIL
 def test_edit_keeps_scroll_position_and_draft_of_readers(visit: Visit) -> None:
     author, reader = visit(AUTHOR), visit(READER)
     name = title()
@@ -112,6 +113,7 @@ def test_comments_appear_change_and_disappear_on_every_page(visit: Visit) -> Non
     assert all(is_marked(page) for page in (author, reader, anonymous))
 
 
+@DETAIL
 def test_refresh_keeps_an_open_edit_form(visit: Visit) -> None:
     author, reader = visit(AUTHOR), visit(READER)
     name = title()
@@ -132,6 +134,7 @@ def test_refresh_keeps_an_open_edit_form(visit: Visit) -> None:
     expect(form).to_have_value("In the middle of a sen")
 
 
+@DETAIL
 def test_change_during_a_refresh_is_not_lost(visit: Visit) -> None:
     reader, author = visit(), visit(AUTHOR)
     follow(reader, "/articles/")
@@ -151,6 +154,7 @@ def test_change_during_a_refresh_is_not_lost(visit: Visit) -> None:
         expect(reader.get_by_role("link", name=name)).to_be_visible()
 
 
+@DETAIL
 def test_refresh_does_not_disturb_a_form_submission(visit: Visit) -> None:
     author, other = visit(AUTHOR), visit(AUTHOR)
     name = title()
@@ -172,6 +176,7 @@ def test_refresh_does_not_disturb_a_form_submission(visit: Visit) -> None:
     expect(author.get_by_role("heading", name=f"{name} revised")).to_be_visible()
 
 
+@DETAIL
 def test_number_of_readers_is_updated_live(visit: Visit) -> None:
     author = visit(AUTHOR)
     path = publish(author, title())
@@ -187,6 +192,7 @@ def test_number_of_readers_is_updated_live(visit: Visit) -> None:
     expect(one.get_by_text("2 people reading")).to_be_visible()
 
 
+@DETAIL
 def test_unpublished_article_disappears_from_readers_pages(visit: Visit, watch: Watch) -> None:
     watch.expected.add(404)
     author, reader = visit(AUTHOR), visit(READER)
@@ -308,6 +314,7 @@ def test_returning_to_the_tab_refreshes_the_page(page: Page) -> None:
     expect(page.locator("turbo-cable-stream-source[connected]")).to_have_count(1)
 
 
+@DETAIL
 def test_disconnected_page_says_that_updates_are_paused(page: Page) -> None:
     is_down = True
 
@@ -327,6 +334,7 @@ def test_disconnected_page_says_that_updates_are_paused(page: Page) -> None:
     expect(page.locator("turbo-cable-stream-source[connected]")).to_have_count(1)
 
 
+@DETAIL
 @pytest.mark.parametrize("motion", ["no-preference", "reduce"])
 def test_only_animated_pages_load_gsap(
     page: Page, motion: Literal["no-preference", "reduce"]

@@ -7,7 +7,7 @@ import pytest
 from django.conf import settings
 from playwright.sync_api import Page, Playwright, expect
 
-from tests.e2e.conftest import CHROMIUM, Visit, Watch, launcher
+from tests.e2e.conftest import CHROMIUM, DETAIL, Visit, Watch, launcher
 from tests.e2e.people import (
     AUTHOR,
     READER,
@@ -42,6 +42,7 @@ def focused(page: Page) -> str:
     return str(page.evaluate("document.activeElement.localName + '#' + document.activeElement.id"))
 
 
+@DETAIL
 def test_refresh_keeps_the_buttons_of_own_comments(visit: Visit) -> None:
     author, reader = visit(AUTHOR), visit(READER)
     path = publish(author, title())
@@ -59,6 +60,7 @@ def test_refresh_keeps_the_buttons_of_own_comments(visit: Visit) -> None:
     expect(edit).to_be_visible()
 
 
+@DETAIL
 def test_error_in_a_frame_takes_the_focus_only_once(visit: Visit, watch: Watch) -> None:
     watch.expected.add(422)
     author, reader = visit(AUTHOR), visit(READER)
@@ -78,6 +80,7 @@ def test_error_in_a_frame_takes_the_focus_only_once(visit: Visit, watch: Watch) 
     expect(link).to_be_focused()
 
 
+@DETAIL
 def test_confirmation_is_canceled_when_its_page_is_left(visit: Visit) -> None:
     reader = visit(READER)
     path = publish(visit(AUTHOR), title())
@@ -125,6 +128,7 @@ def test_failed_frame_keeps_unsaved_input_or_shows_the_page(visit: Visit, watch:
     watch.problems[:] = [problem for problem in watch.problems if "inline style" not in problem]
 
 
+@DETAIL
 def test_editing_in_place_keeps_the_focus_on_the_comment(visit: Visit) -> None:
     reader = visit(READER)
     follow(reader, publish(visit(AUTHOR), title()))
@@ -155,6 +159,7 @@ def test_new_page_is_announced(page: Page) -> None:
     expect(announcer).to_have_text(f"Articles · {settings.SITE_NAME}")
 
 
+@DETAIL
 def test_progress_bar_is_styled_and_disappears(page: Page) -> None:
     page.goto("/")
     held = hold(page, "**/articles/")
@@ -169,6 +174,7 @@ def test_progress_bar_is_styled_and_disappears(page: Page) -> None:
     expect(bar).to_have_count(0)
 
 
+@DETAIL
 def test_progress_bar_of_a_canceled_visit_never_appears(page: Page) -> None:
     page.goto("/")
     held = hold(page, "**/articles/dashboard/")
@@ -213,6 +219,7 @@ def test_preview_subscribes_to_no_stream(page: Page) -> None:
     expect(page.locator("turbo-cable-stream-source[connected]")).to_have_count(1)
 
 
+@DETAIL
 def test_page_from_the_browser_cache_subscribes_and_refreshes(
     playwright: Playwright, site: str
 ) -> None:
