@@ -1,10 +1,10 @@
 """Text from outside that PostgreSQL cannot store is bad input, never a server error.
 
-PostgreSQL stores neither NUL nor lone surrogates, and no text longer than its column. Forms reject
-such text, but much arrives without a form: paths, query strings, headers, cookies, JSON, the claims
-of an identity provider. A guard on every database connection turns the errors of such text into
-`UnstorableText`, to which Django responds with status 400. `dovetail.http.paths` responds with 404
-if the text is in the path.
+PostgreSQL stores neither NUL nor lone surrogates, no text longer than its column, and no time that
+its offset takes out of range. Forms reject such text, but much arrives without a form: paths, query
+strings, headers, cookies, JSON, the claims of an identity provider. A guard on every database
+connection turns the errors of such text into `UnstorableText`, to which Django responds with status
+400. `dovetail.http.paths` responds with 404 if the text is in the path.
 
     name = storable(claims["name"])  # replaces what cannot be stored
 """
@@ -20,8 +20,8 @@ from django.db.backends.signals import connection_created
 
 UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 # SQLSTATEs: too long for the column; not in the database's encoding; in JSON, a lone surrogate and
-# \u0000.
-STATES = {"22001", "22021", "22P02", "22P05"}
+# \u0000; a time that is out of range, and one that its offset takes there.
+STATES = {"22001", "22021", "22P02", "22P05", "22008", "22009"}
 
 
 class UnstorableText(SuspiciousOperation, DataError):  # noqa: N818 - named like Django's own

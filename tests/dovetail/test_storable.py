@@ -1,6 +1,7 @@
 """Text from outside that cannot be stored: bad input, never a server error."""
 
 import json
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from django.core.exceptions import SuspiciousOperation
 from django.db import DataError, connection, transaction
 from django.db.models.expressions import RawSQL
 
+from apps.users.models import User
 from dovetail.storable import UnstorableText, guard, is_storable, storable
 from tests.dovetail.shelves.models import Shelf
 from tests.factories import make_user
@@ -33,6 +35,14 @@ def test_json_with_unstorable_text_is_suspicious(text: str) -> None:
 
     with pytest.raises(UnstorableText), transaction.atomic():
         SocialAccount.objects.create(user=user, provider="p", uid="1", extra_data={"name": text})
+
+
+@pytest.mark.parametrize("value", ["0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59"])
+def test_time_that_its_offset_takes_out_of_range_is_suspicious(value: str) -> None:
+    at = datetime.fromisoformat(value)
+
+    with pytest.raises(UnstorableText), transaction.atomic():
+        User.objects.filter(created_at__gt=at).exists()
 
 
 def test_other_faulty_queries_stay_errors() -> None:

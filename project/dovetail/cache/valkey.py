@@ -7,7 +7,7 @@ and a warning is logged. And values are stored as `dovetail.cache.values` says, 
 
 import functools
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import redis
@@ -124,6 +124,15 @@ class ValkeyCache(RedisCache):
         except DOWN as error:
             raise ValueError(f"Key {key!r} not found") from error
         return value
+
+    def run_script(self, script: str, keys: Sequence[str], *arguments: int) -> Any:
+        """Run a Lua script on the server, where nothing interrupts it, and return its result.
+
+        Raises:
+            redis.RedisError: the server is unavailable.
+        """
+        names = [self.make_key(key) for key in keys]
+        return self._cache.get_client().eval(script, len(names), *names, *arguments)
 
     def ping(self) -> None:
         """Check that the server answers and can be written to.

@@ -1,9 +1,9 @@
 import html
 import re
-from typing import Any
+from typing import Any, NamedTuple, Self
 
 from django.db import models
-from django.utils.safestring import SafeString, mark_safe
+from django.utils.safestring import SafeString
 
 from dovetail.search import analyzer
 
@@ -14,8 +14,27 @@ _hit = re.compile(
 _stray = re.compile(f"[{analyzer.HIT_START}{analyzer.HIT_END}{analyzer.UNESCAPED}]")
 
 
-def render(text: str) -> SafeString:
-    """Return a snippet as escaped HTML, with hits in `<mark>` and an ellipsis where it was cut.
+class Part(NamedTuple):
+    """A stretch of a snippet, as plain text."""
+
+    text: str
+    is_hit: bool
+
+
+class Excerpt(SafeString):
+    """A snippet as escaped HTML with the hits in `<mark>`, for pages; and in parts, for others."""
+
+    parts: tuple[Part, ...]
+
+    @classmethod
+    def of(cls, *parts: Part) -> Self:
+        excerpt = cls("".join(map(_marked, parts)))
+        excerpt.parts = parts
+        return excerpt
+
+
+def render(text: str) -> Excerpt:
+    """Return a snippet with its hits, and with an ellipsis where it was cut.
 
     Args:
         text: the result of `Engine.snippet`. ParadeDB has escaped it already; text that starts
@@ -28,17 +47,18 @@ def render(text: str) -> SafeString:
     if text[-1:].isalnum():
         text = f"{text}\u2026"
     # Odd parts are the hits.
-    parts = enumerate(_hit.split(text))
-    return mark_safe("".join(_part(part, hit=bool(number % 2)) for number, part in parts))  # noqa: S308
+    stretches = [_stray.sub("", part) for part in _hit.split(text)]
+    parts = (Part(part, bool(number % 2)) for number, part in enumerate(stretches))
+    return Excerpt.of(*(part for part in parts if part.text or part.is_hit))
 
 
-def _part(text: str, *, hit: bool) -> str:
-    escaped = html.escape(_stray.sub("", text))
-    return f"<mark>{escaped}</mark>" if hit else escaped
+def _marked(part: Part) -> str:
+    escaped = html.escape(part.text)
+    return f"<mark>{escaped}</mark>" if part.is_hit else escaped
 
 
 class SnippetField(models.TextField[str, str]):
-    """The output field of a snippet; converts it to safe HTML."""
+    """The output field of a snippet; converts it to an `Excerpt`."""
 
-    def from_db_value(self, value: str | None, *_: Any) -> SafeString | None:
+    def from_db_value(self, value: str | None, *_: Any) -> Excerpt | None:
         return None if value is None else render(value)

@@ -33,3 +33,19 @@ def test_text_cannot_open_any_other_tag(text: str, is_escaped: bool) -> None:
     bare = snippet.replace("<mark>", "").replace("</mark>", "")
     assert not set(bare) & set("<>\"'")
     assert snippet.count("<mark>") == snippet.count("</mark>")
+
+
+def test_parts_are_plain_text() -> None:
+    """Kind: a program that shows the escapes of a page, or that has to undo them."""
+    snippet = render(f"{RAW}A {HIT_START}b{HIT_END}{HIT_START}c{HIT_END} & <i>.")
+
+    assert snippet.parts == (("A ", False), ("b", True), ("c", True), (" & <i>.", False))
+    assert snippet == "A <mark>b</mark><mark>c</mark> &amp; &lt;i&gt;."
+
+
+@given(st.text(), st.booleans())
+def test_parts_are_what_the_html_shows(text: str, is_escaped: bool) -> None:
+    snippet = render(html.escape(text) if is_escaped else UNESCAPED + text)
+
+    bare = snippet.replace("<mark>", "").replace("</mark>", "")
+    assert "".join(part.text for part in snippet.parts) == html.unescape(bare)
