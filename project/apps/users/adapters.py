@@ -28,7 +28,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
 
-from apps.users import addresses, devices, encryption, enrolment, guesses
+from apps.users import access_tokens, addresses, devices, encryption, enrolment, guesses
 from apps.users.backends import has_withheld_rights
 from apps.users.models import User
 from apps.users.security_log import Kind, record
@@ -258,7 +258,8 @@ class UserSessionsAdapter(DefaultUserSessionsAdapter):  # type: ignore[misc]
     def end_sessions(self, sessions: Any) -> None:
         """End sessions; requests from the list of sessions need recent reauthentication.
 
-        That page ends all others, including those that were not in the list yet.
+        That page ends all others, including those that were not in the list yet, and revokes the
+        access tokens.
 
         Raises:
             ReauthenticationRequired: the last one is longer ago than the timeout.
@@ -267,8 +268,10 @@ class UserSessionsAdapter(DefaultUserSessionsAdapter):  # type: ignore[misc]
         match = getattr(request, "resolver_match", None)
         if match and match.view_name == "usersessions_list":
             raise_if_reauthentication_required(request, app="apps.users")
-            end_sessions(request.user, except_for=request.session)
-            record(Kind.SESSIONS_ENDED, request.user)
+            with transaction.atomic():
+                end_sessions(request.user, except_for=request.session)
+                access_tokens.revoke_all(request.user)
+                record(Kind.SESSIONS_ENDED, request.user)
         else:
             super().end_sessions(sessions)
 

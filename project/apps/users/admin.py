@@ -31,7 +31,7 @@ from django.shortcuts import redirect
 from apps.users import addresses, devices, mail, proof
 from apps.users.backends import has_any_right, without_rights
 from apps.users.forms import UserChangeForm, UserCreationForm, UserPasswordForm
-from apps.users.models import SecurityEvent, User
+from apps.users.models import PersonalAccessToken, SecurityEvent, User
 from apps.users.security_log import Kind, record
 from apps.users.signals import end_all_sessions
 from dovetail.models.admin import VersionedAdmin
@@ -343,6 +343,17 @@ class UserSessionAdmin(BelongingAdmin[UserSession]):
     list_display = ["user", "created_at", "last_seen_at", "ip", "user_agent"]
     list_filter = ["created_at"]
     search_fields = ["user__email", "ip"]
+
+
+@admin.register(PersonalAccessToken)
+class PersonalAccessTokenAdmin(BelongingAdmin[PersonalAccessToken]):
+    """Access tokens, without their digests; deleting one revokes it."""
+
+    removal = "revoked an access token of your account"
+    fields = ["user", "name", "start", "scopes", "created_at", "expires_at", "last_used_at"]
+    list_display = ["user", "name", "start", "created_at", "expires_at", "last_used_at"]
+    list_filter = ["created_at", "expires_at", "last_used_at"]
+    search_fields = ["user__email", "name", "start"]
 
 
 @admin.register(SecurityEvent)

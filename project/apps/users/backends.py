@@ -11,10 +11,17 @@ from allauth.account.auth_backends import AuthenticationBackend as AllauthBacken
 from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.contrib.auth.models import Permission
-from django.db.models import Q, QuerySet
+from django.db.models import Q, QuerySet, Value
 
 from apps.users import addresses
 from apps.users.models import User
+from dovetail.models.prepared import Prepared
+
+PERMISSIONS = Prepared(
+    lambda user: _permissions("user", user=user).union(
+        _permissions("group", group__user=user), all=True
+    )
+)
 
 
 class AuthenticationBackend(AllauthBackend):  # type: ignore[misc]
@@ -42,6 +49,13 @@ class AuthenticationBackend(AllauthBackend):  # type: ignore[misc]
     async def aget_group_permissions(self, user_obj: Any, obj: Any = None) -> set[str]:
         granted = await super().aget_group_permissions(user_obj, obj)
         return await sync_to_async(_granted)(user_obj, granted) if granted else set()
+
+    def _get_permissions(self, user_obj: Any, obj: Any, from_name: str) -> set[str]:
+        is_asked = user_obj.is_active and not user_obj.is_anonymous and obj is None
+        if is_asked and not user_obj.is_superuser and not hasattr(user_obj, "_user_perm_cache"):
+            _load(user_obj)
+        permissions: set[str] = super()._get_permissions(user_obj, obj, from_name)
+        return permissions
 
     def with_perm(
         self,
@@ -74,6 +88,25 @@ def has_any_right(user: User) -> bool:
 def has_withheld_rights(user: User) -> bool:
     """Return whether a second factor would give this person rights that they lack without one."""
     return user.are_rights_withheld and has_any_right(user)
+
+
+def _load(user: User) -> None:
+    """Load a person's permissions with one query, where Django takes two.
+
+    Every signed-in request asks for them, so they took a fifth of the time of a list in the API.
+    """
+    found: dict[str, set[str]] = {"user": set(), "group": set()}
+    for source, app, name in PERMISSIONS.rows(user.pk):
+        found[source].add(f"{app}.{name}")
+    for source, permissions in found.items():
+        setattr(user, f"_{source}_perm_cache", permissions)  # where Django keeps them
+
+
+def _permissions(source: str, **conditions: Any) -> QuerySet[Permission, Any]:
+    permissions = Permission.objects.filter(**conditions).order_by()
+    return permissions.annotate(source=Value(source)).values_list(
+        "source", "content_type__app_label", "codename"
+    )
 
 
 def _granted(user: Any, permissions: set[str]) -> set[str]:

@@ -15,6 +15,7 @@ COOKIE_AGE = 365 * 24 * 3600  # seconds
 MAX_USERS = 5  # remembered per browser
 RESET_KEY = "users_password_reset"  # in a session: the account whose password it has reset
 
+MAX_APP_NAME = 30  # characters
 MAX_USER_AGENT = 500  # characters that are looked at; browsers send some 120
 
 # What a user agent contains. The first that is found counts, because user agents also name the
@@ -39,9 +40,12 @@ SYSTEMS = {
 
 
 def describe(user_agent: str) -> str:
-    """Return a name such as "Firefox on Linux", or "Unknown browser" if none matches."""
+    """Return a name such as "Firefox on Linux", or "Unknown browser" if none matches.
+
+    An app is named as its user agent begins: "Joiner/2.1 (iPhone)" is "Joiner on iPhone".
+    """
     text = user_agent[:MAX_USER_AGENT]
-    browser = _first(BROWSERS, text)
+    browser = _first(BROWSERS, text) or _app(text)
     system = _first(SYSTEMS, text)
     return " on ".join(filter(None, [browser or "Unknown browser", system]))
 
@@ -79,6 +83,13 @@ def remember(request: HttpRequest, response: HttpResponseBase, user: User) -> No
 
 def _first(signs: dict[str, tuple[str, ...]], text: str) -> str:
     return next((name for name, parts in signs.items() if any(part in text for part in parts)), "")
+
+
+def _app(text: str) -> str:
+    """Return the name of the product that a user agent begins with, if it is no browser's."""
+    name, slash, _ = text.partition("/")
+    is_name = name.isascii() and name.replace("-", "").isalnum() and len(name) <= MAX_APP_NAME
+    return name if slash and is_name and name != "Mozilla" else ""
 
 
 def _user_hash(user: User) -> str:

@@ -50,9 +50,8 @@ def find_user(request: HttpRequest) -> User | AnonymousUser:
     session = request.session
     if SESSION_KEY not in session:
         return AnonymousUser()
-    rows = UserSession.objects.select_related("user").filter(user=session[SESSION_KEY])
-    row = rows.filter(pk=session.get(ROW)).first()
-    if not is_listed(session, row) or not _may_continue(session, row.user):
+    row = find_row(session)
+    if row is None:
         session.flush()
         return AnonymousUser()
     if row.last_seen_at < timezone.now() - INTERVAL and not _record_use(request, row):
@@ -61,6 +60,17 @@ def find_user(request: HttpRequest) -> User | AnonymousUser:
     user: User = row.user
     rights.revoke_expired(user)
     return user
+
+
+def find_row(session: SessionBase) -> UserSession | None:
+    """Return the row of a session with its user, in one query; None if it is not signed in."""
+    if SESSION_KEY not in session:
+        return None
+    rows = UserSession.objects.select_related("user").filter(user=session[SESSION_KEY])
+    row = rows.filter(pk=session.get(ROW)).first()
+    if not is_listed(session, row) or not _may_continue(session, row.user):
+        return None
+    return row
 
 
 def _may_continue(session: SessionBase, user: User) -> bool:

@@ -18,7 +18,7 @@ from apps.core.models import BaseModel
 from apps.users.devices import describe
 from apps.users.models import DataExport, User
 
-EXCLUDED_FIELDS = {"password"}
+EXCLUDED_FIELDS = {"password", "digest"}
 
 
 def collect(user: User) -> dict[str, Any]:

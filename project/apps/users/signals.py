@@ -17,7 +17,7 @@ from django.db import transaction
 from django.db.models.signals import post_delete
 from django.http import HttpRequest
 
-from apps.users import guesses, sessions
+from apps.users import access_tokens, guesses, sessions
 from apps.users.enrolment import require_code_too
 from apps.users.models import User
 from apps.users.sso import rights
@@ -43,8 +43,19 @@ def end_other_sessions(request: HttpRequest, user: User, **_: Any) -> None:
 
 
 def end_all_sessions(user: User, **_: Any) -> None:
-    """End all of a person's sessions."""
-    sessions.end_sessions(user)
+    """End all of a person's sessions, and what their programs have access with."""
+    with transaction.atomic():
+        sessions.end_sessions(user)
+        access_tokens.revoke_all(user)
+
+
+def revoke_access_tokens(user: User, **_: Any) -> None:
+    """Revoke the tokens of a person who has a new password.
+
+    Whoever knew the old one may have made some. A changed factor leaves them alone: it is no sign
+    of a break-in, and no token gives rights that need a factor to someone without one.
+    """
+    access_tokens.revoke_all(user)
 
 
 def end_session(instance: UserSession, **_: Any) -> None:
@@ -122,6 +133,9 @@ def connect() -> None:
         mfa.authenticator_reset,
     ):
         changed.connect(end_other_sessions)
+    # After the sessions, so that none of them can create another one.
+    account.password_changed.connect(revoke_access_tokens)
+    account.password_set.connect(revoke_access_tokens)
     account.password_reset.connect(end_all_sessions)
     account.password_reset.connect(guesses.forget)
     account.email_confirmed.connect(tell_of_new_address)

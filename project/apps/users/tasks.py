@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from apps.users import addresses, mail, personal_data
-from apps.users.models import DataExport, SecurityEvent, User
+from apps.users.models import DataExport, PersonalAccessToken, SecurityEvent, User
 from apps.users.sso import rights
 from dovetail.media.images import shrink_square
 
@@ -69,6 +69,13 @@ def remove_old_security_events() -> None:
     """Delete security events older than SECURITY_EVENT_LIFETIME."""
     limit = timezone.now() - settings.SECURITY_EVENT_LIFETIME
     SecurityEvent.objects.filter(created_at__lt=limit).delete()
+
+
+@shared_task
+def remove_expired_access_tokens() -> None:
+    """Delete access tokens that expired more than ACCESS_TOKEN_KEPT ago."""
+    limit = timezone.now() - settings.ACCESS_TOKEN_KEPT
+    PersonalAccessToken.objects.filter(expires_at__lt=limit).delete()
 
 
 @shared_task

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from apps.users import views
+from apps.users import token_views, views
 
 app_name = "users"
 urlpatterns = [
@@ -8,6 +8,13 @@ urlpatterns = [
     path("me/edit/", views.ProfileUpdateView.as_view(), name="edit"),
     path("me/sessions/<int:pk>/end/", views.SessionEndView.as_view(), name="session_end"),
     path("me/activity/", views.ActivityView.as_view(), name="activity"),
+    path("me/tokens/", token_views.AccessTokensView.as_view(), name="tokens"),
+    path("me/tokens/new/", token_views.AccessTokenCreateView.as_view(), name="token_create"),
+    path(
+        "me/tokens/<uuid:pk>/revocation/",
+        token_views.AccessTokenRevocationView.as_view(),
+        name="token_revocation",
+    ),
     path("me/data/", views.DataView.as_view(), name="data"),
     path("me/data/exports/", views.ExportCreateView.as_view(), name="export_create"),
     path("me/data/exports/<uuid:pk>/", views.ExportView.as_view(), name="export"),

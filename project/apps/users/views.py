@@ -1,4 +1,3 @@
-from datetime import timedelta
 from typing import Any, cast
 
 from allauth.account.decorators import reauthentication_required
@@ -13,8 +12,8 @@ from django.contrib.auth.mixins import LoginRequiredMixin
 from django.contrib.messages.views import SuccessMessageMixin
 from django.contrib.sessions.models import Session
 from django.db import transaction
-from django.db.models import Q, QuerySet
-from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse, reverse_lazy
 from django.utils import timezone
@@ -23,14 +22,13 @@ from django.utils.http import urlencode
 from django.views.decorators.cache import never_cache
 from django.views.generic import DetailView, FormView, ListView, TemplateView, View
 
-from apps.users import mail
+from apps.users import exports, mail
 from apps.users.devices import describe
 from apps.users.forms import ProfileForm
 from apps.users.models import DataExport, Notification, SecurityEvent, User
 from apps.users.models.notification import with_details
 from apps.users.security_log import Kind, record
 from apps.users.signals import end_all_sessions
-from apps.users.tasks import collect_data
 from dovetail.http.bodies import takes_files
 from dovetail.models.versions import VersionedUpdateView
 
@@ -51,7 +49,7 @@ def person(request: HttpRequest) -> User:
 class ProfileView(DetailView[User]):
     template_name = "users/profile.html"
     context_object_name = "profile"
-    queryset = User.objects.filter(is_active=True)
+    queryset = User.objects.get_queryset().with_profile()
 
 
 @method_decorator(takes_files, name="dispatch")
@@ -93,8 +91,9 @@ class SessionEndView(View):
 
     def post(self, request: HttpRequest, pk: int) -> HttpResponse:
         session = get_object_or_404(UserSession, pk=pk, user=request.user.pk)
-        end_sessions(request, [session])
+        # First, because a person who ends the session in use is nobody afterwards.
         record(Kind.SESSIONS_ENDED, person(request), detail=describe(session.user_agent))
+        end_sessions(request, [session])
         messages.info(request, "Signed out of that device.")
         return redirect("usersessions_list")
 
@@ -115,8 +114,8 @@ class DataView(LoginRequiredMixin, TemplateView):
     template_name = "users/data.html"
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        exports = person(self.request).exports.annotate(is_ready=Q(content__isnull=False))
-        return super().get_context_data(exports=exports.defer("content"), **kwargs)
+        rows = DataExport.objects.filter(user=person(self.request)).for_list()
+        return super().get_context_data(exports=rows, **kwargs)
 
 
 @sensitive
@@ -124,36 +123,24 @@ class ExportCreateView(View):
     http_method_names = ["post"]
 
     def post(self, request: HttpRequest) -> HttpResponse:
-        user = person(request)
-        with transaction.atomic():
-            # Locks the user's row, so that two requests at once create one export.
-            User.objects.select_for_update().get(pk=user.pk)
-            recent = timezone.now() - timedelta(hours=1)
-            if user.exports.filter(created_at__gt=recent).exists():
-                messages.info(request, "You already requested your data within the last hour.")
-                return redirect("users:data")
-            export = DataExport.objects.create(user=user)
-            record(Kind.DATA_REQUESTED, user)
-            transaction.on_commit(lambda: collect_data.delay(str(export.pk)), robust=True)
-        messages.success(
-            request, "Your data is being collected. You will get an email with a link."
-        )
+        try:
+            exports.request(person(request))
+        except exports.TooSoonError as error:
+            messages.info(request, str(error))
+        else:
+            told = "Your data is being collected. You will get an email with a link."
+            messages.success(request, told)
         return redirect("users:data")
 
 
 class ExportView(LoginRequiredMixin, View):
     def get(self, request: HttpRequest, pk: str) -> HttpResponse:
-        export = get_object_or_404(DataExport, pk=pk, user=request.user.pk)
-        if export.content is None or export.expires_at < timezone.now():
-            raise Http404
+        export = get_object_or_404(DataExport.objects.available(), pk=pk, user=request.user.pk)
         if is_reauthentication_required(request, app="apps.users"):
             # Not back to here: a download would leave the form open that asks for the proof.
             page = urlencode({REDIRECT_FIELD_NAME: reverse("users:data")})
             return redirect(f"{reverse('account_reauthenticate')}?{page}")
-        record(Kind.DATA_DOWNLOADED, person(request))
-        response = JsonResponse(export.content, json_dumps_params={"indent": 2})
-        response["Content-Disposition"] = 'attachment; filename="my-data.json"'
-        return response
+        return exports.download(export, person(request))
 
 
 @sensitive

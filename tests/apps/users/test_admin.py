@@ -17,9 +17,9 @@ from django.test import Client
 
 from apps.articles.models import Article, Comment
 from apps.users.admin import UserAdmin
-from apps.users.models import SecurityEvent, User
+from apps.users.models import PersonalAccessToken, SecurityEvent, User
 from tests.apps.users.conftest import PASSWORD, add_totp, reauthenticate
-from tests.factories import make_user
+from tests.factories import make_token, make_user
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("allow_session_queries")]
 LogIn = Callable[..., Client]
@@ -96,8 +96,8 @@ def test_only_known_models_are_in_the_admin() -> None:
     shown = {model for model in apps.get_models() if admin.site.is_registered(model)}
 
     assert shown == {
-        Article, Comment, Authenticator, EmailAddress, Group, SecurityEvent, SocialAccount, User,
-        UserSession,
+        Article, Comment, Authenticator, EmailAddress, Group, PersonalAccessToken, SecurityEvent,
+        SocialAccount, User, UserSession,
     }  # fmt: skip
 
 
@@ -191,6 +191,7 @@ def belongings(user: User) -> list[Any]:
         UserSession.objects.create(
             user=user, ip="203.0.113.7", session_key="k" * 32, user_agent=""
         ),
+        make_token(user)[0],
     ]
 
 
@@ -246,6 +247,8 @@ def test_pages_show_no_session_keys_and_secrets(root_client: Client, member: Use
         assert "secret" not in page
         if isinstance(row, Authenticator):
             assert row.data["secret"] not in page
+        if isinstance(row, PersonalAccessToken):
+            assert row.digest not in page
 
 
 @pytest.mark.parametrize(
@@ -256,6 +259,7 @@ def test_pages_show_no_session_keys_and_secrets(root_client: Client, member: Use
         "usersessions/usersession/?user__password__startswith=p",
         "mfa/authenticator/?data__secret__startswith=g",
         "users/user/?password__startswith=p",
+        "users/personalaccesstoken/?digest__startswith=0",
     ],
 )
 def test_lists_cannot_be_filtered_by_secrets(
@@ -273,7 +277,10 @@ def test_lists_cannot_be_filtered_by_secrets(
 def test_lists_of_belongings_can_be_searched(root_client: Client, member: User, q: str) -> None:
     belongings(member)
 
-    for url in ("usersessions/usersession", "socialaccount/socialaccount", "account/emailaddress"):
+    for url in (
+        *("usersessions/usersession", "socialaccount/socialaccount", "account/emailaddress"),
+        "users/personalaccesstoken",
+    ):
         assert root_client.get(f"/admin/{url}/", {"q": q}).status_code == HTTPStatus.OK
 
 
@@ -349,6 +356,11 @@ def dangerous(member: User) -> dict[str, tuple[str, dict[str, Any], Callable[[],
             gone(rows[UserSession]),
         ),
         "sessions": (*action("end_sessions", member), gone(rows[UserSession])),
+        "access token": (
+            url_of(rows[PersonalAccessToken], "delete"),
+            {"post": "yes"},
+            gone(rows[PersonalAccessToken]),
+        ),
         "connected account": (
             url_of(rows[SocialAccount], "delete"),
             {"post": "yes"},
@@ -360,7 +372,7 @@ def dangerous(member: User) -> dict[str, tuple[str, dict[str, Any], Callable[[],
 DANGEROUS = [
     *("staff status", "group", "address", "ban", "ban of several", "permissions of a group"),
     *("new group", "deletion", "deletion of several", "factor", "factors", "session", "sessions"),
-    "connected account",
+    *("connected account", "access token"),
 ]
 
 

@@ -22,7 +22,7 @@ from apps.users.models import DataExport, User
 from apps.users.personal_data import collect
 from apps.users.tasks import collect_data, remove_deleted_accounts, remove_old_exports
 from tests.apps.users.conftest import PASSWORD, SECRET, add_totp, reauthenticate
-from tests.factories import make_article, make_user
+from tests.factories import make_article, make_token, make_user
 
 pytestmark = pytest.mark.django_db
 LogIn = Callable[..., Client]
@@ -66,6 +66,7 @@ def test_export_is_collected_and_emailed(
 
 def test_export_contains_no_secrets(member: User) -> None:
     add_totp(member)
+    token, _ = make_token(member, name="Backup script")
 
     text = str(collect(member))
 
@@ -73,6 +74,8 @@ def test_export_contains_no_secrets(member: User) -> None:
     assert SECRET not in text
     assert "seed" not in text
     assert "session_key" not in text
+    assert token.digest not in text
+    assert "Backup script" in text
 
 
 def test_export_requires_reauthentication(client: Client, member: User, log_in: LogIn) -> None:

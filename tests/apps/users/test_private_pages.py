@@ -29,7 +29,12 @@ def routes(patterns: list[Any], prefix: str = "/") -> Iterator[str]:
             yield route
 
 
-ROUTES = [route for route in routes(get_resolver().url_patterns) if not route.startswith("/dev/")]
+# tests/dovetail/api/test_headers.py tests those of the API.
+ROUTES = [
+    route
+    for route in routes(get_resolver().url_patterns)
+    if not route.startswith(("/dev/", "/api/"))
+]
 
 
 @pytest.fixture

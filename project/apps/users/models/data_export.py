@@ -1,10 +1,24 @@
 from datetime import datetime
+from typing import Self
 
 from django.conf import settings
 from django.db import models
+from django.db.models import Q
+from django.utils import timezone
 
-from apps.core.models import BaseModel
+from apps.core.models import BaseManager, BaseModel, BaseQuerySet
 from apps.users.models.user import User
+
+
+class DataExportQuerySet(BaseQuerySet["DataExport"]):
+    def for_list(self) -> Self:
+        """Load whether an export `is_ready`, but not its content."""
+        return self.annotate(is_ready=Q(content__isnull=False)).defer("content")
+
+    def available(self) -> Self:
+        """Limit to the exports that can be downloaded: collected, and not too old."""
+        oldest = timezone.now() - settings.DATA_EXPORT_LIFETIME
+        return self.filter(content__isnull=False, created_at__gte=oldest)
 
 
 class DataExport(BaseModel):
@@ -12,6 +26,8 @@ class DataExport(BaseModel):
 
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="exports")
     content = models.JSONField(null=True, editable=False)  # until the task has run
+
+    objects = BaseManager.from_queryset(DataExportQuerySet)()
 
     class Meta:
         ordering = ["-created_at"]

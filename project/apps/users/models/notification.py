@@ -25,6 +25,9 @@ class NotificationQuerySet(SoftDeleteQuerySet["Notification"]):
     def unread(self) -> Self:
         return self.filter(read_at__isnull=True)
 
+    def read(self) -> Self:
+        return self.filter(read_at__isnull=False)
+
     def mark_read(self) -> None:
         self.unread().update(read_at=timezone.now())
 

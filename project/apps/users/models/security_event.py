@@ -34,6 +34,8 @@ class SecurityEvent(BaseModel):
         ACCOUNT_CONNECTED = "account_connected", "Account connected"
         ACCOUNT_DISCONNECTED = "account_disconnected", "Account disconnected"
         SESSIONS_ENDED = "sessions_ended", "Other devices signed out"
+        TOKEN_CREATED = "token_created", "Access token created"
+        TOKEN_REVOKED = "token_revoked", "Access token revoked"
         DATA_REQUESTED = "data_requested", "Copy of the data requested"
         DATA_DOWNLOADED = "data_downloaded", "Copy of the data downloaded"
         DELETION_REQUESTED = "deletion_requested", "Account deleted"

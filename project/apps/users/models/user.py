@@ -10,13 +10,14 @@ from django.contrib.auth.models import (
 )
 from django.core.exceptions import ValidationError
 from django.db import models, transaction
+from django.db.models.fields.files import ImageFieldFile
 from django.db.models.functions import Lower
-from django.urls import reverse
 from django.utils import timezone
 from django.utils.functional import cached_property
 
 from apps.core.models import BaseManager, BaseModel, BaseQuerySet
 from apps.users.fields import LowercaseEmailField
+from dovetail.http.reverse import reverse
 from dovetail.media.fields import ImageField
 from dovetail.media.names import RandomName
 from dovetail.models.cascade import delete_dependents, dependents_deleted
@@ -33,6 +34,10 @@ class UserQuerySet(BaseQuerySet["User"]):
         if user.has_perm("users.view_user"):
             return self
         return self.filter(deleted_at__isnull=True)
+
+    def with_profile(self) -> Self:
+        """Limit to the people whose profile anyone may read: no closed or banned accounts."""
+        return self.filter(is_active=True)
 
 
 class UserManager(BaseManager["User"], DjangoUserManager["User"]):
@@ -150,10 +155,15 @@ class User(AbstractUser, BaseModel):
         return self.display_name or self.email.partition("@")[0]
 
     def get_absolute_url(self) -> str:
-        return reverse("users:profile", args=[self.pk])
+        return reverse("users:profile", self.pk)
 
     def get_short_name(self) -> str:
         return self.get_full_name()
+
+    @property
+    def list_avatar(self) -> ImageFieldFile:
+        """The picture for lists: the small one, or the large one until a task has made it."""
+        return self.avatar_small or self.avatar
 
     @property
     def is_mfa_enabled(self) -> bool:
