@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from importlib import import_module
-from re import _constants as op, _parser as parser  # type: ignore[attr-defined]
 from types import ModuleType
 from typing import Any, TypeGuard
 
@@ -14,6 +13,8 @@ import apps
 import config
 import dovetail as kit
 
+# They are not public, and not typed.
+op, parser = import_module("re._constants"), import_module("re._parser")
 METHODS = {"findall", "finditer", "fullmatch", "match", "search", "split", "sub", "subn"}
 # They cannot be imported beside the settings of the tests, and use no regular expressions.
 SETTINGS = "config.settings."

@@ -2,6 +2,7 @@
 
 import tomllib
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ NEEDED = {"django-allauth": "codes by email for reauthentication are new in 65.2
 CAPPED = {
     "django-allauth": "65.23",
     "fakeredis": "2.42",
+    "schemathesis": "4.33",
     "channels-redis": "4.4",
     "channels": "4.4",
     "django": "5.3",
@@ -37,6 +39,7 @@ def requirements() -> list[Requirement]:
     return [Requirement(line) for group in groups for line in group]
 
 
+@cache
 def locked() -> dict[str, tuple[Version, datetime]]:
     """Return the locked version of each package, and when it was released."""
     lock = tomllib.loads((ROOT / "uv.lock").read_text(encoding="utf-8"))

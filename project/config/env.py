@@ -149,6 +149,11 @@ def contacts(name: builtins.str) -> builtins.list[builtins.str]:
     return [service_urls.contact(name, item) for item in list(name, "")]
 
 
+def origins(name: builtins.str) -> builtins.list[builtins.str]:
+    """Return comma-separated origins of sites as browsers send them; none if it is not set."""
+    return [service_urls.origin(name, item) for item in list(name, "")]
+
+
 def folder(name: builtins.str, default: Path) -> Path:
     """Return the path of a folder, which may be relative to the checkout or start with `~`."""
     return BASE_DIR / Path(str(name, "") or default).expanduser()

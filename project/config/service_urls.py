@@ -17,7 +17,7 @@ from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.pq import Conninfo, PGconn
 
-from config.url_parts import MAX_PORT, malformed, split, with_host
+from config.url_parts import MAX_PORT, is_loopback, malformed, split, with_host
 from dovetail.cache.urls import client_url
 
 VALKEY_SCHEMES = ("redis", "rediss", "valkey", "valkeys", "unix")
@@ -164,6 +164,28 @@ def site(name: str, value: str) -> str:
     default = {"https": 443, "http": 80}[url.scheme]
     port = f":{url.port}" if url.port and url.port != default else ""
     return f"{url.scheme}://{host}{port}"
+
+
+def origin(name: str, value: str) -> str:
+    """Return the origin of another site, such as `https://app.example`.
+
+    Plain HTTP is refused, except for this machine: whoever is in between could put a script into
+    such a site.
+    """
+    example = "https://app.example"
+    url = with_host(name, value, "https", "http", example=example)
+    if url.tail or url.has_credentials or not re.fullmatch(r"[a-zA-Z0-9.:-]+", url.host):
+        raise ImproperlyConfigured(
+            f"{name} must list origins as browsers send them, which are only a scheme, a host and "
+            f"a port, as in {example}: no * and no path, and international names as in "
+            "https://xn--bcher-kva.example."
+        )
+    if url.scheme == "http" and not is_loopback(url.host):
+        raise ImproperlyConfigured(
+            f"{name} names an origin with http://, whose pages can be changed on their way: use "
+            "https://, except for localhost."
+        )
+    return site(name, value)
 
 
 def contact(name: str, value: str) -> str:

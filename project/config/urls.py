@@ -16,6 +16,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("accounts/", include("allauth.urls")),
     path("articles/", include("apps.articles.urls")),
     path("people/", include("apps.users.urls")),
+    path("api/v1/", include("apps.api.urls")),
     path("admin/", admin.site.urls),
 ]
 if apps.is_installed("dovetail.devtools"):

@@ -54,6 +54,9 @@ PAGES: dict[str, tuple[str, ...]] = {
     "users:notifications": MEMBERS,
     "users:notifications_reading": MEMBERS,
     "users:session_end": PROVEN,
+    "users:tokens": MEMBERS,
+    "users:token_create": PROVEN,
+    "users:token_revocation": PROVEN,
     "users:export_create": PROVEN,
     "users:export": ("login", "hidden", "proof", "hidden"),
     "users:deletion": PROVEN,
@@ -71,11 +74,14 @@ DRAFT = {
 
 
 def names(patterns: list[Any] | None = None, space: str = "") -> Iterator[str]:
-    """Yield the names of the apps' own pages, not those of the admin and of allauth."""
+    """Yield the names of the apps' own pages, not those of the admin and of allauth.
+
+    `tests/apps/api/test_rights.py` asks for the endpoints of the API.
+    """
     for pattern in get_resolver().url_patterns if patterns is None else patterns:
         if isinstance(pattern, URLPattern) and pattern.callback.__module__.startswith("apps."):
             yield f"{space}{pattern.name}"
-        elif isinstance(pattern, URLResolver) and pattern.namespace != "admin":
+        elif isinstance(pattern, URLResolver) and pattern.namespace not in {"admin", "api"}:
             if pattern.namespace:
                 yield from names(pattern.url_patterns, f"{pattern.namespace}:")
             elif str(pattern.pattern) != "accounts/":
@@ -103,6 +109,7 @@ class Site:
             "articles:restoration": [self.article.pk],
             "users:profile": [self.owner.pk],
             "users:session_end": [1],
+            "users:token_revocation": [self.owner.pk],
             "users:export": [self.export.pk],
         }
         if name in arguments:

@@ -139,6 +139,9 @@ def test_production_requires_the_setting(load: Callable[..., ModuleType], name: 
         ("SECRET_KEY_FALLBACKS", f"{STRONG},guess-me", "Key 2 of SECRET_KEY_FALLBACKS is too weak"),
         ("SECRET_KEY_FALLBACKS", "a" * 60, "Key 1 of SECRET_KEY_FALLBACKS is too weak"),
         ("SECRET_KEY_FALLBACKS", f"django-insecure-{STRONG}", "Key 1 of SECRET_KEY_FALLBACKS is"),
+        ("JWT_PRIVATE_KEY", "short", "JWT_PRIVATE_KEY is too weak"),
+        ("JWT_PRIVATE_KEY", "a" * 60, "JWT_PRIVATE_KEY is too weak"),
+        ("JWT_PRIVATE_KEY", PRODUCTION["SECRET_KEY"], "JWT_PRIVATE_KEY is too weak"),
         ("CSP_REPORT_URL", "http://reports.example/", "CSP_REPORT_URL is malformed"),
         ("CSP_REPORT_URL", "https://reports.example/; script-src *", "CSP_REPORT_URL contains a"),
         ("CSP_REPORT_URL", "https://reports.example/;script-src", "CSP_REPORT_URL contains a"),
@@ -163,6 +166,21 @@ def test_production_requires_the_setting(load: Callable[..., ModuleType], name: 
         ("EMAIL_URL", "smtp://0.0.0.0", "EMAIL_URL would send mail"),
         ("SECURITY_CONTACT", "security@site.example", "SECURITY_CONTACT must list URLs"),
         ("TRUSTED_PROXY_COUNT", "one", "TRUSTED_PROXY_COUNT must be a whole number"),
+        ("CORS_ALLOWED_ORIGINS", "*", "CORS_ALLOWED_ORIGINS is malformed: it must look like https"),
+        ("CORS_ALLOWED_ORIGINS", "null", "CORS_ALLOWED_ORIGINS is malformed"),
+        ("CORS_ALLOWED_ORIGINS", "app.example", "CORS_ALLOWED_ORIGINS is malformed"),
+        ("CORS_ALLOWED_ORIGINS", "https://*", "CORS_ALLOWED_ORIGINS is malformed"),
+        ("CORS_ALLOWED_ORIGINS", "https://app.example/", "CORS_ALLOWED_ORIGINS must list origins"),
+        ("CORS_ALLOWED_ORIGINS", "https://a:b@app.example", "CORS_ALLOWED_ORIGINS must list orig"),
+        ("CORS_ALLOWED_ORIGINS", "https://bücher.example", "CORS_ALLOWED_ORIGINS must list origi"),
+        ("CORS_ALLOWED_ORIGINS", "http://app.example", "CORS_ALLOWED_ORIGINS names an origin wi"),
+        (
+            "CORS_ALLOWED_ORIGINS",
+            "https://app.example,http://app.example",
+            "CORS_ALLOWED_ORIGINS names an origin with http://",
+        ),
+        ("CORS_ALLOW_CREDENTIALS", "some", "CORS_ALLOW_CREDENTIALS must be true or false"),
+        ("API_RATE_FACTOR", "0", "API_RATE_FACTOR must be a whole number of at least 1"),
     ],
 )
 def test_production_rejects_the_value(
@@ -178,6 +196,11 @@ def test_production_accepts_strong_previous_keys(load: Callable[..., ModuleType]
     keys = [STRONG, STRONG.upper()]
 
     assert keys == load(SECRET_KEY_FALLBACKS=",".join(keys)).SECRET_KEY_FALLBACKS
+
+
+def test_production_needs_no_key_for_apps(load: Callable[..., ModuleType]) -> None:
+    assert not load().HEADLESS_JWT_PRIVATE_KEY
+    assert STRONG == load(JWT_PRIVATE_KEY=STRONG).HEADLESS_JWT_PRIVATE_KEY
 
 
 def test_production_accepts_servers_without_a_password_if_told_to(
@@ -245,6 +268,30 @@ def test_reports_go_to_the_configured_url(load: Callable[..., ModuleType]) -> No
     assert settings.SECURE_CSP["report-to"] == ["csp"]
     assert settings.SECURE_CSP["report-uri"] == ["https://reports.example/csp"]
     assert "report-to" not in load(CSP_REPORT_URL="").SECURE_CSP
+
+
+def test_api_is_shared_with_no_other_site_by_default(load: Callable[..., ModuleType]) -> None:
+    settings = load()
+
+    assert settings.CORS_ALLOWED_ORIGINS == []
+    assert not [name for name in settings.MIDDLEWARE if "cors" in name]
+    assert "corsheaders" not in settings.INSTALLED_APPS
+
+
+def test_api_is_shared_with_the_sites_that_are_named(load: Callable[..., ModuleType]) -> None:
+    settings = load(CORS_ALLOWED_ORIGINS="https://App.example:443, http://localhost:5173")
+
+    assert settings.CORS_ALLOWED_ORIGINS == ["https://app.example", "http://localhost:5173"]
+    assert not settings.CORS_ALLOW_CREDENTIALS
+    assert "corsheaders" in settings.INSTALLED_APPS
+    order = [name.rpartition(".")[2] for name in settings.MIDDLEWARE]
+    assert order.index("CorsMiddleware") < order.index("ProblemMiddleware")
+
+
+def test_limits_of_the_api_grow_by_a_setting(load: Callable[..., ModuleType]) -> None:
+    assert load(API_RATE_FACTOR="10").API_RATES["read"]["person"] == (
+        10 * load().API_RATES["read"]["person"]
+    )
 
 
 YEAR = str(365 * 24 * 3600)

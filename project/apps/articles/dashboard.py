@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
+from uuid import UUID
 
 from django.utils import timezone
 
@@ -20,10 +21,12 @@ class Bar:
     """One bar of a chart.
 
     Attributes:
+        value: what is counted: the value of a category, the id of an author, the start of a week.
         share: its percentage of the largest count, 0 to 100.
         at: its position, in columns from the left.
     """
 
+    value: str | UUID | date
     label: str | date
     count: int
     share: float
@@ -41,14 +44,14 @@ class Dashboard:
         self.author_count = analytics.distinct(articles, "author")
         self.categories = _bars(
             [
-                (Category(value).label, count)
+                (value, Category(value).label, count)
                 for value, count in analytics.count_by(articles, "category", top=TOP)
             ]
         )
         authors = analytics.count_by(articles, "author", top=TOP)
         names = {user.pk: str(user) for user in User.objects.filter(pk__in=dict(authors))}
-        self.authors = _bars([(names[pk], count) for pk, count in authors])
-        self.weeks = _bars(_last_weeks())
+        self.authors = _bars([(pk, names[pk], count) for pk, count in authors])
+        self.weeks = _bars([(week, week, count) for week, count in _last_weeks()])
 
     @property
     def most(self) -> int:
@@ -65,9 +68,9 @@ def _last_weeks() -> list[tuple[date, int]]:
     return [(week, counts.get(week, 0)) for week in weeks]
 
 
-def _bars(figures: Sequence[tuple[str | date, int]]) -> list[Bar]:
-    largest = max((count for _, count in figures), default=0) or 1
+def _bars(figures: Sequence[tuple[str | UUID | date, str | date, int]]) -> list[Bar]:
+    largest = max((count for *_, count in figures), default=0) or 1
     return [
-        Bar(label, count, round(100 * count / largest, 2), at)
-        for at, (label, count) in enumerate(figures)
+        Bar(value, label, count, round(100 * count / largest, 2), at)
+        for at, (value, label, count) in enumerate(figures)
     ]

@@ -3,6 +3,7 @@ from typing import Any
 from django import forms
 
 from apps.articles.models import Article, Category, Comment
+from apps.articles.models.comment import TOO_MANY
 from dovetail.models.versions import VersionedModelForm
 
 
@@ -24,20 +25,18 @@ class CommentForm(VersionedModelForm[Comment]):
 
     def clean(self) -> dict[str, Any] | None:
         if self.instance._state.adding and Comment.is_limit_reached(self.instance.author):
-            raise forms.ValidationError(
-                "You have posted a lot of comments in a short time. Please wait a minute.",
-                code="flood",
-            )
+            raise forms.ValidationError(TOO_MANY, code="flood")
         return super().clean()
 
 
 ORDERS = [("", "Best match"), ("date", "Newest")]
+MAX_WORDS = 200  # characters of a search
 
 
 class SearchForm(forms.Form):
     q = forms.CharField(
         label="Search",
-        max_length=200,
+        max_length=MAX_WORDS,
         required=False,
         widget=forms.TextInput(attrs={"type": "search", "placeholder": "Search articles"}),
     )

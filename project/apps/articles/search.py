@@ -1,4 +1,8 @@
-"""Searches the published articles by words and filters, with a count for each filter."""
+"""Searches the published articles by words and filters, with a count for each filter.
+
+The page of the list and the API share `ArticleSearch`. What a query string says is read leniently
+by the page, which is for people who change it by hand, and strictly by the API.
+"""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -13,8 +17,90 @@ from apps.articles.forms import ORDERS, SearchForm
 from apps.articles.models import Article, ArticleQuerySet, Category
 from apps.users.models import User
 
-FILTERS = ("category", "author")
 AUTHORS = 6
+
+
+@dataclass(frozen=True)
+class Count:
+    """How many of the matching articles have a value of a filter."""
+
+    value: str | UUID
+    label: str
+    count: int
+    is_chosen: bool
+
+
+class ArticleSearch:
+    """A search of the published articles.
+
+    Args:
+        words: in web search syntax; "" finds all.
+        category: limits it to one category.
+        author: limits it to the articles of one person.
+        is_newest_first: order by time instead of by match, as is done without words.
+    """
+
+    def __init__(
+        self,
+        words: str = "",
+        *,
+        category: str = "",
+        author: UUID | None = None,
+        is_newest_first: bool = False,
+    ) -> None:
+        self.words = words
+        self.is_newest_first = is_newest_first
+        chosen = {"category": category, "author": author}
+        self.filters: dict[str, Any] = {name: value for name, value in chosen.items() if value}
+
+    def results(self) -> QuerySet[Article]:
+        """Return the matching articles, best match or newest first."""
+        if not self.words:
+            return self._matching().for_cards().newest_first()
+        found = self._matching(snippet="body", rank=not self.is_newest_first).defer("body")
+        # Not select_related: with a join, ParadeDB reads all matches instead of one page.
+        found = found.prefetch_related("author")
+        return found.order_by("-published_at", "-pk") if self.is_newest_first else found
+
+    def counts(self) -> dict[str, list[Count]]:
+        """Return the values of each filter, counting what matches the words and other filters."""
+        categories = dict(self._counts("category", limit=len(Category)))
+        authors = dict(self._counts("author", limit=AUTHORS))
+        if (author := self.filters.get("author")) and author not in authors:
+            authors[author] = 0
+        names = {user.pk: str(user) for user in User.objects.filter(pk__in=authors)}
+        labels = ((pk, names.get(pk, "")) for pk in authors)
+        return {
+            "category": self._labelled("category", Category.choices, categories),
+            "author": self._labelled("author", labels, authors),
+        }
+
+    @cached_property
+    def suggestion(self) -> str:
+        """Words that the user may have meant, or an empty string."""
+        return Article.objects.published().suggestion(self.words) if self.words else ""
+
+    def _matching(
+        self, *, without: str = "", snippet: str = "", rank: bool = False
+    ) -> ArticleQuerySet:
+        filters = {name: value for name, value in self.filters.items() if name != without}
+        articles: ArticleQuerySet = Article.objects.published().filter(**filters)
+        if not self.words:
+            return articles
+        return articles.search(self.words, prefix=True, snippet=snippet, rank=rank)
+
+    def _counts(self, name: str, *, limit: int) -> list[tuple[Any, int]]:
+        return self._matching(without=name).facets(name, limit=limit)[name]
+
+    def _labelled(
+        self, name: str, labels: Iterable[tuple[str | UUID, str]], counts: dict[Any, int]
+    ) -> list[Count]:
+        chosen = self.filters.get(name)
+        return [
+            Count(value, label, counts.get(value, 0), is_chosen=value == chosen)
+            for value, label in labels
+            if value == chosen or counts.get(value)
+        ]
 
 
 @dataclass(frozen=True)
@@ -38,7 +124,7 @@ class Facet:
     choices: list[Choice]
 
 
-class ArticleSearch:
+class SearchPage(ArticleSearch):
     """The search that a query string such as `?q=joint&category=design&order=date` describes.
 
     Args:
@@ -50,36 +136,27 @@ class ArticleSearch:
         self.form = SearchForm(data)
         self.form.is_valid()
         chosen = self.form.cleaned_data
-        self.words: str = chosen.get("q", "")
         self.order: str = chosen.get("order", "")
-        self.filters: dict[str, Any] = {name: chosen[name] for name in FILTERS if chosen.get(name)}
+        super().__init__(
+            chosen.get("q", ""),
+            category=chosen.get("category", ""),
+            author=chosen.get("author"),
+            is_newest_first=self.order == "date",
+        )
 
     @property
     def hidden(self) -> dict[str, Any]:
         """The values that a search for other words keeps."""
         return self.filters | ({"order": self.order} if self.order else {})
 
-    def results(self) -> QuerySet[Article]:
-        """Return the matching articles, best match or newest first."""
-        if not self.words:
-            return self._matching().for_cards().newest_first()
-        found = self._matching(snippet="body", rank=self.order != "date").defer("body")
-        # Not select_related: with a join, ParadeDB reads all matches instead of one page.
-        found = found.prefetch_related("author")
-        return found.order_by("-published_at", "-pk") if self.order == "date" else found
-
     def facets(self) -> list[Facet]:
-        """Return the filters; each choice counts what matches the words and the other filters."""
-        categories = dict(self._counts("category", limit=len(Category)))
-        authors = dict(self._counts("author", limit=AUTHORS))
-        if (author := self.filters.get("author")) and author not in authors:
-            authors[author] = 0
-        names = {user.pk: str(user) for user in User.objects.filter(pk__in=authors)}
+        """Return the filters and the orders, as links."""
+        counts = self.counts()
         facets = [
-            self._facet("Category", "category", Category.choices, categories),
-            self._facet("Author", "author", names.items(), authors),
+            Facet(label, [self._choice(name, count) for count in counts[name]])
+            for label, name in (("Category", "category"), ("Author", "author"))
         ]
-        if self.words and categories:
+        if self.words and any(count.count for count in counts["category"]):
             choices = [
                 Choice(label, self._query(order=value), is_chosen=self.order == value)
                 for value, label in ORDERS
@@ -87,48 +164,13 @@ class ArticleSearch:
             facets.append(Facet("Order", choices))
         return facets
 
-    @cached_property
-    def suggestion(self) -> str:
-        """Words that the user may have meant, or an empty string."""
-        return Article.objects.published().suggestion(self.words) if self.words else ""
-
     @property
     def suggestion_query(self) -> str:
         return self._query(q=self.suggestion)
 
-    def _matching(
-        self, *, without: str = "", snippet: str = "", rank: bool = False
-    ) -> ArticleQuerySet:
-        filters = {name: value for name, value in self.filters.items() if name != without}
-        articles: ArticleQuerySet = Article.objects.published().filter(**filters)
-        if not self.words:
-            return articles
-        return articles.search(self.words, prefix=True, snippet=snippet, rank=rank)
-
-    def _counts(self, name: str, *, limit: int) -> list[tuple[Any, int]]:
-        return self._matching(without=name).facets(name, limit=limit)[name]
-
-    def _facet(
-        self,
-        label: str,
-        name: str,
-        labels: Iterable[tuple[str | UUID, str]],
-        counts: dict[Any, int],
-    ) -> Facet:
-        chosen = self.filters.get(name)
-        known = dict(labels)
-        ordered = known if name == "category" else {value: known.get(value, "") for value in counts}
-        choices = [
-            Choice(
-                text,
-                self._query(**{name: "" if value == chosen else str(value)}),
-                is_chosen=value == chosen,
-                count=counts.get(value, 0),
-            )
-            for value, text in ordered.items()
-            if value == chosen or counts.get(value)
-        ]
-        return Facet(label, choices)
+    def _choice(self, name: str, count: Count) -> Choice:
+        value = "" if count.is_chosen else str(count.value)
+        return Choice(count.label, self._query(**{name: value}), count.is_chosen, count.count)
 
     def _query(self, **changes: str) -> str:
         data = self.data.copy()

@@ -2,6 +2,7 @@
 
 import django_stubs_ext
 
+from config.settings.parts.api import *
 from config.settings.parts.apps import *
 from config.settings.parts.auth import *
 from config.settings.parts.cache import *
@@ -9,6 +10,7 @@ from config.settings.parts.celery import *
 from config.settings.parts.channels import *
 from config.settings.parts.database import *
 from config.settings.parts.frontend import *
+from config.settings.parts.headless import *
 from config.settings.parts.http import *
 from config.settings.parts.i18n import *
 from config.settings.parts.logging import *

@@ -6,7 +6,7 @@ from types import ModuleType
 
 from django.core.exceptions import ImproperlyConfigured
 
-from config import env
+from config import env, generated
 from config.settings.parts import names
 
 env.use_defaults(
@@ -32,6 +32,10 @@ except (OSError, ValueError, KeyError, TypeError) as _error:
     raise ImproperlyConfigured(
         f"{_up}, which `manage.py up` writes, cannot be read: stop `up`, and delete the file."
     ) from _error
+
+if not env.is_set("JWT_PRIVATE_KEY"):
+    _file = env.folder("DATA_DIR", env.BASE_DIR / ".data") / "jwt.key"
+    env.use_defaults({"JWT_PRIVATE_KEY": generated.secret(_file)})
 
 if not env.is_set("DATABASE_URL"):
     # The shell's PG* variables are for other servers, and would break connections to this one.

@@ -29,6 +29,14 @@ for _number, _key in enumerate([SECRET_KEY, *SECRET_KEY_FALLBACKS]):
             f"{_name} is too weak: {_remedy}use at least 50 random characters, such as the output "
             "of `python -c 'import secrets; print(secrets.token_urlsafe(50))'`."
         )
+_key = HEADLESS_JWT_PRIVATE_KEY
+if _key and (
+    len(_key) < 50 or len(set(_key)) < 5 or _key in [SECRET_KEY, *SECRET_KEY_FALLBACKS]  # noqa: PLR2004
+):
+    raise ImproperlyConfigured(
+        "JWT_PRIVATE_KEY is too weak: use at least 50 random characters, others than those of "
+        "SECRET_KEY, or unset it if no app signs in by the API."
+    )
 if not SITE_URL.startswith("https://"):
     raise ImproperlyConfigured("SITE_URL must start with https:// in production.")
 if not validate_host(split_domain_port(urlsplit(SITE_URL).netloc)[0], ALLOWED_HOSTS):

@@ -1,5 +1,13 @@
 from apps.articles.models.article import Article, ArticleQuerySet, Category, Status
-from apps.articles.models.comment import Comment
+from apps.articles.models.comment import Comment, CommentQuerySet
 from apps.articles.models.notification import CommentNotification
 
-__all__ = ["Article", "ArticleQuerySet", "Category", "Comment", "CommentNotification", "Status"]
+__all__ = [
+    "Article",
+    "ArticleQuerySet",
+    "Category",
+    "Comment",
+    "CommentNotification",
+    "CommentQuerySet",
+    "Status",
+]

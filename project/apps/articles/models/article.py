@@ -3,8 +3,8 @@ from typing import Any, Self
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
 from django.db import models
-from django.db.models import F, Q
-from django.urls import reverse
+from django.db.models import Count, F, OuterRef, Q, Subquery
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 from django.utils.crypto import get_random_string
 from django.utils.text import slugify
@@ -12,6 +12,7 @@ from django.utils.text import slugify
 from apps.core.models import SearchManager, SearchQuerySet, SoftDeleteModel
 from apps.users.models import User
 from dovetail.cable.streams import Streamable
+from dovetail.http.reverse import reverse
 from dovetail.media.fields import ImageField
 from dovetail.media.names import RandomName
 from dovetail.models.conflicts import retry_on_conflict
@@ -59,9 +60,20 @@ class ArticleQuerySet(SearchQuerySet["Article"]):
             return self.visible_to(user)
         return self.filter(author=user) if user.is_authenticated else self.none()
 
+    def in_trash_of(self, user: User | AnonymousUser) -> Self:
+        """Limit to the deleted articles that this person wrote or deleted."""
+        if not user.is_authenticated:
+            return self.none()
+        return self.deleted().filter(Q(author=user) | Q(deleted_by=user))
+
     def for_cards(self) -> Self:
         """Load only what a card shows: the author, but not the body."""
         return self.select_related("author").defer("body")
+
+    def count_for_each_author(self) -> Coalesce:
+        """Return the number of these articles, as an annotation of people."""
+        of_author = self.filter(author=OuterRef("pk")).order_by().values("author")
+        return Coalesce(Subquery(of_author.annotate(number=Count("pk")).values("number")), 0)
 
     def newest_first(self) -> Self:
         return self.order_by(F("published_at").desc(nulls_first=True), "-id")
@@ -128,7 +140,7 @@ class Article(BroadcastsRefreshes, SoftDeleteModel):
         return self.title
 
     def get_absolute_url(self) -> str:
-        return reverse("articles:detail", args=[self.slug])
+        return reverse("articles:detail", self.slug)
 
     @property
     def is_published(self) -> bool:

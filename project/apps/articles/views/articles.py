@@ -5,7 +5,7 @@ from django.contrib import messages
 from django.contrib.auth.mixins import LoginRequiredMixin
 from django.contrib.messages.views import SuccessMessageMixin
 from django.core.exceptions import PermissionDenied
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.cache import add_never_cache_headers
@@ -15,7 +15,7 @@ from django.views.generic import CreateView, DetailView, ListView, TemplateView,
 from apps.articles.dashboard import Dashboard
 from apps.articles.forms import ArticleForm
 from apps.articles.models import Article
-from apps.articles.search import ArticleSearch
+from apps.articles.search import SearchPage
 from apps.users.models import User
 from dovetail.http.bodies import takes_files
 from dovetail.models.versions import VersionedUpdateView
@@ -28,7 +28,7 @@ class ArticleListView(ListView[Article]):
     paginate_by = PAGE_SIZE
 
     def get_queryset(self) -> QuerySet[Article]:
-        self.search = ArticleSearch(self.request.GET)
+        self.search = SearchPage(self.request.GET)
         return self.search.results()
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
@@ -55,9 +55,7 @@ class TrashView(LoginRequiredMixin, ListView[Article]):
     paginate_by = PAGE_SIZE
 
     def get_queryset(self) -> QuerySet[Article]:
-        """Return what this person wrote or deleted."""
-        person = self.request.user.pk
-        rows = Article.all_objects.deleted().filter(Q(author=person) | Q(deleted_by=person))
+        rows = Article.all_objects.in_trash_of(self.request.user)
         return rows.for_cards().order_by("-deleted_at")
 
 

@@ -1,9 +1,8 @@
-from typing import Any, cast
+from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
 from django.contrib.auth.mixins import LoginRequiredMixin
-from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.template.loader import render_to_string
@@ -11,8 +10,7 @@ from django.urls import reverse
 from django.views.generic import DetailView, TemplateView, View
 
 from apps.articles.forms import CommentForm
-from apps.articles.models import Article, Comment
-from apps.users.models import User
+from apps.articles.models import Article, Comment, CommentQuerySet
 from dovetail.models.versions import VersionedUpdateView
 from dovetail.turbo import streams
 from dovetail.turbo.request import turbo_of
@@ -78,37 +76,29 @@ class CommentMixin:
     request: HttpRequest
     kwargs: dict[str, Any]
 
-    def get_queryset(self) -> QuerySet[Comment]:
+    def get_queryset(self) -> CommentQuerySet:
         article = visible_article(self.request, self.kwargs["slug"])
-        return Comment.objects.filter(article=article).select_related("author", "article")
-
-
-class OwnCommentMixin(LoginRequiredMixin, CommentMixin):
-    """Limits the views to the user's own comments, or all with a permission; others return 404."""
-
-    permission = "articles.change_comment"
-
-    def get_queryset(self) -> QuerySet[Comment]:
-        comments = super().get_queryset()
-        if self.request.user.has_perm(self.permission):
-            return comments
-        return comments.filter(author=cast("User", self.request.user))
+        comments: CommentQuerySet = Comment.objects.filter(article=article)
+        return comments.select_related("author", "article")
 
 
 class CommentView(CommentMixin, DetailView[Comment]):
     template_name = "articles/comment.html"
 
 
-class CommentUpdateView(OwnCommentMixin, VersionedUpdateView[Comment, CommentForm]):
+class CommentUpdateView(
+    LoginRequiredMixin, CommentMixin, VersionedUpdateView[Comment, CommentForm]
+):
     form_class = CommentForm
     template_name = "articles/comment_form.html"
 
+    def get_queryset(self) -> CommentQuerySet:
+        return super().get_queryset().editable_by(self.request.user)
 
-class CommentDeletionView(OwnCommentMixin, View):
-    permission = "articles.delete_comment"
 
+class CommentDeletionView(LoginRequiredMixin, CommentMixin, View):
     def post(self, request: HttpRequest, slug: str, pk: str) -> HttpResponse:
-        comment = get_object_or_404(self.get_queryset(), pk=pk)
+        comment = get_object_or_404(self.get_queryset().deletable_by(request.user), pk=pk)
         comment.delete(by=request.user)
         messages.success(request, "Comment deleted.")
         if turbo_of(request).accepts_stream:

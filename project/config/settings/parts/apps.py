@@ -1,3 +1,5 @@
+from config.settings.parts.api import CORS_ALLOWED_ORIGINS
+
 INSTALLED_APPS = [
     "apps.users.apps.AdminConfig",
     "django.contrib.auth",
@@ -11,14 +13,23 @@ INSTALLED_APPS = [
     "django.forms",
     "allauth",
     "allauth.account",
+    "allauth.headless",
     "allauth.mfa",
     "allauth.socialaccount",
     "allauth.socialaccount.providers.openid_connect",
     "allauth.usersessions",
+    "django_filters",
     "django_vite",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "rest_framework",
     "config",
     "dovetail",
+    "dovetail.api",
     "apps.core",
     "apps.users",
     "apps.articles",
+    "apps.api",
 ]
+if CORS_ALLOWED_ORIGINS:
+    INSTALLED_APPS.append("corsheaders")

@@ -108,6 +108,11 @@ _prefix = "" if env.bool("DEBUG") else "__Host-"
 MFA_TRUST_COOKIE_NAME = f"{_prefix}mfa_trusted"
 DEVICE_COOKIE_NAME = f"{_prefix}device"
 
+# Tokens for the API. See docs/accounts.md.
+ACCESS_TOKEN_LIFETIME = timedelta(days=365)  # the longest that one can be valid
+ACCESS_TOKENS_PER_PERSON = 20
+ACCESS_TOKEN_KEPT = timedelta(days=30)  # how long its owner sees that one has expired
+
 ACCOUNT_DELETION_GRACE = timedelta(days=14)  # how long a deleted account can be restored
 DATA_EXPORT_LIFETIME = timedelta(days=7)
 SECURITY_EVENT_LIFETIME = timedelta(days=365)

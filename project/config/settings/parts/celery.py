@@ -32,6 +32,10 @@ CELERY_TASK_TIME_LIMIT = 300  # seconds
 CELERY_TASK_SOFT_TIME_LIMIT = 240  # seconds
 
 CELERY_BEAT_SCHEDULE = {
+    "delete-expired-answers": {
+        "task": "dovetail.api.tasks.delete_expired_answers",
+        "schedule": crontab(minute="50"),
+    },
     "clear-expired-sessions": {
         "task": "apps.core.tasks.clear_expired_sessions",
         "schedule": crontab(hour="3", minute="0"),
@@ -51,6 +55,10 @@ CELERY_BEAT_SCHEDULE = {
     "remove-old-exports": {
         "task": "apps.users.tasks.remove_old_exports",
         "schedule": crontab(hour="3", minute="20"),
+    },
+    "remove-expired-access-tokens": {
+        "task": "apps.users.tasks.remove_expired_access_tokens",
+        "schedule": crontab(hour="3", minute="15"),
     },
     "remove-old-security-events": {
         "task": "apps.users.tasks.remove_old_security_events",

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from whitenoise.compress import Compressor
+
 from config import env
 from config.settings.parts.paths import BASE_DIR
 
@@ -23,5 +25,7 @@ DJANGO_VITE = {
     },
 }
 
+# Only developers ask for source maps, and those of ReDoc and Swagger UI take long to compress.
+WHITENOISE_SKIP_COMPRESS_EXTENSIONS = (*Compressor.SKIP_COMPRESS_EXTENSIONS, "map")
 # Vite (under assets/) and the manifest storage name files by a hash of their content.
 WHITENOISE_IMMUTABLE_FILE_TEST = r"^/static/assets/|\.[0-9a-f]{12}\."

@@ -1,4 +1,5 @@
 from config import env
+from config.settings.parts.api import CORS_ALLOWED_ORIGINS
 
 ROOT_URLCONF = "config.urls"
 ASGI_APPLICATION = "config.asgi.application"
@@ -21,6 +22,11 @@ REQUEST_MIN_RATE = 4 * 1024  # bytes per second
 MIDDLEWARE = [
     "dovetail.http.headers.HeaderLimitMiddleware",
     "dovetail.http.health.HealthMiddleware",
+    # So that scripts of other origins can read the errors, too.
+    *(["corsheaders.middleware.CorsMiddleware"] if CORS_ALLOWED_ORIGINS else []),
+    "dovetail.api.compression.CompressionMiddleware",
+    "dovetail.api.headers.ApiHeadersMiddleware",
+    "dovetail.api.problems.ProblemMiddleware",
     "dovetail.http.hosts.HostMiddleware",
     "dovetail.http.proxy.RedirectLoopMiddleware",
     "django.middleware.security.SecurityMiddleware",
