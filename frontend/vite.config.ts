@@ -13,7 +13,16 @@ export default defineConfig(({ mode }) => {
     build: {
       outDir: "dist",
       manifest: true,
-      rolldownOptions: { input: ["src/js/application.ts", "src/css/styles.css"] },
+      rolldownOptions: {
+        input: [
+          "src/js/application.ts",
+          "src/css/styles.css",
+          // Of the pages about the API.
+          "src/js/api_docs/swagger_ui.ts",
+          "src/js/api_docs/redoc.ts",
+          "src/css/api_docs.css",
+        ],
+      },
     },
     server: {
       host: "127.0.0.1",

@@ -115,6 +115,7 @@ let
                 (lib.fileset.maybeMissing ../frontend/dist)
               ]
             ))
+            ../docs/openapi.yaml # of which the types of the API's client are made
             # Tailwind scans templates and Python for class names.
             ../project/templates
             (lib.fileset.fileFilter (file: file.hasExt "py" || file.hasExt "html") ../project/apps)

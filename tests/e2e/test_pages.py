@@ -23,6 +23,7 @@ PRIVATE = [
     "/articles/mine/",
     "/articles/trash/",
     "/people/me/edit/",
+    "/people/me/tokens/",
     "/accounts/email/",
     "/accounts/password/change/",
     "/accounts/logout/",
