@@ -15,12 +15,9 @@ from tests.queueing import queue_tasks
 
 Connect = Callable[..., Client]
 
-# For tests in which the client waits for ten seconds and more, which it does alike in both.
-CHROMIUM_WITH_LONG = pytest.mark.parametrize(
-    "connect",
-    ["node", pytest.param("chromium", marks=pytest.mark.long("waits as long as in Node"))],
-    indirect=True,
-)
+IN_CHROMIUM = pytest.mark.long("does in Chromium what it does in Node")
+# For what differs most between the two: how they open a socket, and what they do with it.
+IN_BOTH = pytest.mark.parametrize("connect", ["node", "chromium"], indirect=True)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -95,7 +92,7 @@ def script(tmp_path_factory: pytest.TempPathFactory) -> Path:
         return Path(shutil.copy(frontend / ACTIONCABLE, tmp_path_factory.mktemp("script")))
 
 
-@pytest.fixture(params=["node", "chromium"])
+@pytest.fixture(params=["node", pytest.param("chromium", marks=IN_CHROMIUM)])
 def connect(
     request: pytest.FixtureRequest, web: Web, script: Path, transactional_db: None
 ) -> Iterator[Connect]:

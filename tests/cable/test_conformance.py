@@ -9,7 +9,7 @@ from dovetail.cable.broadcasting import broadcast
 from dovetail.cable.streams import sign
 from dovetail.turbo.broadcasting import broadcast_later_to, broadcast_refresh_to
 from tests.cable.clients import RECONNECT
-from tests.cable.conftest import CHROMIUM_WITH_LONG, Connect
+from tests.cable.conftest import IN_BOTH, Connect
 from tests.cable.servers import Valkey, Web
 from tests.dovetail.cable.conftest import log_in
 from tests.factories import make_user
@@ -24,6 +24,7 @@ def turbo(stream: str, user_id: str | None = None) -> dict[str, str]:
     return {"channel": channel, "signed_stream_name": sign(channel, stream, user_id)}
 
 
+@IN_BOTH
 def test_subscribe_receive_perform_unsubscribe(connect: Connect) -> None:
     client = connect()
     client.subscribe("blue", channel="RoomChannel", room="blue")
@@ -88,7 +89,6 @@ def test_two_subscriptions_with_one_identifier_both_receive(connect: Connect) ->
     assert client.received("two", count=2) == [1, 2]
 
 
-@CHROMIUM_WITH_LONG
 def test_broadcast_reaches_pages_of_both_workers(connect: Connect) -> None:
     clients = [connect() for _ in range(PAGES)]
     for client in clients:
@@ -101,7 +101,6 @@ def test_broadcast_reaches_pages_of_both_workers(connect: Connect) -> None:
         assert client.received("room", count=20) == list(range(20))
 
 
-@CHROMIUM_WITH_LONG
 @pytest.mark.usefixtures("_queued")
 def test_task_broadcasts_through_valkey(connect: Connect) -> None:
     clients = [connect() for _ in range(PAGES)]
@@ -120,7 +119,6 @@ def test_task_broadcasts_through_valkey(connect: Connect) -> None:
         assert ">Z</text>" in html
 
 
-@CHROMIUM_WITH_LONG
 def test_client_is_anonymous_after_its_session_ends(connect: Connect) -> None:
     user = make_user()
     session = log_in(user)
@@ -143,7 +141,6 @@ def test_client_is_anonymous_after_its_session_ends(connect: Connect) -> None:
     assert "private" not in client.log("mine", "received")
 
 
-@CHROMIUM_WITH_LONG
 def test_client_reconnects_to_a_restarted_server(connect: Connect, web: Web) -> None:
     client = connect()
     client.subscribe("room", channel="RoomChannel", room="restart")
@@ -158,7 +155,6 @@ def test_client_reconnects_to_a_restarted_server(connect: Connect, web: Web) -> 
     assert client.received("room") == ["again"]
 
 
-@CHROMIUM_WITH_LONG
 def test_pages_refresh_after_valkey_restarts(connect: Connect, valkey: Valkey) -> None:
     clients = [connect() for _ in range(PAGES)]
     for client in clients:
@@ -176,7 +172,6 @@ def test_pages_refresh_after_valkey_restarts(connect: Connect, valkey: Valkey) -
         assert client.received("news", besides=REFRESH) == ["after"]
 
 
-@CHROMIUM_WITH_LONG
 def test_session_ended_while_valkey_is_unavailable_is_noticed_afterwards(
     connect: Connect, valkey: Valkey
 ) -> None:
@@ -221,7 +216,6 @@ def test_subscription_waits_while_valkey_is_unavailable(connect: Connect, valkey
     assert client.received("during") == ["delivered"]
 
 
-@CHROMIUM_WITH_LONG
 @pytest.mark.parametrize("path", ["/", "/other"])
 def test_many_broadcasts_arrive_in_order(connect: Connect, path: str) -> None:
     client = connect()

@@ -5,7 +5,7 @@ import signal
 
 from dovetail.cable.broadcasting import broadcast
 from tests.cable.clients import RECONNECT
-from tests.cable.conftest import CHROMIUM_WITH_LONG, Connect
+from tests.cable.conftest import Connect
 from tests.cable.servers import Web, wait_until
 from tests.dovetail.devtools.processes import descendants
 
@@ -21,7 +21,6 @@ def test_client_stays_disconnected_after_a_protocol_violation(connect: Connect) 
     assert client.call("isWatching") is False
 
 
-@CHROMIUM_WITH_LONG
 def test_client_reconnects_after_the_server_stops_responding(connect: Connect, web: Web) -> None:
     client = connect()
     client.subscribe("room", channel="RoomChannel", room="silence")
