@@ -1,5 +1,6 @@
 """The benchmark of the API runs, and the API is not slower than what it was written to outrun."""
 
+import shutil
 import subprocess
 import sys
 
@@ -19,6 +20,7 @@ def run(*options: str) -> dict[tuple[str, str], float]:
     return {(asked, who): float(rate) for asked, who, rate, *_ in rows[2:]}
 
 
+@pytest.mark.skipif(not shutil.which("uv"), reason="needs uv, which installs PostgreSQL")
 @pytest.mark.long("starts servers of its own, and compares speeds")
 def test_api_is_faster_than_a_plain_viewset() -> None:
     rates = run("--articles", "100", "--rounds", "10")

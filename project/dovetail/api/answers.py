@@ -4,7 +4,6 @@ Examples are made by the code that answers requests, so that they cannot differ 
 """
 
 from collections.abc import Callable
-from http import HTTPStatus
 from typing import Any
 
 from drf_spectacular.plumbing import ResolvedComponent
@@ -176,7 +175,3 @@ class Components:
         component = ResolvedComponent(name, kind, schema, object=f"{kind}/{name}")
         self.registry.register_on_missing(component)
         return {"$ref": f"#/components/{kind}/{name}"}
-
-
-def phrase(status: int) -> str:
-    return HTTPStatus(status).phrase

@@ -25,6 +25,7 @@ from rest_framework import exceptions, views
 from rest_framework.fields import get_error_detail
 from rest_framework.response import Response
 
+from dovetail.api import statuses
 from dovetail.api.faults import Fault, faults_of
 from dovetail.api.renderers import JSONRenderer
 from dovetail.http.middleware import Middleware
@@ -83,10 +84,10 @@ def problem(
     known = HTTPStatus(status)
     members: dict[str, Any] = {
         "type": "about:blank",
-        "title": known.phrase,
+        "title": statuses.phrase(status),
         "status": status,
-        "code": code or known.name.lower(),
-        "detail": detail or DETAILS.get(known, f"{known.description or known.phrase}."),
+        "code": code or statuses.code(status),
+        "detail": detail or DETAILS.get(known, f"{known.description or statuses.phrase(status)}."),
     }
     if faults:
         members["errors"] = [fault.as_member() for fault in faults]

@@ -19,11 +19,12 @@ from rest_framework import serializers
 from rest_framework.permissions import SAFE_METHODS
 from rest_framework.serializers import BaseSerializer
 
-from dovetail.api.answers import Components, phrase
+from dovetail.api.answers import Components
 from dovetail.api.etags import VersionedMixin
 from dovetail.api.idempotency import MARK
 from dovetail.api.pagination import CursorPagination
 from dovetail.api.serializers import ModelSerializer, StrictMixin
+from dovetail.api.statuses import phrase
 from dovetail.api.viewsets import GenericViewSet
 
 SUMMARIES = {

@@ -1,6 +1,7 @@
 """The TypeScript client, generated from docs/openapi.yaml, against the running app."""
 
 import os
+import shutil
 import subprocess
 
 import pytest
@@ -14,6 +15,7 @@ from tests.repository import ROOT
 SUITE = "src/js/api/client.test.ts"
 
 
+@pytest.mark.skipif(not shutil.which("uv"), reason="needs uv, which runs bin/npm")
 @pytest.mark.django_db(transaction=True)
 def test_client_works_against_the_app(live_server: LiveServer) -> None:
     author = make_user("ada@example.org", display_name="Ada Lovelace")

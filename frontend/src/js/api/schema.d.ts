@@ -1315,9 +1315,9 @@ export interface components {
                 /**
                  * @example {
                  *       "type": "about:blank",
-                 *       "title": "Request Entity Too Large",
+                 *       "title": "Content Too Large",
                  *       "status": 413,
-                 *       "code": "request_entity_too_large",
+                 *       "code": "content_too_large",
                  *       "detail": "The body is too large."
                  *     }
                  */
@@ -1518,7 +1518,7 @@ export interface components {
                 /**
                  * @example {
                  *       "type": "about:blank",
-                 *       "title": "Unprocessable Entity",
+                 *       "title": "Unprocessable Content",
                  *       "status": 422,
                  *       "code": "idempotency_key_reused",
                  *       "detail": "This Idempotency-Key belongs to a request with another body or address. Use a new key for each request, and the same only to repeat one as it was."
