@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+from pathlib import Path
 
 import pytest
 from django.conf import settings
@@ -10,6 +11,8 @@ from django.test import Client
 from pytest_django.live_server_helper import LiveServer
 
 from tests.factories import make_article, make_token, make_user
+from tests.frontend import locked_frontend
+from tests.production.image import build_frontend
 from tests.repository import ROOT
 
 SUITE = "src/js/api/client.test.ts"
@@ -17,7 +20,7 @@ SUITE = "src/js/api/client.test.ts"
 
 @pytest.mark.skipif(not shutil.which("uv"), reason="needs uv, which runs bin/npm")
 @pytest.mark.django_db(transaction=True)
-def test_client_works_against_the_app(live_server: LiveServer) -> None:
+def test_client_works_against_the_app(live_server: LiveServer, tmp_path: Path) -> None:
     author = make_user("ada@example.org", display_name="Ada Lovelace")
     for title in ("On joints", "On pegs"):
         make_article(author, title=title)
@@ -33,14 +36,16 @@ def test_client_works_against_the_app(live_server: LiveServer) -> None:
         "DATA_DIR": str(settings.DATA_DIR),
     }
 
-    result = subprocess.run(
-        ["bin/npm", "test", "--", "--reporter=verbose", SUITE],
-        cwd=ROOT,
-        env=os.environ | environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    build_frontend(tmp_path)  # as `up` does: in a fresh clone, nobody else has installed it
+    with locked_frontend():
+        result = subprocess.run(
+            ["bin/npm", "test", "--", "--reporter=verbose", SUITE],
+            cwd=ROOT,
+            env=os.environ | environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
 
     told = result.stdout + result.stderr
     assert result.returncode == 0, told
