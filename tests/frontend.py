@@ -1,13 +1,22 @@
 """The front end's packages and assets, which `up` may be replacing for another test."""
 
+import asyncio
 import fcntl
+import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from django.conf import settings
 
+from dovetail.devtools.stack.frontend import Frontend, find_node
+from dovetail.devtools.supervisor.console import Console
+from dovetail.devtools.supervisor.guard import Guard
+from dovetail.devtools.supervisor.supervisor import Supervisor
+
 FRONTEND = settings.BASE_DIR / "frontend"
+# Those of `up --build`, which then has nothing to build.
+SOURCES = ("project/templates", "project/apps", "project/dovetail")
 
 
 @contextmanager
@@ -23,3 +32,20 @@ def locked_frontend() -> Iterator[Path]:
     with (FRONTEND / "package-lock.json").open("rb") as lock:
         fcntl.flock(lock, fcntl.LOCK_SH)
         yield FRONTEND
+
+
+def build_frontend(logs: Path) -> None:
+    """Build the front end in the checkout, unless that is up to date."""
+
+    async def build() -> None:
+        guard = Guard()
+        try:
+            node = find_node(settings.DATA_DIR / "embedded", guard)
+            supervisor = Supervisor(guard, Console(io.StringIO()), logs)
+            frontend = Frontend(FRONTEND, node, supervisor)
+            await frontend.install()
+            await frontend.build(*(settings.BASE_DIR / name for name in SOURCES))
+        finally:
+            guard.close()
+
+    asyncio.run(build())

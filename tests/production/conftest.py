@@ -16,7 +16,8 @@ import pytest
 import requests
 
 from dovetail.devtools.embedded.testing import throwaway_valkey
-from tests.production.image import Image, Web, build_frontend
+from tests.frontend import build_frontend
+from tests.production.image import Image, Web
 from tests.production.proxy import Proxy, write_certificate
 
 EMAIL, PASSWORD = "ada@example.com", "a-joint-of-wood-29"

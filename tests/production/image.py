@@ -1,7 +1,5 @@
 """The files of the image, and its command, without Nix and without a container."""
 
-import asyncio
-import io
 import os
 import shutil
 import subprocess
@@ -11,15 +9,9 @@ from pathlib import Path
 from django.conf import settings
 
 from dovetail.devtools.embedded.testing import free_port
-from dovetail.devtools.stack.frontend import Frontend, find_node
-from dovetail.devtools.supervisor.console import Console
-from dovetail.devtools.supervisor.guard import Guard
-from dovetail.devtools.supervisor.supervisor import Supervisor
 from tests.frontend import locked_frontend
 
 ROOT = settings.BASE_DIR
-# Those of `up --build`, which then has nothing to build.
-SOURCES = ("project/templates", "project/apps", "project/dovetail")
 TIMEOUT = 240  # seconds a command may take on a busy machine
 
 
@@ -87,23 +79,6 @@ class Image:
         )
         assert result.returncode == 0 or not check, result.stdout + result.stderr
         return result
-
-
-def build_frontend(logs: Path) -> None:
-    """Build the front end in the checkout, unless that is up to date."""
-
-    async def build() -> None:
-        guard = Guard()
-        try:
-            node = find_node(settings.DATA_DIR / "embedded", guard)
-            supervisor = Supervisor(guard, Console(io.StringIO()), logs)
-            frontend = Frontend(ROOT / "frontend", node, supervisor)
-            await frontend.install()
-            await frontend.build(*(ROOT / name for name in SOURCES))
-        finally:
-            guard.close()
-
-    asyncio.run(build())
 
 
 class Web:

@@ -11,8 +11,7 @@ from django.test import Client
 from pytest_django.live_server_helper import LiveServer
 
 from tests.factories import make_article, make_token, make_user
-from tests.frontend import locked_frontend
-from tests.production.image import build_frontend
+from tests.frontend import build_frontend, locked_frontend
 from tests.repository import ROOT
 
 SUITE = "src/js/api/client.test.ts"
@@ -36,7 +35,7 @@ def test_client_works_against_the_app(live_server: LiveServer, tmp_path: Path) -
         "DATA_DIR": str(settings.DATA_DIR),
     }
 
-    build_frontend(tmp_path)  # as `up` does: in a fresh clone, nobody else has installed it
+    build_frontend(tmp_path)  # in a fresh clone, it may not be installed yet
     with locked_frontend():
         result = subprocess.run(
             ["bin/npm", "test", "--", "--reporter=verbose", SUITE],
