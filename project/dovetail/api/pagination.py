@@ -61,13 +61,13 @@ class CursorPagination(DRFCursorPagination):
         self.base_url = request.build_absolute_uri()
         self.names = self.get_ordering(request, queryset, cast("APIView", view))
         self.cursor = self.decode_cursor(request)
-        backward = self.cursor is not None and self.cursor.reverse
+        self.is_backward = self.cursor is not None and self.cursor.reverse
         if self.cursor is not None:
             queryset = self._beyond(queryset, self.cursor)
-        order = [_turned(name) if backward else name for name in self.names]
+        order = [_turned(name) if self.is_backward else name for name in self.names]
         rows = list(queryset.order_by(*order)[: size + 1])
         self.has_more, rows = len(rows) > size, rows[:size]
-        self.rows = rows[::-1] if backward else rows
+        self.rows = rows[::-1] if self.is_backward else rows
         return self.rows
 
     def decode_cursor(self, request: Request) -> Cursor | None:
@@ -83,27 +83,28 @@ class CursorPagination(DRFCursorPagination):
         """Return the rows after that which a cursor names, or before it."""
         try:
             values = json.loads(str(cursor.position))
-            return queryset.filter(self._condition(values, backward=cursor.reverse))
+            return queryset.filter(self._condition(values))
         except (ValidationError, ValueError, TypeError) as error:  # of another order, or made up
             raise self._refusal() from error
 
-    def _condition(self, values: Any, *, backward: bool) -> Q:
+    def _condition(self, values: Any) -> Q:
         if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
             raise TypeError
         beyond, same = Q(pk__in=()), Q()
         for name, value in zip(self.names, values, strict=True):
-            field, comparison = _field(name), "lt" if name.startswith("-") != backward else "gt"
+            field, comparison = (
+                _field(name),
+                "lt" if name.startswith("-") != self.is_backward else "gt",
+            )
             beyond |= same & Q(**{f"{field}__{comparison}": value})
             same &= Q(**{field: value})
         return beyond
 
     def get_next_link(self) -> str | None:
-        backward = self.cursor is not None and self.cursor.reverse
-        return self._link(-1, reverse=False) if backward or self.has_more else None
+        return self._link(-1, reverse=False) if self.is_backward or self.has_more else None
 
     def get_previous_link(self) -> str | None:
-        backward = self.cursor is not None and self.cursor.reverse
-        is_first = not self.has_more if backward else self.cursor is None
+        is_first = not self.has_more if self.is_backward else self.cursor is None
         return None if is_first else self._link(0, reverse=True)
 
     def _link(self, index: int, *, reverse: bool) -> str:
