@@ -83,7 +83,7 @@ urlpatterns = [
     path(
         "auth/tokens/",
         AppSessionViewSet.as_view(
-            # Who has a token need not guess one, and there may be hundreds behind an address.
+            # Not a guess like a password, and hundreds of apps may share an address.
             {"post": "refresh"},
             basename="app-session",
             throttle_scope="read",

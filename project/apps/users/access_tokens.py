@@ -102,7 +102,7 @@ def longest_life(user: User) -> timedelta:
     """Return how long a token of this person can be valid.
 
     That of people whose address belongs to an identity provider lasts no longer than a sign-in
-    there: otherwise those who have left would keep their access.
+    there, so that people who have left lose their access.
     """
     limit: timedelta = settings.ACCESS_TOKEN_LIFETIME
     return min(limit, settings.SSO_LIFETIME) if binding.provider_for(user) else limit

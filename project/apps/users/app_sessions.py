@@ -2,8 +2,8 @@
 
 An app signs in to a session like any other: the list of a person's sessions shows it, and it ends
 with its row, by a new password, by a ban, and so on. Its tokens only name it. An access token
-works for minutes, a refresh token once: used twice, it ends the session, because one of the two who
-had it has stolen it, and nobody knows which (RFC 9700, 4.14.2).
+works for minutes, a refresh token once: used twice, it ends the session, because one of the two
+senders must have stolen it, and we cannot tell which (RFC 9700, 4.14.2).
 
 Own code around allauth's tokens, because allauth only refuses a refresh token that was used before,
 lets two requests at once use it, and believes sessions that no list shows. Its own sign-in for apps

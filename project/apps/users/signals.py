@@ -50,7 +50,7 @@ def end_all_sessions(user: User, **_: Any) -> None:
 
 
 def revoke_access_tokens(user: User, **_: Any) -> None:
-    """Revoke the tokens of a person who has a new password.
+    """Revoke a person's access tokens when their password changes.
 
     Whoever knew the old one may have made some. A changed factor leaves them alone: it is no sign
     of a break-in, and no token gives rights that need a factor to someone without one.

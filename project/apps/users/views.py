@@ -91,7 +91,7 @@ class SessionEndView(View):
 
     def post(self, request: HttpRequest, pk: int) -> HttpResponse:
         session = get_object_or_404(UserSession, pk=pk, user=request.user.pk)
-        # First, because a person who ends the session in use is nobody afterwards.
+        # First: ending the session in use also signs this request out.
         record(Kind.SESSIONS_ENDED, person(request), detail=describe(session.user_agent))
         end_sessions(request, [session])
         messages.info(request, "Signed out of that device.")

@@ -14,7 +14,7 @@ class Caller:
     """The sender of a request.
 
     Attributes:
-        person: the primary key of who has signed in or has given the token; "" for others.
+        person: the primary key of the signed-in person or the token's owner; "" for visitors.
         token: the primary key of the token, if it is a row; "" for sessions.
         network: the address, or the network if that is what people get.
     """

@@ -208,7 +208,7 @@ def acceptance(ctx: CheckContext, response: Response, case: AnyCase) -> None:
 
 
 def _is_unstated(fault: dict[str, str]) -> bool:
-    """Return whether no schema of ours can say what a refused value must be like."""
+    """Return whether a value was refused for a reason that the schema cannot express."""
     return (
         # A cursor is one that the list has given out; the last page depends on its size.
         fault.get("parameter") in {"cursor", "page"}
@@ -259,7 +259,7 @@ class Caller:
         return {
             "app": self.app,
             "base_url": ORIGIN,
-            # WSGI has nobody to decompress: tests/dovetail/api/test_compression.py.
+            # The client does not decompress; tests/dovetail/api/test_compression.py tests that.
             "headers": {"Accept-Encoding": "identity", **self.sender.headers},
             "cookies": dict(self.sender.cookies),
         }

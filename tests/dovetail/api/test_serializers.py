@@ -25,7 +25,7 @@ class PlankSerializer(StrictMixin, serializers.Serializer[Any]):
     ],
 )
 def test_value_of_another_type_is_refused(given: dict[str, Any], told: str) -> None:
-    """Kind: a mistake of a client that passes, with a value that nobody meant."""
+    """Kind: a client's mistake that is accepted as some other value."""
     serializer = PlankSerializer(data=given)
 
     assert not serializer.is_valid()
