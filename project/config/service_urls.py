@@ -67,7 +67,7 @@ def database(name: str, value: str) -> dict[str, Any]:
     if not all(re.fullmatch(r"\d{1,5}", item) and 0 < int(item) <= MAX_PORT for item in ports):
         raise malformed(name, *schemes, example=example)
     return {
-        "ENGINE": "django.db.backends.postgresql",
+        "ENGINE": "dovetail.database",
         "NAME": database,
         "USER": options.pop("user", ""),
         "PASSWORD": options.pop("password", ""),

@@ -11,12 +11,12 @@ from dovetail.media.serving import upload_urls
 handler400 = "dovetail.http.refused.bad_request"
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", HomeView.as_view(), name="home"),
+    path("api/v1/", include("apps.api.urls")),
     path("accounts/sessions/", SessionsView.as_view(), name="usersessions_list"),
     path("accounts/signup/confirm/", SignupConfirmView.as_view(), name="signup_confirm"),
     path("accounts/", include("allauth.urls")),
     path("articles/", include("apps.articles.urls")),
     path("people/", include("apps.users.urls")),
-    path("api/v1/", include("apps.api.urls")),
     path("admin/", admin.site.urls),
 ]
 if apps.is_installed("dovetail.devtools"):

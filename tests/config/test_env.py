@@ -114,7 +114,7 @@ def test_database_url_becomes_django_settings(monkeypatch: pytest.MonkeyPatch) -
 
     config = env.database("THING")
 
-    assert config["ENGINE"] == "django.db.backends.postgresql"
+    assert config["ENGINE"] == "dovetail.database"
     assert (config["USER"], config["PASSWORD"]) == ("ada", "p@ss")
     assert (config["HOST"], config["PORT"], config["NAME"]) == ("db.example", 5433, "kit")
 

@@ -8,7 +8,8 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 _pool_size = env.int("DATABASE_POOL_SIZE", 0)
 _database = env.database("DATABASE_URL")
 _database["CONN_MAX_AGE"] = 0  # seconds; Django requires 0 with a pool
-_database["CONN_HEALTH_CHECKS"] = True  # so that a server restart causes no errors
+# So that a restart of the server causes no errors; the pool checks its connections itself.
+_database["CONN_HEALTH_CHECKS"] = not _pool_size
 if _pool_size:
     _database.setdefault("OPTIONS", {})["pool"] = {
         "min_size": min(2, _pool_size),

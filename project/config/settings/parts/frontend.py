@@ -27,5 +27,6 @@ DJANGO_VITE = {
 
 # Only developers ask for source maps, and those of ReDoc and Swagger UI take long to compress.
 WHITENOISE_SKIP_COMPRESS_EXTENSIONS = (*Compressor.SKIP_COMPRESS_EXTENSIONS, "map")
+WHITENOISE_KEEP_ONLY_HASHED_FILES = True  # half as much to compress; nothing asks for the others
 # Vite (under assets/) and the manifest storage name files by a hash of their content.
 WHITENOISE_IMMUTABLE_FILE_TEST = r"^/static/assets/|\.[0-9a-f]{12}\."

@@ -30,6 +30,7 @@ MIDDLEWARE = [
     "dovetail.http.hosts.HostMiddleware",
     "dovetail.http.proxy.RedirectLoopMiddleware",
     "django.middleware.security.SecurityMiddleware",
+    "dovetail.api.unchanged.UnchangedMiddleware",
     "dovetail.http.static.StaticFilesMiddleware",
     "dovetail.http.security.SecurityHeadersMiddleware",
     "dovetail.http.refused.RefusedBodyMiddleware",
