@@ -8,7 +8,7 @@ another of `API_RATES`. Each request with a token counts for the token and for i
 one gets more by making more tokens. Requests of people who are not signed in count for their
 network, and so do attempts to sign in that fail, in the scope `auth`.
 
-Every answer says how much is left, by draft-ietf-httpapi-ratelimit-headers-10:
+Every answer that is counted says how much is left, by draft-ietf-httpapi-ratelimit-headers-10:
 
     RateLimit-Policy: "read-token";q=300;w=60, "read-person";q=600;w=60
     RateLimit: "read-token";r=299;t=60, "read-person";r=597;t=12

@@ -11,6 +11,7 @@ Own code because Django's `condition` and `ConditionalGetMiddleware` run within 
 """
 
 from http import HTTPStatus
+from inspect import unwrap
 from typing import Any
 
 from asgiref.sync import sync_to_async
@@ -20,6 +21,7 @@ from django.urls import resolve
 from rest_framework.exceptions import APIException
 from rest_framework.request import Request
 
+from dovetail.api import deprecation
 from dovetail.api.etags import VersionedMixin
 from dovetail.http.middleware import Middleware
 
@@ -62,7 +64,9 @@ def _answer(request: HttpRequest) -> HttpResponse | None:
     if etag is None:
         del request.META["HTTP_IF_NONE_MATCH"]  # so that the view does not look again
         return None
-    return HttpResponse(status=HTTPStatus.NOT_MODIFIED, headers={"ETag": etag})
+    answer = HttpResponse(status=HTTPStatus.NOT_MODIFIED, headers={"ETag": etag})
+    deprecation.announce(view, view.retrieve, answer)
+    return answer
 
 
 def _view_of(request: HttpRequest) -> VersionedMixin | None:
@@ -76,6 +80,8 @@ def _view_of(request: HttpRequest) -> VersionedMixin | None:
         return None
     if found.actions.get("get") != "retrieve":
         return None
+    if unwrap(found.cls.retrieve) is not VersionedMixin.retrieve:
+        return None  # one of its own may do more
     view: VersionedMixin = found.cls(**found.initkwargs)
     view.action = "retrieve"
     view.kwargs = match.kwargs

@@ -1,7 +1,9 @@
 """Answers to visitors whose copy still holds: those of the view, at less cost."""
 
+from datetime import date
 from http import HTTPStatus
 from typing import Any
+from uuid import UUID
 
 import pytest
 from asgiref.sync import sync_to_async
@@ -10,9 +12,13 @@ from django.test import AsyncClient
 from django.test.utils import CaptureQueriesContext
 from pytest_django import DjangoAssertNumQueries
 from pytest_django.fixtures import Settings
+from rest_framework.request import Request
+from rest_framework.response import Response
 from rest_framework.test import APIClient
 
+from apps.api.viewsets.articles import ArticleViewSet
 from apps.users.models import User
+from dovetail.api.deprecation import ATTRIBUTE, Deprecation
 from tests.factories import make_article, make_comment, make_user
 
 pytestmark = pytest.mark.django_db
@@ -166,6 +172,31 @@ def test_person_is_answered_by_the_view(as_author: APIClient, url: str, etag: st
 
     assert answer.status_code == HTTPStatus.NOT_MODIFIED
     assert not is_short(answer)
+
+
+def test_view_that_does_more_is_asked(
+    api: APIClient, url: str, etag: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def retrieve(view: object, request: Request, pk: UUID) -> Response:
+        del view, request, pk
+        return Response(status=HTTPStatus.GONE)
+
+    monkeypatch.setattr(ArticleViewSet, "retrieve", retrieve)
+
+    answer = api.get(url, headers={"if-none-match": etag})
+
+    assert answer.status_code == HTTPStatus.GONE
+
+
+def test_deprecation_is_announced(
+    api: APIClient, url: str, etag: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ArticleViewSet, ATTRIBUTE, Deprecation(date(2027, 1, 1)), raising=False)
+
+    answer = api.get(url, headers={"if-none-match": etag})
+
+    assert is_short(answer)
+    assert answer["Deprecation"] == "@1798761600"
 
 
 def test_other_addresses_are_left_alone(api: APIClient, etag: str) -> None:
