@@ -175,9 +175,9 @@ class TestCreate:
 
     def test_takes_few_queries(self, as_author: APIClient, assert_queries: QueryCount) -> None:
         article = make_article()
-        # The session, the person and their permissions; the article with its author; the limit; the
-        # comment, and the notification with what it extends.
-        with assert_queries(8):
+        # The session, the person and their permissions; the article with its author; the lock and
+        # the limit; the comment, and the notification with what it extends.
+        with assert_queries(9):
             as_author.post(of(article), {"body": "Well cut."})
 
 

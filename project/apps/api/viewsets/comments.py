@@ -57,9 +57,10 @@ class ArticleCommentViewSet(VersionedMixin, ListModelMixin, GenericViewSet[Comme
         article, author = self.article(), person_of(request)
         serializer = self.get_serializer(data=request.data)
         serializer.is_valid(raise_exception=True)
-        if wait := Comment.time_to_wait(author):
-            raise TooMany(TOO_MANY, wait)
-        comment = serializer.save(article=article, author=author)
+        with transaction.atomic():
+            if wait := Comment.time_to_wait(author):
+                raise TooMany(TOO_MANY, wait)
+            comment = serializer.save(article=article, author=author)
         url = reverse("api:comment-detail", args=[comment.pk])
         headers = {"Location": request.build_absolute_uri(url), "ETag": self.etag_of(comment)}
         return Response(serializer.data, HTTPStatus.CREATED, headers=headers)

@@ -102,8 +102,10 @@ class Comment(SoftDeleteModel):
     def time_to_wait(cls, author: User) -> timedelta:
         """Return how long it takes until this author may write another comment.
 
-        Deleted comments count, too.
+        Deleted comments count, too. Call it in the transaction that saves the comment, so that
+        those that come at the same time are counted one after the other.
         """
+        list(User.objects.select_for_update(no_key=True).filter(pk=author.pk).values_list("pk"))
         now, minute = timezone.now(), timedelta(minutes=1)
         written = cls.all_objects.filter(author=author, created_at__gt=now - minute)
         latest = written.order_by("-created_at").values_list("created_at", flat=True)

@@ -3,6 +3,7 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.contrib.auth.mixins import LoginRequiredMixin
+from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.template.loader import render_to_string
@@ -54,9 +55,10 @@ class CommentsView(TemplateView):
             return redirect(f"{reverse('account_login')}?next={article.get_absolute_url()}")
         form = CommentForm(request.POST)
         form.instance.article, form.instance.author = article, request.user
-        if not form.is_valid():
+        with transaction.atomic():
+            comment = form.save() if form.is_valid() else None
+        if comment is None:
             return self.render_to_response(self.get_context_data(article=article, form=form))
-        comment = form.save()
         if turbo_of(request).accepts_stream:
             html = render_to_string("articles/_comment.html", {"comment": comment})
             return TurboStreamResponse(streams.append(dom_id(article, "comments"), html))
