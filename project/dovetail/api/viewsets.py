@@ -37,7 +37,8 @@ class GenericViewSet(ThrottledMixin, DRFGenericViewSet[ModelT]):
         super().initial(request, *args, **kwargs)
         if self.action is None:
             return  # 405, whatever the parameters are
-        refuse_unknown(request, self.known_parameters(), self.repeatable_parameters())
+        if request.query_params:
+            refuse_unknown(request, self.known_parameters(), self.repeatable_parameters())
         refuse_unused_key(request, self._method)
         if "fields" in request.query_params:
             # A list without rows does not look at it.

@@ -19,7 +19,10 @@ def are_too_long(values: Iterable[str | bytes]) -> bool:
 
 
 class HeaderLimitMiddleware(Middleware):
-    """Responds with 431 to a header longer than `MAX_HEADER`. Place it first."""
+    """Responds with 431 to a header longer than `MAX_HEADER`.
+
+    Place it before what parses headers, and after what gives the errors of the API their form.
+    """
 
     def process_request(self, request: HttpRequest) -> HttpResponse | None:
         # `request.headers` would make a dictionary, which not every answer needs.

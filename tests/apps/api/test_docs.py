@@ -43,6 +43,13 @@ COLUMNS = {
 STATES = {"draft", "deleted", "closed", "banned"}  # that have rows of their own
 
 
+@pytest.mark.parametrize("address", ["/api/v1/docs/", "/api/v1/docs/reference/"])
+def test_pages_are_only_read(address: str) -> None:
+    answer = APIClient(enforce_csrf_checks=True).post(address)
+
+    assert answer.status_code == HTTPStatus.METHOD_NOT_ALLOWED
+
+
 def blocks(page: str, language: str) -> list[str]:
     """Return the blocks of code in a language."""
     return re.findall(rf"^```{language}\n(.*?)^```", page, re.MULTILINE | re.DOTALL)

@@ -15,6 +15,14 @@ def test_overlong_header_is_refused(client: Client, name: str) -> None:
     assert response.text == "A header of the request is longer than 16,384 characters.\n"
 
 
+def test_api_refuses_it_as_a_problem(client: Client) -> None:
+    response = client.get("/api/v1/articles/", headers={"cookie": "a" * (MAX_HEADER + 1)})
+
+    assert response.status_code == HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
+    assert response["Content-Type"] == "application/problem+json"
+    assert response.json()["code"] == "request_header_fields_too_large"
+
+
 async def test_overlong_header_is_refused_under_asgi(async_client: AsyncClient) -> None:
     response = await async_client.get("/", headers={"cookie": "a" * (MAX_HEADER + 1)})
 

@@ -20,13 +20,13 @@ REQUEST_TIMEOUT = 20  # seconds; in each of these periods, a body must arrive at
 REQUEST_MIN_RATE = 4 * 1024  # bytes per second
 
 MIDDLEWARE = [
-    "dovetail.http.headers.HeaderLimitMiddleware",
     "dovetail.http.health.HealthMiddleware",
     # So that scripts of other origins can read the errors, too.
     *(["corsheaders.middleware.CorsMiddleware"] if CORS_ALLOWED_ORIGINS else []),
     "dovetail.api.compression.CompressionMiddleware",
     "dovetail.api.headers.ApiHeadersMiddleware",
     "dovetail.api.problems.ProblemMiddleware",
+    "dovetail.http.headers.HeaderLimitMiddleware",
     "dovetail.http.hosts.HostMiddleware",
     "dovetail.http.proxy.RedirectLoopMiddleware",
     "django.middleware.security.SecurityMiddleware",
