@@ -6,23 +6,28 @@ JWT. The cases are the same in each run; `--hypothesis-seed=1` tries others.
 
 from collections.abc import Iterator
 from contextlib import ExitStack
-from functools import cache
 from typing import Any
 
 import pytest
 from django.core import signals
 from django.db import close_old_connections, connection
-from hypothesis import HealthCheck, given, settings as fuzzing, strategies as st
+from hypothesis import given, settings as fuzzing
 from pytest_django.fixtures import Settings
-from schemathesis import GenerationMode
 from schemathesis.core.transport import Response
 
-from tests.apps.api.contract import SENDERS, AnyCase, Caller, contract, make_rows, operations
+from tests.apps.api.contract import (
+    AnyCase,
+    InProcess,
+    contract,
+    random_cases,
+    settings_for,
+    systematic_cases,
+)
+from tests.apps.api.senders import SENDERS, make_rows
 
 # In one worker, for loading the schema and making the cases takes seconds.
 pytestmark = [pytest.mark.django_db, pytest.mark.xdist_group("contract")]
 
-MODES = list(GenerationMode)
 SIGNED_IN = ["session", "write_token", "jwt"]
 # The cases of each test, at least: by default, and with --long.
 SYSTEMATIC, RANDOM, STATEFUL = (290, 1500), (40, 1800), (120, 1200)
@@ -36,7 +41,7 @@ def size(pytestconfig: pytest.Config) -> int:
 
 
 @pytest.fixture
-def caller(request: pytest.FixtureRequest, settings: Settings) -> Iterator[Caller]:
+def caller(request: pytest.FixtureRequest, settings: Settings) -> Iterator[InProcess]:
     """Return one of the senders, on a site with rows and the settings of production.
 
     Its rates are higher, since most answers would be 429.
@@ -54,38 +59,9 @@ def caller(request: pytest.FixtureRequest, settings: Settings) -> Iterator[Calle
     # As Django's own test client does: the connection has the transaction of the test.
     for signal in (signals.request_started, signals.request_finished):
         signal.disconnect(close_old_connections)
-    yield Caller(sender)
+    yield InProcess(sender)
     for signal in (signals.request_started, signals.request_finished):
         signal.connect(close_old_connections)
-
-
-@cache
-def systematic_cases() -> list[AnyCase]:
-    """Return, for each operation, cases at and beyond each limit that the schema states."""
-    schema = contract()
-    return [
-        case
-        for operation in operations()
-        for case in schema.iter_coverage_cases(
-            operation, generation_modes=MODES, generation_config=schema.config.generation
-        )
-    ]
-
-
-@cache
-def random_cases() -> st.SearchStrategy[AnyCase]:
-    return st.one_of(
-        [one.as_strategy(generation_mode=mode) for one in operations() for mode in MODES]
-    )
-
-
-def settings_for(examples: int) -> fuzzing:
-    return fuzzing(max_examples=examples, suppress_health_check=list(HealthCheck))
-
-
-def assert_conformance(caller: Caller, least: int) -> None:
-    assert not caller.failures, "\n\n".join(caller.failures.values())
-    assert caller.count >= least
 
 
 def test_there_are_enough_cases() -> None:
@@ -95,7 +71,7 @@ def test_there_are_enough_cases() -> None:
 
 
 @pytest.mark.parametrize("caller", SENDERS, indirect=True)
-def test_systematic_cases(caller: Caller, size: int, request: pytest.FixtureRequest) -> None:
+def test_systematic_cases(caller: InProcess, size: int, request: pytest.FixtureRequest) -> None:
     """Kind: a limit that the schema states, but the app does not have, or the other way round."""
     cases = systematic_cases()
     if not size:  # each case as one of the senders
@@ -105,11 +81,11 @@ def test_systematic_cases(caller: Caller, size: int, request: pytest.FixtureRequ
     for case in cases:
         caller.send(case)
 
-    assert_conformance(caller, SYSTEMATIC[size])
+    caller.assert_conformance(SYSTEMATIC[size])
 
 
 @pytest.mark.parametrize("caller", SENDERS, indirect=True)
-def test_random_cases(caller: Caller, size: int) -> None:
+def test_random_cases(caller: InProcess, size: int) -> None:
     @settings_for(RANDOM[size])
     @given(random_cases())
     def send(case: AnyCase) -> None:
@@ -117,11 +93,11 @@ def test_random_cases(caller: Caller, size: int) -> None:
 
     send()
 
-    assert_conformance(caller, RANDOM[size])
+    caller.assert_conformance(RANDOM[size])
 
 
 @pytest.mark.parametrize("caller", SIGNED_IN, indirect=True)
-def test_scenarios(caller: Caller, size: int) -> None:
+def test_scenarios(caller: InProcess, size: int) -> None:
     """Kind: rows that others have made, which are not as the first were, or are gone.
 
     The links from one operation to the next are those that Schemathesis finds in the schema.
@@ -149,4 +125,4 @@ def test_scenarios(caller: Caller, size: int) -> None:
 
     Scenario.run(settings=fuzzing(settings_for(SCENARIOS[size]), stateful_step_count=STEPS))
 
-    assert_conformance(caller, STATEFUL[size])
+    caller.assert_conformance(STATEFUL[size])

@@ -1228,6 +1228,7 @@ export interface components {
         };
         /** @description A person who signs in. */
         SignInRequest: {
+            /** Format: email */
             email: string;
             password: string;
         };

@@ -26,7 +26,7 @@ TYPES = [Authenticator.Type.TOTP, Authenticator.Type.RECOVERY_CODES]
 class SignInSerializer(StrictMixin, serializers.Serializer[Any]):
     """A person who signs in."""
 
-    email = serializers.CharField(max_length=254)
+    email = serializers.EmailField(max_length=254)
     password = serializers.CharField(max_length=MAX_PASSWORD, trim_whitespace=False)
 
 
