@@ -23,11 +23,16 @@ from dovetail.devtools.errors import SetupError
 from dovetail.devtools.stack.frontend import find_node
 from dovetail.devtools.supervisor.guard import Guard
 from tests import flush
+from tests.engines import on_paradedb, on_postgres, search_engine, use_engine
+
+# Imported here only: each import of a fixture of the session makes another one, with databases.
+__all__ = ["on_paradedb", "on_postgres", "search_engine", "use_engine"]
 
 BROKER_DATABASE = 15  # the last of a Valkey server's databases
 SERVICES = pytest.StashKey[ExitStack]()
 
 LONG_TIMEOUT = 1800  # seconds; hundreds of examples on a busy machine
+AT_FIRST = 2  # groups that begin with the session
 FUZZING = {"short": 10, "long": 500}  # examples for each test
 
 
@@ -73,15 +78,24 @@ def _keep_groups_together(items: list[pytest.Item]) -> None:
     xdist does so, but pytest 9.2 ignores what it sets, and each worker would start every server:
     https://github.com/pytest-dev/pytest-xdist/issues/1386.
 
-    Large groups come first, so that no worker is left with one when the others are done.
+    Large groups come early, so that no worker is left with one when the others are done, but not
+    all at once: while their tests wait for servers, others use the cores.
     """
     groups = {item: _group_of(item) for item in items}
     for item, group in groups.items():
         suffix = f"@{group}"
         if group and not item.nodeid.endswith(suffix):
             item._id = item.id.parse(f"{item.nodeid}{suffix}")  # noqa: SLF001 - see above
+    alone = [item for item in items if not groups[item]]
+    gap = len(alone) // (2 * len(set(groups.values())))
+    order: list[pytest.Item] = []
     sizes = Counter(filter(None, groups.values()))
-    items.sort(key=lambda item: (-sizes[groups[item]], groups[item]))
+    for index, (group, _) in enumerate(sizes.most_common()):
+        order += [item for item in items if groups[item] == group]
+        if index >= AT_FIRST - 1:
+            order += alone[:gap]
+            del alone[:gap]
+    items[:] = order + alone
 
 
 def _group_of(item: pytest.Item) -> str:

@@ -10,9 +10,7 @@ from django.db import connection
 from dovetail import analytics
 from dovetail.search import aggregates
 from tests.dovetail.shelves.models import Page, Shelf
-from tests.engines import search_engine, use_engine
 
-__all__ = ["search_engine", "use_engine"]
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("search_engine")]
 
 

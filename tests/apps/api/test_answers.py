@@ -11,7 +11,7 @@ from rest_framework.test import APIClient
 from apps.users.models import DataExport, Notification, User
 from tests.factories import make_article, make_comment
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.xdist_group("contract")]
 
 V1 = "/api/v1/"
 

@@ -4,10 +4,8 @@ from rest_framework.test import APIClient
 
 from apps.articles.models import Category
 from tests.apps.api.conftest import QueryCount
-from tests.engines import search_engine, use_engine
 from tests.factories import make_article
 
-__all__ = ["search_engine", "use_engine"]
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("search_engine")]
 
 URL = "/api/v1/categories/"

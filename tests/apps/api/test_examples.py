@@ -9,7 +9,6 @@ from typing import Any, NamedTuple, cast
 from unittest.mock import Mock
 
 import pytest
-import yaml
 from django.http import HttpResponse
 from django.test import Client, RequestFactory
 from django.utils import timezone
@@ -26,11 +25,11 @@ from dovetail.api.problems import ProblemMiddleware
 from tests.apps.test_files import picture
 from tests.apps.users.conftest import add_totp, reauthenticate, recovery_codes
 from tests.factories import make_article, make_comment, make_member, make_token, make_user
-from tests.repository import ROOT
+from tests.repository import api_schema
 
 pytestmark = pytest.mark.django_db
 
-SCHEMA: dict[str, Any] = yaml.safe_load((ROOT / "docs/openapi.yaml").read_text(encoding="utf-8"))
+SCHEMA = api_schema()
 PASSWORD = examples.SIGN_IN["password"]
 LIST = "/api/v1/articles/"
 SIGN_IN = "/api/v1/auth/session/"

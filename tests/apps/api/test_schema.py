@@ -17,27 +17,22 @@ from rest_framework.test import APIClient
 from apps.api.serializers.labelled import LabelledSerializer
 from config.settings.parts.api import SPECTACULAR_SETTINGS
 from dovetail.api.serializers import ModelSerializer, StrictMixin
-from tests.repository import ROOT
+from tests.repository import API_SCHEMA, api_schema
 
-pytestmark = pytest.mark.django_db
+# In one worker, which generates the schema once.
+pytestmark = [pytest.mark.django_db, pytest.mark.xdist_group("contract")]
 
-FILE = ROOT / "docs/openapi.yaml"
 WRITE = "uv run project/manage.py spectacular --validate --fail-on-warn --file docs/openapi.yaml"
 SCHEMA = "/api/v1/schema/"
 LIST = "/api/v1/articles/"
 DECIDED_BY_VIEWS = (400, 401, 403, 404, 406, 412, 415, 428)
 
 
-def committed() -> dict[str, Any]:
-    schema: dict[str, Any] = yaml.safe_load(FILE.read_text(encoding="utf-8"))
-    return schema
-
-
 def test_committed_schema_is_current() -> None:
     output = StringIO()
     call_command("spectacular", validate=True, fail_on_warn=True, stdout=output)
 
-    assert output.getvalue().strip() == FILE.read_text(encoding="utf-8").strip(), (
+    assert output.getvalue().strip() == API_SCHEMA.read_text(encoding="utf-8").strip(), (
         f"docs/openapi.yaml is outdated. Write it again and commit it:\n{WRITE}"
     )
 
@@ -45,7 +40,7 @@ def test_committed_schema_is_current() -> None:
 def operations() -> list[tuple[str, str, dict[str, Any]]]:
     return [
         (path, method, operation)
-        for path, methods in committed()["paths"].items()
+        for path, methods in api_schema()["paths"].items()
         for method, operation in methods.items()
     ]
 
@@ -76,7 +71,7 @@ class TestServed:
         assert answer.status_code == HTTPStatus.OK
         assert answer["Content-Type"] == f"{media_type}; charset=utf-8"
         read: Callable[[str], Any] = json.loads if "json" in media_type else yaml.safe_load
-        assert read(answer.content.decode()) == committed()
+        assert read(answer.content.decode()) == api_schema()
 
     def test_again_only_if_it_has_changed(self, api: APIClient) -> None:
         etag = api.get(SCHEMA)["ETag"]
@@ -106,7 +101,7 @@ class TestOperations:
     def test_say_in_a_sentence_what_they_do(self) -> None:
         summaries = [operation["summary"] for _, _, operation in operations()]
         assert not [summary for summary in summaries if re.search(r"[.\n]", summary)]
-        bulk = committed()["paths"][f"{LIST}bulk/"]["post"]
+        bulk = api_schema()["paths"][f"{LIST}bulk/"]["post"]
         assert bulk["summary"] == "Create, change and delete several at once"
         assert bulk["description"].startswith("The results have the order of the operations.")
 
@@ -118,20 +113,20 @@ class TestOperations:
         }
         described = {
             name: schema.get("description")
-            for name, schema in committed()["components"]["schemas"].items()
+            for name, schema in api_schema()["components"]["schemas"].items()
         }
         assert [name for name, told in described.items() if told in bases] == []
         assert described["Comment"] == "A comment on an article."
 
     def test_have_tags_with_a_description(self) -> None:
-        described = {tag["name"] for tag in committed()["tags"] if tag["description"]}
+        described = {tag["name"] for tag in api_schema()["tags"] if tag["description"]}
         assert {tag for _, _, operation in operations() for tag in operation["tags"]} == described
 
     def test_take_enums_with_fixed_names(self) -> None:
         """Kind: another field with the same choices renames a type of generated clients."""
         enums = {
             name
-            for name, schema in committed()["components"]["schemas"].items()
+            for name, schema in api_schema()["components"]["schemas"].items()
             if "enum" in schema
         }
         assert enums == set(SPECTACULAR_SETTINGS["ENUM_NAME_OVERRIDES"])  # type: ignore[call-overload]
@@ -146,7 +141,7 @@ class TestOperations:
             assert ("413" in statuses) == (method != "get"), path
 
     def test_of_versions_document_preconditions(self) -> None:
-        paths = committed()["paths"]
+        paths = api_schema()["paths"]
         detail = paths[f"{LIST}{{id}}/"]
         required = {"$ref": "#/components/parameters/If-Match-required"}
         for method in ("put", "patch", "delete"):
@@ -159,14 +154,14 @@ class TestOperations:
         assert "428" not in publication["responses"]
 
     def test_say_which_need_no_sign_in(self) -> None:
-        paths = committed()["paths"]
+        paths = api_schema()["paths"]
         assert {} in paths[LIST]["get"]["security"]
         assert {} not in paths[LIST]["post"]["security"]
         assert {} not in paths[f"{LIST}trash/"]["get"]["security"]
 
     def test_name_the_choices_of_parameters(self) -> None:
         parameters = {
-            each["name"]: each for each in committed()["paths"][LIST]["get"]["parameters"]
+            each["name"]: each for each in api_schema()["paths"][LIST]["get"]["parameters"]
         }
         assert parameters["expand"]["schema"]["items"]["enum"] == ["author"]
         assert "title" in parameters["fields"]["schema"]["items"]["enum"]

@@ -8,10 +8,8 @@ from rest_framework.test import APIClient
 from apps.articles.models import Category
 from apps.users.models import User
 from tests.apps.api.conftest import QueryCount
-from tests.engines import search_engine, use_engine
 from tests.factories import make_article, make_user
 
-__all__ = ["search_engine", "use_engine"]
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("search_engine")]
 
 URL = "/api/v1/search/articles/"

@@ -12,10 +12,8 @@ from django.test.utils import CaptureQueriesContext
 
 from apps.articles.models import Article, Category
 from apps.users.models import User
-from tests.engines import search_engine, use_engine
 from tests.factories import make_article, make_user
 
-__all__ = ["search_engine", "use_engine"]
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("search_engine")]
 
 

@@ -1,10 +1,8 @@
 import pytest
 from django.test import Client
 
-from tests.engines import search_engine, use_engine
 from tests.factories import make_article, make_user
 
-__all__ = ["search_engine", "use_engine"]
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("search_engine")]
 
 

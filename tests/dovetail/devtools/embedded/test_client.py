@@ -18,6 +18,8 @@ from dovetail.devtools.embedded.testing import free_port, throwaway_postgres
 from dovetail.devtools.errors import NotReadyError, SetupError
 from dovetail.devtools.supervisor.guard import Guard
 
+pytestmark = pytest.mark.xdist_group("embedded")  # of which each worker would start a server
+
 # Each of them breaks, or sends elsewhere, a connection that takes it over.
 HOSTILE = {
     "PGSSLMODE": "require",

@@ -20,6 +20,8 @@ from dovetail.devtools.embedded.testing import _answers, _start, free_port, thro
 from dovetail.devtools.errors import SetupError
 from dovetail.devtools.supervisor.guard import Guard
 
+pytestmark = pytest.mark.xdist_group("embedded")  # of which each worker would create a cluster
+
 
 @pytest.fixture(scope="module")
 def binaries() -> Binaries:
