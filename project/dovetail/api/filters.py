@@ -1,10 +1,13 @@
 """Filters and orders, of which unknown ones are errors: a typing mistake never returns all rows."""
 
 from collections.abc import Container, Iterable
+from datetime import UTC, datetime
 from typing import Any, cast
 
+from django.core.exceptions import ValidationError as DjangoValidationError
 from django.db.models import QuerySet
-from django_filters.rest_framework import DjangoFilterBackend
+from django_filters.fields import IsoDateTimeField
+from django_filters.rest_framework import DjangoFilterBackend, IsoDateTimeFilter
 from rest_framework import filters
 from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
@@ -37,6 +40,23 @@ def _refuse_empty(request: Request, names: Iterable[str]) -> None:
         raise BadInput(
             *(Fault("Is empty: leave it out.", "blank", parameter=name) for name in empty)
         )
+
+
+class TimeField(IsoDateTimeField):  # type: ignore[misc]
+    """A time in UTC: PostgreSQL knows no offsets of 16 hours or more, which RFC 3339 allows."""
+
+    def to_python(self, value: Any) -> datetime | None:
+        given: datetime | None = super().to_python(value)
+        try:
+            return given and given.astimezone(UTC)
+        except OverflowError as error:
+            raise DjangoValidationError("Is out of range in UTC.", "overflow") from error
+
+
+class TimeFilter(IsoDateTimeFilter):  # type: ignore[misc]
+    """Filters by a time with any offset."""
+
+    field_class = TimeField
 
 
 class OrderingFilter(filters.OrderingFilter):

@@ -468,7 +468,19 @@ class TestParameters:
         self, api: APIClient, value: str
     ) -> None:
         answer = api.get(LIST, {"published_after": value})
+
         assert answer.status_code == HTTPStatus.BAD_REQUEST
+        [fault] = answer.json()["errors"]
+        assert (fault["parameter"], fault["code"]) == ("published_after", "overflow")
+
+    @pytest.mark.parametrize("offset", ["-18:48", "+23:59"])
+    def test_time_may_have_any_offset(self, api: APIClient, offset: str) -> None:
+        """Kind: PostgreSQL refuses offsets of 16 hours and more."""
+        make_article(title="A")
+
+        answer = api.get(LIST, {"published_after": f"2020-01-01T00:00:00{offset}"})
+
+        assert [row["title"] for row in answer.json()["results"]] == ["A"]
 
 
 @pytest.mark.parametrize("method", ["get", "post", "put", "patch", "delete"])
