@@ -31,11 +31,15 @@ EmailAddress.objects.create(user=user, email=user.email, verified=True, primary=
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run all of these tests in one worker, because the site is started once."""
+    """Run all of these tests in one worker, because the site is started once, and with --long.
+
+    The application and its settings are started in production by tests/config in each run.
+    """
     here = Path(__file__).parent
     for item in items:
         if here in item.path.parents:
             item.add_marker(pytest.mark.stack)
+            item.add_marker(pytest.mark.long("starts the whole site as the image does"))
             item.add_marker(pytest.mark.xdist_group("production"))
 
 
