@@ -12,7 +12,7 @@ article. They are called as a WSGI server calls them, so with all of the site's 
 - **limit** is what the API asks the database, asked by psycopg, and the rows as JSON by orjson.
 
 Prints the table in benchmarks/README.md: the answers per second of this process's processor time,
-as multiples of the plain viewset's, and the time that an answer takes. Takes about five minutes.
+as multiples of the plain viewset's, and the time that an answer takes. Takes one to five minutes.
 """
 
 import argparse
