@@ -19,31 +19,15 @@ from rest_framework.test import APIClient
 from apps.api.viewsets.articles import ArticleViewSet
 from apps.users.models import User
 from dovetail.api.deprecation import ATTRIBUTE, Deprecation
-from tests.factories import make_article, make_comment, make_user
+from tests.apps.api.conftest import api, as_author, author
+from tests.factories import make_article, make_comment
 
+__all__ = ["api", "as_author", "author"]
 pytestmark = pytest.mark.django_db
 
 LIST = "/api/v1/articles/"
 HEADERS = ("ETag", "Cache-Control", "Vary")
 MIDDLEWARE = "dovetail.api.unchanged.UnchangedMiddleware"
-
-
-@pytest.fixture
-def api() -> APIClient:
-    """Return a client of a visitor."""
-    return APIClient()
-
-
-@pytest.fixture
-def author() -> User:
-    return make_user("ada@example.org")
-
-
-@pytest.fixture
-def as_author(author: User) -> APIClient:
-    client = APIClient()
-    client.force_login(author)
-    return client
 
 
 @pytest.fixture

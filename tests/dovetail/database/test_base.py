@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 
-import psycopg
 import pytest
 from django.db import connections
 
@@ -45,19 +44,11 @@ def backend(wrapper: DatabaseWrapper) -> int:
 
 
 def terminate(pids: set[int]) -> None:
-    server = connections["default"].settings_dict
-    with psycopg.connect(
-        host=server["HOST"],
-        port=server["PORT"],
-        user=server["USER"],
-        password=server["PASSWORD"],
-        dbname="postgres",
-        autocommit=True,
-    ) as other:
+    with connections["default"].cursor() as cursor:
         for pid in pids:
             # Waits until the process has ended.
-            ended = other.execute("SELECT pg_terminate_backend(%s, 60000)", [pid]).fetchone()
-            assert ended == (True,)
+            cursor.execute("SELECT pg_terminate_backend(%s, 60000)", [pid])
+            assert cursor.fetchone() == (True,)
 
 
 def test_connection_is_used_again(pooled: DatabaseWrapper) -> None:
