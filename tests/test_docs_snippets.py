@@ -10,6 +10,11 @@ import pytest
 
 from tests.repository import ROOT, files
 
+pytestmark = [
+    pytest.mark.long("mypy reads the whole project and its libraries first"),
+    pytest.mark.xdist_group("mypy"),
+]
+
 BLOCK = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
@@ -49,7 +54,6 @@ def check(folder: Path, names: list[str]) -> str:
     return result.stdout
 
 
-@pytest.mark.xdist_group("mypy")
 def test_snippets_of_the_docs_pass_mypy(tmp_path: Path) -> None:
     pages = write_snippets(tmp_path)
     assert pages
@@ -61,7 +65,6 @@ def test_snippets_of_the_docs_pass_mypy(tmp_path: Path) -> None:
     assert not found, found
 
 
-@pytest.mark.xdist_group("mypy")
 def test_mistake_in_a_snippet_is_found(tmp_path: Path) -> None:
     (tmp_path / "mistake.py").write_text(
         "from apps.articles.models import Article\n\nArticle.objects.search(1).nonsense()\n"

@@ -5,11 +5,12 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import Permission
 from django.contrib.contenttypes.models import ContentType
-from django.test import TransactionTestCase
+from django.db import connection
+from django.test import TestCase, TransactionTestCase
 
 from apps.users.models import SecurityEvent, User
 from tests.factories import make_article, make_comment
-from tests.flush import rows_of_migrations
+from tests.flush import MOST_PAGES, rows_of_migrations
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -17,6 +18,13 @@ pytestmark = pytest.mark.django_db(transaction=True)
 def finish_test() -> None:
     case: Any = TransactionTestCase("run")
     case._fixture_teardown()  # noqa: SLF001 - what Django calls after each test
+
+
+def pages_of_index(name: str) -> int:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_relation_size(%s) / 8192", [name])
+        (pages,) = cursor.fetchone()
+    return int(pages)
 
 
 def test_rows_of_the_test_are_gone() -> None:
@@ -43,3 +51,17 @@ def test_changed_content_types_and_permissions_are_recreated() -> None:
 
     assert rows_of_migrations("default") == before
     assert not User.objects.exists()
+
+
+@pytest.mark.usefixtures("on_paradedb")
+def test_search_index_does_not_grow_with_each_rollback() -> None:
+    kept = make_article(title="A mortise")
+    case: Any = TestCase("run")
+    case._fixture_setup()  # noqa: SLF001 - what Django calls before each test that rolls back
+    while pages_of_index("article_search") <= MOST_PAGES:
+        make_article(author=kept.author)
+
+    case._fixture_teardown()  # noqa: SLF001
+
+    assert pages_of_index("article_search") < MOST_PAGES
+    assert type(kept).objects.search("mortise").get() == kept
