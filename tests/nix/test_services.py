@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from dovetail.devtools.embedded import testing
 from tests.nix import ROOT
 
 MISCONFIGURED = 78  # the exit status for a configuration error
@@ -25,10 +26,7 @@ def busy_port() -> Iterator[int]:
 
 @pytest.fixture
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
+    return testing.free_port()
 
 
 def start(name: str, data: Path, **environment: object) -> "subprocess.Popen[str]":

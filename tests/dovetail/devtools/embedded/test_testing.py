@@ -9,7 +9,7 @@ from pathlib import Path
 import psycopg
 from django.conf import settings
 
-from dovetail.devtools.embedded.testing import throwaway_postgres
+from dovetail.devtools.embedded.testing import free_port, throwaway_postgres
 from tests.dovetail.devtools.processes import descendants, wait_for_end
 
 SESSION = """
@@ -51,3 +51,7 @@ def test_killed_session_leaves_no_process_or_folder() -> None:
         session.send_signal(signal.SIGKILL)
     assert not wait_for_end(started)
     assert not directory.exists()
+
+
+def test_free_port_is_none_that_connections_are_given() -> None:
+    assert all(20_000 <= free_port() < 32_768 for _ in range(100))

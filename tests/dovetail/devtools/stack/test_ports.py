@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from config import env
+from dovetail.devtools.embedded.testing import free_port
 from dovetail.devtools.errors import SetupError
 from dovetail.devtools.stack import ports
 from dovetail.devtools.stack.ports import Ports
@@ -20,7 +21,7 @@ def _no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
 def listener() -> Iterator[socket.socket]:
     with socket.socket() as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(("127.0.0.1", 0))
+        listener.bind(("127.0.0.1", free_port()))
         listener.listen()
         yield listener
 
@@ -63,7 +64,7 @@ def test_busy_port_is_reported_with_its_process(listener: socket.socket) -> None
 def test_shareable_port_counts_as_busy(address: str) -> None:
     with socket.socket() as sharing:
         sharing.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        sharing.bind((address, 0))
+        sharing.bind((address, free_port()))
         sharing.listen()
         with pytest.raises(SetupError, match="is in use"):
             ports.ensure_free([(sharing.getsockname()[1], "the web server")])
@@ -72,7 +73,8 @@ def test_shareable_port_counts_as_busy(address: str) -> None:
 def test_port_in_use_on_ipv6_localhost_is_busy() -> None:
     with socket.socket(socket.AF_INET6) as other:
         try:
-            other.bind(("::1", 0))
+            # Not port 0: a connection may have the port that this would give on 127.0.0.1.
+            other.bind(("::1", free_port()))
         except OSError:  # this machine has no IPv6
             return
         other.listen()
