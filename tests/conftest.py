@@ -25,7 +25,7 @@ from dovetail.devtools.supervisor.guard import Guard
 from tests import flush
 from tests.engines import on_paradedb, on_postgres, search_engine, use_engine
 
-# Only here: in each module that imports it, a fixture for the session is one of its own.
+# Import these only here: a session fixture runs once for each module that imports it.
 __all__ = ["on_paradedb", "on_postgres", "search_engine", "use_engine"]
 
 BROKER_DATABASE = 15  # the last of a Valkey server's databases

@@ -17,7 +17,6 @@ from pytest_django import DjangoDbBlocker
 
 from dovetail.search import engine
 from dovetail.search.index import searchable_models
-from tests import flush
 
 ENGINES = ("paradedb", "postgres")
 Use = Callable[[str], Any]  # a context manager that takes the name of an engine
@@ -39,7 +38,6 @@ def use_engine(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Ite
                     _create_database(origin, name)
                     created.add(name)
                 _connect_to(f"{origin}_{name}")
-                flush.renew_search_indexes(connection)
             yield
         finally:
             settings.SEARCH_ENGINE = previous

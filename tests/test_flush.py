@@ -10,7 +10,7 @@ from django.test import TestCase, TransactionTestCase
 
 from apps.users.models import SecurityEvent, User
 from tests.factories import make_article, make_comment
-from tests.flush import MOST_PAGES, rows_of_migrations
+from tests.flush import LARGEST_INDEX, rows_of_migrations
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -20,11 +20,11 @@ def finish_test() -> None:
     case._fixture_teardown()  # noqa: SLF001 - what Django calls after each test
 
 
-def pages_of_index(name: str) -> int:
+def size_of_index(name: str) -> int:
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_relation_size(%s) / 8192", [name])
-        (pages,) = cursor.fetchone()
-    return int(pages)
+        cursor.execute("SELECT pg_relation_size(%s)", [name])
+        (size,) = cursor.fetchone()
+    return int(size)
 
 
 def test_rows_of_the_test_are_gone() -> None:
@@ -58,10 +58,10 @@ def test_search_index_does_not_grow_with_each_rollback() -> None:
     kept = make_article(title="A mortise")
     case: Any = TestCase("run")
     case._fixture_setup()  # noqa: SLF001 - what Django calls before each test that rolls back
-    while pages_of_index("article_search") <= MOST_PAGES:
+    while size_of_index("article_search") <= LARGEST_INDEX:
         make_article(author=kept.author)
 
     case._fixture_teardown()  # noqa: SLF001
 
-    assert pages_of_index("article_search") < MOST_PAGES
+    assert size_of_index("article_search") < LARGEST_INDEX
     assert type(kept).objects.search("mortise").get() == kept

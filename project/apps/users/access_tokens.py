@@ -101,8 +101,8 @@ def generate(**fields: Any) -> tuple[PersonalAccessToken, str]:
 def longest_life(user: User) -> timedelta:
     """Return how long a token of this person can be valid.
 
-    If an identity provider owns their address, it is as long as a sign-in there lasts: otherwise
-    someone who has left the company would keep their access.
+    If the user's address belongs to an identity provider, the limit is the lifetime of a
+    single sign-on session, so that access ends when the provider no longer signs the user in.
     """
     limit: timedelta = settings.ACCESS_TOKEN_LIFETIME
     return min(limit, settings.SSO_LIFETIME) if binding.provider_for(user) else limit

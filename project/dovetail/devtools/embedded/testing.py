@@ -112,12 +112,15 @@ def throwaway_valkey() -> Iterator[str]:
 
 
 def free_port() -> int:
-    """Return a free port on 127.0.0.1 that no connection is given before a server takes it."""
+    """Return a free port on 127.0.0.1, below the ephemeral port range."""
     return free_ports(1)
 
 
 def free_ports(count: int) -> int:
-    """Return the first of `count` consecutive free ports, below the ephemeral port range."""
+    """Return the first of `count` consecutive free ports, below the ephemeral port range.
+
+    An outgoing connection could take a port of that range before the server does.
+    """
     while True:
         first = secrets.choice(range(20_000, 32_000, count))
         with contextlib.suppress(OSError), contextlib.ExitStack() as probes:

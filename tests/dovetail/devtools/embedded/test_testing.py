@@ -53,5 +53,5 @@ def test_killed_session_leaves_no_process_or_folder() -> None:
     assert not directory.exists()
 
 
-def test_free_port_is_none_that_connections_are_given() -> None:
+def test_free_port_is_below_the_ephemeral_range() -> None:
     assert all(20_000 <= free_port() < 32_768 for _ in range(100))

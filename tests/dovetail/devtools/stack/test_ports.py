@@ -73,7 +73,7 @@ def test_shareable_port_counts_as_busy(address: str) -> None:
 def test_port_in_use_on_ipv6_localhost_is_busy() -> None:
     with socket.socket(socket.AF_INET6) as other:
         try:
-            # Not port 0: a connection may have the port that this would give on 127.0.0.1.
+            # Not port 0: an outgoing connection could be using the same port on 127.0.0.1.
             other.bind(("::1", free_port()))
         except OSError:  # this machine has no IPv6
             return
