@@ -4,7 +4,7 @@ import fcntl
 import gc
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -66,10 +66,17 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         _keep_groups_together(items)
 
 
-def pytest_collection_finish() -> None:
-    """Keep thousands of collected tests out of every later garbage collection."""
-    gc.collect()
-    gc.freeze()
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Collect garbage once after the tests are collected, and seldom among what they make."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.collect()
+        gc.freeze()  # thousands of tests, which stay
+        gc.set_threshold(20_000, 10, 10)
+        gc.enable()
 
 
 def _keep_groups_together(items: list[pytest.Item]) -> None:

@@ -1,3 +1,5 @@
+import gc
+
 from django.apps import AppConfig
 
 
@@ -8,3 +10,7 @@ class ProjectConfig(AppConfig):
 
     def ready(self) -> None:
         from config import celery  # noqa: F401, PLC0415
+
+        # What is loaded stays, so that no later collection, nor the one at exit, looks through it.
+        gc.freeze()
+        gc.enable()
