@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from asgiref.sync import SyncToAsync
 from django.conf import settings
-from django.core.cache import cache
+from django.core.cache import cache, caches
 from django.db import connection, connections
 from hypothesis import settings as fuzzing
 from pytest_django import DjangoDbBlocker
@@ -244,8 +244,10 @@ def _exists(database: str) -> bool:
 
 @pytest.fixture(autouse=True)
 def _empty_cache() -> None:
-    """Clear the cache, so that tests do not share rate limits and cached fragments."""
+    """Clear the caches, so that tests do not share rate limits and computed values."""
     cache.clear()
+    if settings.CACHES["computed"] is not settings.CACHES["default"]:  # MEMCACHED_URL is set
+        caches["computed"].clear()
 
 
 @pytest.fixture(autouse=True)

@@ -4,10 +4,10 @@ The page of the list and the API share `ArticleSearch`. What a query string says
 by the page, which is for people who change it by hand, and strictly by the API.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 from django.db.models import QuerySet
@@ -16,8 +16,12 @@ from django.http import QueryDict
 from apps.articles.forms import ORDERS, SearchForm
 from apps.articles.models import Article, ArticleQuerySet, Category
 from apps.users.models import User
+from dovetail.cache.computed import cached
+
+T = TypeVar("T")
 
 AUTHORS = 6
+TTL = 300  # seconds for which counts are kept, if no article changes
 
 
 @dataclass(frozen=True)
@@ -75,6 +79,10 @@ class ArticleSearch:
             "author": self._labelled("author", labels, authors),
         }
 
+    def count(self) -> int:
+        """Return the number of matching articles."""
+        return self._kept("articles.count", self.results().count)
+
     @cached_property
     def suggestion(self) -> str:
         """Words that the user may have meant, or an empty string."""
@@ -90,7 +98,17 @@ class ArticleSearch:
         return articles.search(self.words, prefix=True, snippet=snippet, rank=rank)
 
     def _counts(self, name: str, *, limit: int) -> list[tuple[Any, int]]:
-        return self._matching(without=name).facets(name, limit=limit)[name]
+        def count() -> list[tuple[Any, int]]:
+            return self._matching(without=name).facets(name, limit=limit)[name]
+
+        return self._kept(f"articles.counts:{name}", count)
+
+    def _kept(self, key: str, compute: Callable[[], T]) -> T:
+        """Keep what is computed if it is one of the few searches that most visitors make."""
+        if self.words or "author" in self.filters:
+            return compute()
+        key = f"{key}:{self.filters.get('category', '')}"
+        return cached(key, compute, ttl=TTL, tags=["articles"])
 
     def _labelled(
         self, name: str, labels: Iterable[tuple[str | UUID, str]], counts: dict[Any, int]

@@ -2,11 +2,13 @@
 
 All threads share one client per server; Django creates one for each use, and under ASGI a
 connection pool too. An unavailable server never causes an error: reads miss, writes are dropped,
-and a warning is logged. And values are stored as `dovetail.cache.values` says, not as pickles.
+and each process logs a warning once a minute. And values are stored as `dovetail.cache.values`
+says, not as pickles.
 """
 
 import functools
 import logging
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -22,9 +24,15 @@ logger = logging.getLogger(__name__)
 DOWN = (redis.ConnectionError, redis.TimeoutError, redis.ResponseError)
 
 
+WAIT = 1  # seconds for one of a process's 50 connections; without it, the 51st thread would miss
+QUIET = 60  # seconds between two warnings about one server
+_reported: dict[str, float] = {}  # when the last one was, for each URL
+
+
 @functools.cache
 def _client(url: str, options: tuple[tuple[str, Any], ...]) -> redis.Redis:
-    return redis.Redis.from_url(url, **dict(options))
+    pool = redis.BlockingConnectionPool.from_url(url, timeout=WAIT, **dict(options))
+    return redis.Redis.from_pool(pool)
 
 
 class Bytes:
@@ -85,7 +93,7 @@ def _with_fallback(name: str, fallback: Any) -> Callable[..., Any]:
         try:
             return method(self, *args, **kwargs)
         except DOWN as error:
-            logger.warning("The cache is unavailable; continuing without it: %s", error)
+            self.report(error)
             return fallback(*args, **kwargs) if callable(fallback) else fallback
 
     return call
@@ -100,6 +108,14 @@ class ValkeyCache(RedisCache):
         # A list, because Django would split a URL at the commas and semicolons of its password.
         super().__init__([server], params)
         self._class = ValkeyCacheClient
+        self._url = server
+
+    def report(self, error: Exception) -> None:
+        """Log that the server is unavailable, unless this process did so in the last minute."""
+        now = time.monotonic()
+        if now - _reported.get(self._url, -QUIET) >= QUIET:
+            _reported[self._url] = now
+            logger.warning("The cache is unavailable; continuing without it: %s", error)
 
     get = _with_fallback("get", _default)
     get_many = _with_fallback("get_many", lambda *_, **__: {})

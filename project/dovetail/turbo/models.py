@@ -5,7 +5,8 @@
 
 A page follows one article with `{% turbo_stream_from article %}`, and the list of articles with
 `{% turbo_stream_from "articles" %}`. It fetches itself and morphs whenever an article is saved,
-deleted or restored, alone or in bulk.
+deleted or restored, alone or in bulk. What it shows of `cached` values with the tag "articles" is
+then computed again.
 """
 
 from collections.abc import Iterable
@@ -17,6 +18,7 @@ from django.db.models.signals import post_delete, post_save
 
 from dovetail.cable.broadcasting import reauthorize
 from dovetail.cable.streams import Streamable
+from dovetail.cache.computed import invalidate
 from dovetail.models import BaseQuerySet
 from dovetail.models.signals import rows_changed
 from dovetail.turbo.broadcasting import broadcast_refreshes_to
@@ -28,7 +30,8 @@ class BroadcastsRefreshes(models.Model):
     Changes that bypass the kit's QuerySets, such as raw SQL, broadcast nothing.
 
     Attributes:
-        refreshes: the stream of the list; by default the model's label, `articles.article`.
+        refreshes: the stream of the list, and the tag of values computed from it; by default the
+            model's label, `articles.article`.
     """
 
     refreshes: ClassVar[str] = ""
@@ -70,12 +73,17 @@ class BroadcastsRefreshes(models.Model):
 
 
 def broadcast_refreshes(rows: Iterable[BroadcastsRefreshes]) -> None:
-    """Refresh the pages that follow these rows, on commit."""
+    """Refresh the pages that follow these rows, on commit.
+
+    Values with the name of a refreshed list as their tag expire first, so that its pages show new
+    ones.
+    """
     streams: list[Streamable] = []
     for row in rows:
         if row.is_hidden:
             reauthorize(row)
         streams += row.refreshed_streams()
+    invalidate(*{stream for stream in streams if isinstance(stream, str)})
     broadcast_refreshes_to(streams)
 
 

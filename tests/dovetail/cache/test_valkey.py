@@ -3,6 +3,7 @@ import socket
 from collections.abc import Iterator
 from http import HTTPStatus
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ import redis
 from django.core.cache import cache, caches
 from django.test import Client, override_settings
 
+from dovetail.cache import valkey
 from dovetail.cache.memcached import MemcachedCache
 from dovetail.cache.valkey import ValkeyCache
 from tests.cable.servers import NAMES, Valkey
@@ -156,8 +158,21 @@ def test_unavailable_cache_reads_as_empty(
     down.clear()
     with pytest.raises(ValueError, match="not found"):
         down.incr("a")
-    assert caplog.records
-    assert {record.levelno for record in caplog.records} == {logging.WARNING}
+    (record,) = caplog.records
+    assert record.levelno == logging.WARNING
+
+
+def test_unavailable_cache_is_logged_once_a_minute(
+    unavailable_cache: ValkeyCache,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for seconds, warnings in ((0, 1), (59, 1), (60, 2), (61, 2)):
+        clock = SimpleNamespace(monotonic=lambda now=seconds: float(now))
+        monkeypatch.setattr(valkey, "time", clock)
+        for _ in range(3):
+            unavailable_cache.get("a")
+        assert len(caplog.records) == warnings
 
 
 async def test_unavailable_cache_reads_as_empty_in_async_code(

@@ -10,6 +10,7 @@ from django.template import Context
 
 from apps.articles.models import Article
 from apps.users.models import User
+from dovetail.cache.computed import cached
 
 register = template.Library()
 
@@ -28,10 +29,15 @@ class Overview:
 def articles_overview() -> Overview:
     """Return the latest published articles, and the number of all articles and their authors."""
     published = Article.objects.published()
+
+    def count() -> tuple[int, int]:
+        return published.count(), published.values("author").distinct().count()
+
+    article_count, author_count = cached("articles.overview", count, ttl=300, tags=["articles"])
     return Overview(
         articles=published.for_cards().newest_first()[:LATEST],
-        article_count=published.count(),
-        author_count=published.values("author").distinct().count(),
+        article_count=article_count,
+        author_count=author_count,
     )
 
 

@@ -5,6 +5,7 @@ from django.contrib import messages
 from django.contrib.auth.mixins import LoginRequiredMixin
 from django.contrib.messages.views import SuccessMessageMixin
 from django.core.exceptions import PermissionDenied
+from django.core.paginator import Paginator
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -30,6 +31,11 @@ class ArticleListView(ListView[Article]):
     def get_queryset(self) -> QuerySet[Article]:
         self.search = SearchPage(self.request.GET)
         return self.search.results()
+
+    def get_paginator(self, *args: Any, **kwargs: Any) -> Paginator[Any]:
+        paginator = super().get_paginator(*args, **kwargs)
+        paginator.count = self.search.count()
+        return paginator
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         return super().get_context_data(search=self.search, **kwargs)

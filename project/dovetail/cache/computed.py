@@ -1,0 +1,191 @@
+"""Values that take long to compute: kept for a while, and computed by one process at a time.
+
+    count = cached("articles.count", Article.objects.published().count, ttl=300, tags=["articles"])
+
+`Cache.get_or_set` keeps a value too, but when it expires, every request that comes before it has
+been computed again computes it. Here, one does, and meanwhile the others get the old value, or wait
+if there is none. A value also counts as expired once one of its tags has been invalidated:
+
+    invalidate("articles")  # when the current transaction commits
+
+A tag is a random word in the cache. A value is stored with the words that its tags had before it
+was computed, and is valid for as long as they are the same. So a value that was computed from rows
+which have changed meanwhile is never believed, and nothing has to list the values of a tag.
+
+A transaction that has invalidated a tag computes its values itself until it ends, because only it
+sees its changes.
+"""
+
+import random
+import secrets
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+from hashlib import sha256
+from typing import Any, Generic, TypeVar
+
+from django.core.cache import BaseCache, caches
+from django.db import connections, models, transaction
+from django.db.models.signals import post_delete, post_save
+
+from dovetail.models.signals import rows_changed
+
+T = TypeVar("T")
+
+CACHE = "computed"  # in CACHES
+STALE = 60  # seconds that an expired value is kept for those who come while it is computed again
+LOCK = 30  # seconds after which whoever computes a value is taken for dead
+WORD = 86_400  # seconds that a tag keeps its word; then its values are computed again
+POLL = (0.01, 0.2)  # seconds until the next look for a value that is being computed, doubling
+JITTER = 0.1  # of the time to live, so that values stored together do not expire together
+
+
+def cached(
+    key: str,
+    compute: Callable[[], T],
+    *,
+    ttl: float,
+    version: object = None,
+    tags: Sequence[str] = (),
+) -> T:
+    """Return the value of a key, and compute it if it is missing, expired or invalidated.
+
+    While the cache is unavailable, every call computes. In asynchronous code, call it with
+    `sync_to_async`, because it may wait.
+
+    Args:
+        key: what the value is, such as "articles.count". All that it depends on and that is neither
+            in `version` nor in `tags` is part of it: a language, a page number.
+        compute: returns the value, which is of a type that `dovetail.cache.values` lists. None is
+            kept like any other.
+        ttl: how long it is valid, in seconds, 10% more or less.
+        version: what the value was made from, such as a row's `updated_at`. Another one is
+            another value.
+        tags: what invalidates the value. See `invalidate`.
+
+    Raises:
+        UnsupportedValue: the value has another type.
+    """
+    if _is_invalidated_here(tags):
+        return compute()
+    return _Slot[T](key, version, tags, ttl).get(compute)
+
+
+def invalidate(*tags: str, using: str | None = None) -> None:
+    """Let all values with one of these tags expire when the current transaction commits.
+
+    While the cache is unavailable, this has no effect, and they stay until their time is over.
+
+    Args:
+        *tags: the tags.
+        using: the alias of the database that the transaction is on; the default one if None.
+    """
+    if tags:
+        transaction.on_commit(partial(_renew, tags), using=using)
+
+
+def invalidate_with(model: type[models.Model], *tags: str) -> None:
+    """Invalidate tags whenever a row of this model is created, changed or deleted.
+
+    Models with `BroadcastsRefreshes` do so by themselves. For others, call it in
+    `AppConfig.ready`. Raw SQL and bulk operations of other querysets than the kit's go unnoticed.
+    """
+
+    def on_change(using: str, **_: Any) -> None:
+        invalidate(*tags, using=using)
+
+    for change in (post_save, post_delete, rows_changed):
+        change.connect(on_change, sender=model, weak=False, dispatch_uid=f"computed:{tags}")
+
+
+class _Slot(Generic[T]):
+    """The place of one value in the cache."""
+
+    def __init__(self, key: str, version: object, tags: Sequence[str], ttl: float) -> None:
+        # Hashed, because memcached takes no spaces and no more than 250 bytes.
+        name = sha256(f"{key}\0{version}".encode()).hexdigest()
+        self.name, self.lock = f"computed:{name}", f"computing:{name}"
+        self.tags = [_tag(tag) for tag in tags]
+        self.ttl = ttl
+
+    def get(self, compute: Callable[[], T]) -> T:
+        entry, is_valid = self._read()
+        if is_valid:
+            return self._value(entry)
+        until = time.monotonic() + LOCK
+        unlocked, pause = 0, POLL[0]
+        while not _cache().add(self.lock, 1, LOCK):
+            if entry:
+                return self._value(entry)
+            # The lock goes before its value is seen here, or there is no cache.
+            unlocked = 0 if _cache().get(self.lock) else unlocked + 1
+            if unlocked > 1 or time.monotonic() > until:
+                return self._store(compute)
+            time.sleep(pause)
+            pause = min(2 * pause, POLL[1])
+            entry, is_valid = self._read()
+            if is_valid:
+                return self._value(entry)
+        try:
+            entry, is_valid = self._read()  # it may have been stored before the lock was taken
+            return self._value(entry) if is_valid else self._store(compute)
+        finally:
+            _cache().delete(self.lock)
+
+    def _read(self) -> tuple[Any, bool]:
+        """Return what is stored, or None, and whether it is valid."""
+        found = _cache().get_many([self.name, *self.tags])
+        entry = found.get(self.name)
+        if entry is None:
+            return None, False
+        _, expires, words = entry
+        is_valid = time.time() < expires and words == [found.get(tag) for tag in self.tags]
+        return entry, is_valid
+
+    @staticmethod
+    def _value(entry: Any) -> T:
+        value: T = entry[0]
+        return value
+
+    def _store(self, compute: Callable[[], T]) -> T:
+        words = self._words()
+        value = compute()
+        ttl = self.ttl * random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311 - no secret
+        if None not in words:
+            _cache().set(self.name, [value, time.time() + ttl, words], ttl + STALE)
+        return value
+
+    def _words(self) -> list[Any]:
+        """Return the words of the tags, and choose those that are missing."""
+        cache = _cache()
+        for tag in set(self.tags) - set(cache.get_many(self.tags)):
+            cache.add(tag, _word(), WORD)
+        found = cache.get_many(self.tags)
+        return [found.get(tag) for tag in self.tags]
+
+
+def _cache() -> BaseCache:
+    return caches[CACHE]
+
+
+def _tag(tag: str) -> str:
+    return f"tag:{sha256(tag.encode()).hexdigest()}"
+
+
+def _word() -> str:
+    return secrets.token_hex(8)
+
+
+def _is_invalidated_here(tags: Sequence[str]) -> bool:
+    """Return whether a transaction of this thread will invalidate one of these tags."""
+    return any(
+        isinstance(callback, partial)
+        and callback.func is _renew
+        and not set(tags).isdisjoint(callback.args[0])
+        for connection in connections.all(initialized_only=True)
+        for _, callback, *_ in connection.run_on_commit
+    )
+
+
+def _renew(tags: Sequence[str]) -> None:
+    _cache().set_many({_tag(tag): _word() for tag in tags}, WORD)
