@@ -81,7 +81,7 @@ class ArticleSearch:
 
     def count(self) -> int:
         """Return the number of matching articles."""
-        return self._kept("articles.count", self.results().count)
+        return self._kept("articles.count", lambda: self.results().count())
 
     @cached_property
     def suggestion(self) -> str:
@@ -108,7 +108,7 @@ class ArticleSearch:
         if self.words or "author" in self.filters:
             return compute()
         key = f"{key}:{self.filters.get('category', '')}"
-        return cached(key, compute, ttl=TTL, tags=["articles"])
+        return cached(key, compute, ttl=TTL, tags=[Article.refreshes])
 
     def _labelled(
         self, name: str, labels: Iterable[tuple[str | UUID, str]], counts: dict[Any, int]

@@ -148,20 +148,11 @@ class _Slot(Generic[T]):
         return value
 
     def _store(self, compute: Callable[[], T]) -> T:
-        words = self._words()
+        words = [_cache().get_or_set(tag, _word, WORD) for tag in self.tags]
         value = compute()
         ttl = self.ttl * random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311 - no secret
-        if None not in words:
-            _cache().set(self.name, [value, time.time() + ttl, words], ttl + STALE)
+        _cache().set(self.name, [value, time.time() + ttl, words], ttl + STALE)
         return value
-
-    def _words(self) -> list[Any]:
-        """Return the words of the tags, and choose those that are missing."""
-        cache = _cache()
-        for tag in set(self.tags) - set(cache.get_many(self.tags)):
-            cache.add(tag, _word(), WORD)
-        found = cache.get_many(self.tags)
-        return [found.get(tag) for tag in self.tags]
 
 
 def _cache() -> BaseCache:
@@ -178,10 +169,11 @@ def _word() -> str:
 
 def _is_invalidated_here(tags: Sequence[str]) -> bool:
     """Return whether a transaction of this thread will invalidate one of these tags."""
+    wanted = set(tags)
     return any(
         isinstance(callback, partial)
         and callback.func is _renew
-        and not set(tags).isdisjoint(callback.args[0])
+        and not wanted.isdisjoint(callback.args[0])
         for connection in connections.all(initialized_only=True)
         for _, callback, *_ in connection.run_on_commit
     )

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import Group
 from django.core.cache import caches
-from django.db import connections, transaction
+from django.db import transaction
 from pytest_django.fixtures import Settings
 
 from apps.articles.models import Article
@@ -60,7 +60,7 @@ def _patient_cache(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def threads() -> Iterator[ThreadPoolExecutor]:
-    with ThreadPoolExecutor(CALLERS, initializer=connections.close_all) as pool:
+    with ThreadPoolExecutor(CALLERS) as pool:
         yield pool
 
 

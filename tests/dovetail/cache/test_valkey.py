@@ -1,5 +1,4 @@
 import logging
-import socket
 from collections.abc import Iterator
 from http import HTTPStatus
 from pathlib import Path
@@ -14,6 +13,7 @@ from django.test import Client, override_settings
 from dovetail.cache import valkey
 from dovetail.cache.memcached import MemcachedCache
 from dovetail.cache.valkey import ValkeyCache
+from dovetail.devtools.embedded.testing import free_port
 from tests.cable.servers import NAMES, Valkey
 from tests.dovetail.cache.planted import garbage
 
@@ -21,9 +21,7 @@ from tests.dovetail.cache.planted import garbage
 @pytest.fixture
 def unreachable_url() -> str:
     """Return the URL of a port on which no server listens."""
-    with socket.socket() as unused:
-        unused.bind(("127.0.0.1", 0))
-        return f"redis://127.0.0.1:{unused.getsockname()[1]}/0"
+    return f"redis://127.0.0.1:{free_port()}/0"
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ from pytest_django import DjangoAssertNumQueries
 from pytest_django.fixtures import Settings
 
 from dovetail.cache.valkey import ValkeyCache
+from dovetail.devtools.embedded.testing import free_port
 from dovetail.http import health, shared
 from dovetail.http.health import CHECKS, REPORTED, readiness, reported, required
 from dovetail.http.migrations import due_migrations
@@ -28,9 +29,7 @@ from dovetail.http.shared import SharedCheck
 @pytest.fixture
 def unreachable_url() -> str:
     """Return the URL of a port on which no server listens."""
-    with socket.socket() as unused:
-        unused.bind(("127.0.0.1", 0))
-        return f"redis://user:secret@127.0.0.1:{unused.getsockname()[1]}/0"
+    return f"redis://user:secret@127.0.0.1:{free_port()}/0"
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from django.http import Http404
 from django.template import Context
 
 from apps.articles.models import Article
+from apps.articles.search import TTL
 from apps.users.models import User
 from dovetail.cache.computed import cached
 
@@ -33,7 +34,9 @@ def articles_overview() -> Overview:
     def count() -> tuple[int, int]:
         return published.count(), published.values("author").distinct().count()
 
-    article_count, author_count = cached("articles.overview", count, ttl=300, tags=["articles"])
+    article_count, author_count = cached(
+        "articles.overview", count, ttl=TTL, tags=[Article.refreshes]
+    )
     return Overview(
         articles=published.for_cards().newest_first()[:LATEST],
         article_count=article_count,
