@@ -5,7 +5,8 @@ import gc
 import os
 from collections import Counter
 from collections.abc import Generator, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -67,9 +68,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
-def pytest_collection() -> Generator[None, object, object]:
+def pytest_collection(session: pytest.Session) -> Generator[None, object, object]:
     """Collect garbage once after the tests are collected, and seldom among what they make."""
     gc.disable()
+    if hasattr(session.config, "workerinput"):
+        _import_in_turn(session.config)
     try:
         return (yield)
     finally:
@@ -77,6 +80,28 @@ def pytest_collection() -> Generator[None, object, object]:
         gc.freeze()  # thousands of tests, which stay
         gc.set_threshold(20_000, 10, 10)
         gc.enable()
+
+
+def _import_in_turn(config: Any) -> None:
+    """Import the modules of the tests, each worker beginning with others.
+
+    In a fresh clone, each has to be compiled with its assertions rewritten. Workers that import
+    them in the same order would all compile the same one at the same time.
+    """
+    folders = [Path(config.rootpath, name) for name in config.args]
+    modules = [
+        ".".join(path.relative_to(config.rootpath).with_suffix("").parts)
+        for folder in folders
+        if folder.is_relative_to(config.rootpath)
+        for path in sorted(folder.rglob("test_*.py"))
+    ]
+    worker = config.workerinput
+    number = int(worker["workerid"].removeprefix("gw"))
+    first = len(modules) * number // worker["workercount"]
+    reported_later = Exception, SystemExit, pytest.skip.Exception  # when the module is collected
+    for module in modules[first:] + modules[:first]:
+        with suppress(*reported_later):
+            import_module(module)
 
 
 def _keep_groups_together(items: list[pytest.Item]) -> None:
@@ -117,7 +142,6 @@ def pytest_configure(config: pytest.Config) -> None:
         return
     if config.option.collectonly or config.option.help:
         return
-    _share_compiled_code()
     services = config.stash[SERVICES] = ExitStack()
     try:
         if not env.is_set("DATABASE_URL"):
@@ -142,16 +166,6 @@ def _load_fuzzing_profile(config: pytest.Config) -> None:
     for name, examples in FUZZING.items():
         fuzzing.register_profile(name, deadline=None, max_examples=examples, derandomize=same)
     fuzzing.load_profile("long" if config.option.long else "short")
-
-
-def _share_compiled_code() -> None:
-    """Let the many processes of the tests compile each module once.
-
-    Where Python may not write beside the sources, as in many containers, each would compile all of
-    Django again. It then writes to the folder of this checkout's data.
-    """
-    if os.environ.pop("PYTHONDONTWRITEBYTECODE", None):
-        os.environ.setdefault("PYTHONPYCACHEPREFIX", str(settings.DATA_DIR / "pycache"))
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

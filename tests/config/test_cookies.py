@@ -14,6 +14,7 @@ import pytest
 
 from config import env
 from tests.config.test_settings import PRODUCTION
+from tests.processes import bare_environment
 
 NAMES = """
 import django; django.setup()
@@ -30,10 +31,10 @@ print(json.dumps(names))
 
 
 def cookie_names(module: str, **environment: str) -> dict[str, str]:
-    kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
     fixed = {"PYTHONPATH": "project", "DJANGO_SETTINGS_MODULE": module, "ENV_FILE": os.devnull}
+    environment = bare_environment() | fixed | environment
     output = subprocess.check_output(
-        [sys.executable, "-c", NAMES], cwd=env.BASE_DIR, env=kept | fixed | environment, text=True
+        [sys.executable, "-c", NAMES], cwd=env.BASE_DIR, env=environment, text=True
     )
     names: dict[str, str] = json.loads(output)
     return names

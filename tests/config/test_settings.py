@@ -14,6 +14,7 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 
 from config import env
+from tests.processes import bare_environment
 
 PRODUCTION_MODULE = "config.settings.production"
 MORE = pytest.mark.long("starts a process for another value")
@@ -31,11 +32,10 @@ PRODUCTION = {
 
 
 def run(*command: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    keep = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
     return subprocess.run(
         [sys.executable, *command],
         cwd=env.BASE_DIR,
-        env=keep | {"ENV_FILE": os.devnull} | environment,
+        env=bare_environment() | {"ENV_FILE": os.devnull} | environment,
         capture_output=True,
         text=True,
         timeout=120,
@@ -396,6 +396,16 @@ def test_pytest_reports_errors_in_one_line_too(tmp_path: Path, text: bytes) -> N
     assert result.returncode == 1
     assert re.fullmatch(rf"error: .*{re.escape(file.name)} .*\n", result.stderr), result.stderr
     assert "secret" not in result.stdout + result.stderr
+
+
+def test_tests_write_compiled_code_where_python_may_not_write_beside_the_sources() -> None:
+    """Otherwise, each of their many processes compiles all of Django again."""
+    code = "import config.settings.test, sys; print(sys.dont_write_bytecode, sys.pycache_prefix)"
+    change = {"PYTHONDONTWRITEBYTECODE": "1", "PYTHONPYCACHEPREFIX": "", "DATA_DIR": "/data"}
+
+    result = run("-c", code, PYTHONPATH="project", **change)
+
+    assert result.stdout.split() == ["False", "/data/pycache"], result.stderr
 
 
 def test_development_needs_no_settings_and_no_services(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Tests: the development settings, on services that the test session starts."""
 
+import os
 import sys
 
 from django.core.exceptions import ImproperlyConfigured
@@ -12,6 +13,13 @@ try:
     from config.settings.dev import *
 except ImproperlyConfigured as error:
     sys.exit(f"error: {error}")  # pytest would show a long traceback
+
+# Let the many processes of the tests compile each module once. Where Python may not write beside
+# the sources, as in many containers, each would compile all of Django again.
+if os.environ.pop("PYTHONDONTWRITEBYTECODE", None):
+    sys.dont_write_bytecode = False
+    sys.pycache_prefix = os.environ.get("PYTHONPYCACHEPREFIX") or str(DATA_DIR / "pycache")
+    os.environ["PYTHONPYCACHEPREFIX"] = sys.pycache_prefix
 
 DEBUG = False
 HOSTS_ON_ANY_PORT += ["testserver"]

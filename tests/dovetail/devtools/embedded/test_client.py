@@ -17,6 +17,7 @@ from dovetail.devtools.embedded.postgres import Cluster, find_binaries
 from dovetail.devtools.embedded.testing import free_port, throwaway_postgres
 from dovetail.devtools.errors import NotReadyError, SetupError
 from dovetail.devtools.supervisor.guard import Guard
+from tests.processes import bare_environment
 
 pytestmark = pytest.mark.xdist_group("embedded")  # of which each worker would start a server
 
@@ -83,11 +84,11 @@ def test_development_settings_drop_shell_variables_unless_the_database_is_the_pe
     code = (
         "import config.settings.dev, os; print([name for name in os.environ if name[:2] == 'PG'])"
     )
-    kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
-    environment = {"PYTHONPATH": str(settings.PROJECT_DIR), "ENV_FILE": os.devnull}
+    environment = bare_environment() | database
+    environment |= {"PYTHONPATH": str(settings.PROJECT_DIR), "ENV_FILE": os.devnull}
     done = subprocess.run(
         [sys.executable, "-c", code],
-        env=kept | environment | database | {"PGSSLMODE": "require", "DATA_DIR": "/nonexistent"},
+        env=environment | {"PGSSLMODE": "require", "DATA_DIR": "/nonexistent"},
         text=True,
         capture_output=True,
         check=True,
