@@ -52,6 +52,10 @@ class Memcached:
         self.socket.unlink(missing_ok=True)
 
 
+def unavailable(server: Memcached) -> str:
+    return f"The cache is unavailable; continuing without it: memcached at {server.socket}"
+
+
 @pytest.fixture
 def memcached() -> Iterator[Memcached]:
     program = shutil.which("memcached")
@@ -137,7 +141,7 @@ def test_what_this_site_has_not_stored_is_missing(
 
 @pytest.mark.timeout(120)
 def test_values_are_missing_while_the_server_hangs_and_return_afterwards(
-    memcached: Memcached, computed: MemcachedCache
+    memcached: Memcached, computed: MemcachedCache, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Kind: a cache that takes the page down with it. Without timeouts, this would never end."""
     computed.set("a", 1)
@@ -147,6 +151,9 @@ def test_values_are_missing_while_the_server_hangs_and_return_afterwards(
     assert computed.get_many(["a"]) == {}
     computed.set("b", 2)
     assert computed.get_or_set("c", lambda: 3) == 3
+    assert [record.getMessage() for record in caplog.records] == [
+        f"{unavailable(memcached)}: timed out"
+    ]
     memcached.process.send_signal(signal.SIGCONT)
 
     wait_until(lambda: computed.get("a") == 1, "memcached is not used again")
@@ -154,14 +161,17 @@ def test_values_are_missing_while_the_server_hangs_and_return_afterwards(
 
 @pytest.mark.timeout(120)
 def test_server_is_used_again_after_it_was_down(
-    memcached: Memcached, computed: MemcachedCache
+    memcached: Memcached, computed: MemcachedCache, caplog: pytest.LogCaptureFixture
 ) -> None:
+    """Kind: an outage that a client hides, so that the site is slow and no log says why."""
     computed.set("a", 1)
 
     memcached.stop()
     assert computed.get("a", "fallback") == "fallback"
     assert computed.get_or_set("c", lambda: 3) == 3
     assert not computed.delete("a")
+    (record,) = caplog.records
+    assert record.getMessage().startswith(unavailable(memcached))
     memcached.start()
 
     def works() -> bool:

@@ -1,13 +1,22 @@
-"""Django's memcached cache, with values as `dovetail.cache.values` stores them.
+"""Django's memcached cache with two additions.
+
+Values are stored as `dovetail.cache.values` says, not as pickles. And while a server is
+unavailable, each process logs a warning once a minute. With `"ignore_exc": True` in its options,
+reads then miss and writes are dropped.
 
 Set `"BACKEND": "dovetail.cache.memcached.MemcachedCache"` in `CACHES`.
 """
 
+import functools
+from collections.abc import Callable
 from typing import Any
 
 from django.core.cache.backends.base import DEFAULT_TIMEOUT
 from django.core.cache.backends.memcached import PyMemcacheCache
+from pymemcache import Client, HashClient
+from pymemcache.exceptions import MemcacheUnexpectedCloseError
 
+from dovetail.cache import outages
 from dovetail.cache.values import MISSING, decode, encode
 
 
@@ -21,12 +30,49 @@ class Bytes:
         return value
 
 
+def _reporting(name: str) -> Callable[..., Any]:
+    """Return a method of pymemcache's client that logs if its server is unavailable."""
+    method = getattr(Client, name)
+
+    @functools.wraps(method)
+    def call(self: Client, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return method(self, *args, **kwargs)
+        except (OSError, MemcacheUnexpectedCloseError) as error:
+            server = self.server if isinstance(self.server, str) else "{}:{}".format(*self.server)
+            outages.report(server, f"memcached at {server}: {error}")
+            raise
+
+    return call
+
+
+class ReportingClient(Client):  # type: ignore[misc]  # it has no types
+    """The client of one server. The one of all servers handles the error that this one raises."""
+
+    get = _reporting("get")
+    get_many = _reporting("get_many")
+    set = _reporting("set")
+    set_many = _reporting("set_many")
+    add = _reporting("add")
+    incr = _reporting("incr")
+    decr = _reporting("decr")
+    touch = _reporting("touch")
+    delete = _reporting("delete")
+    delete_many = _reporting("delete_many")
+    flush_all = _reporting("flush_all")
+
+
+class ReportingClients(HashClient):  # type: ignore[misc]  # it has no types
+    client_class = ReportingClient
+
+
 class MemcachedCache(PyMemcacheCache):
     # Values are encoded here, because the client ignores all errors while it sends them.
 
     def __init__(self, server: Any, params: dict[str, Any]) -> None:
         options = (params.get("OPTIONS") or {}) | {"serde": Bytes()}
         super().__init__(server, params | {"OPTIONS": options})
+        self._class = ReportingClients
 
     def get(self, key: Any, default: Any = None, version: int | None = None) -> Any:
         stored = super().get(key, None, version)

@@ -7,26 +7,20 @@ says, not as pickles.
 """
 
 import functools
-import logging
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import redis
 from django.core.cache.backends.redis import RedisCache, RedisCacheClient
 
+from dovetail.cache import outages
 from dovetail.cache.values import MISSING, decode, encode
-
-logger = logging.getLogger(__name__)
 
 # A server that answers with an error is of no more use than one that does not: it may be full, a
 # replica after a failover, or unable to write to its disk.
 DOWN = (redis.ConnectionError, redis.TimeoutError, redis.ResponseError)
 
-
 WAIT = 1  # seconds for one of a process's 50 connections; without it, the 51st thread would miss
-QUIET = 60  # seconds between two warnings about one server
-_reported: dict[str, float] = {}  # when the last one was, for each URL
 
 
 @functools.cache
@@ -93,7 +87,7 @@ def _with_fallback(name: str, fallback: Any) -> Callable[..., Any]:
         try:
             return method(self, *args, **kwargs)
         except DOWN as error:
-            self.report(error)
+            outages.report(self._url, error)
             return fallback(*args, **kwargs) if callable(fallback) else fallback
 
     return call
@@ -109,13 +103,6 @@ class ValkeyCache(RedisCache):
         super().__init__([server], params)
         self._class = ValkeyCacheClient
         self._url = server
-
-    def report(self, error: Exception) -> None:
-        """Log that the server is unavailable, unless this process did so in the last minute."""
-        now = time.monotonic()
-        if now - _reported.get(self._url, -QUIET) >= QUIET:
-            _reported[self._url] = now
-            logger.warning("The cache is unavailable; continuing without it: %s", error)
 
     get = _with_fallback("get", _default)
     get_many = _with_fallback("get_many", lambda *_, **__: {})

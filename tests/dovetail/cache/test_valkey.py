@@ -2,7 +2,6 @@ import logging
 from collections.abc import Iterator
 from http import HTTPStatus
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -10,7 +9,6 @@ import redis
 from django.core.cache import cache, caches
 from django.test import Client, override_settings
 
-from dovetail.cache import valkey
 from dovetail.cache.memcached import MemcachedCache
 from dovetail.cache.valkey import ValkeyCache
 from dovetail.devtools.embedded.testing import free_port
@@ -158,19 +156,6 @@ def test_unavailable_cache_reads_as_empty(
         down.incr("a")
     (record,) = caplog.records
     assert record.levelno == logging.WARNING
-
-
-def test_unavailable_cache_is_logged_once_a_minute(
-    unavailable_cache: ValkeyCache,
-    caplog: pytest.LogCaptureFixture,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    for seconds, warnings in ((0, 1), (59, 1), (60, 2), (61, 2)):
-        clock = SimpleNamespace(monotonic=lambda now=seconds: float(now))
-        monkeypatch.setattr(valkey, "time", clock)
-        for _ in range(3):
-            unavailable_cache.get("a")
-        assert len(caplog.records) == warnings
 
 
 async def test_unavailable_cache_reads_as_empty_in_async_code(
