@@ -167,6 +167,15 @@ class SearchPage(ArticleSearch):
         """The values that a search for other words keeps."""
         return self.filters | ({"order": self.order} if self.order else {})
 
+    @property
+    def is_first_page(self) -> bool:
+        """Whether it finds what most visitors see: the first page of all or of a category.
+
+        With anything else in the query string, links that keep it differ.
+        """
+        given = {name: value for name, value in self.data.items() if value}
+        return not self.words and given == self.filters and not self.form.errors
+
     def facets(self) -> list[Facet]:
         """Return the filters and the orders, as links."""
         counts = self.counts()

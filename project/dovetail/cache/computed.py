@@ -19,7 +19,7 @@ sees its changes.
 import random
 import secrets
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from hashlib import sha256
 from typing import Any, Generic, TypeVar
@@ -84,18 +84,47 @@ def invalidate(*tags: str, using: str | None = None) -> None:
         transaction.on_commit(partial(_renew, tags), using=using)
 
 
-def invalidate_with(model: type[models.Model], *tags: str) -> None:
+def invalidate_with(
+    model: type[models.Model], *tags: str, fields: Collection[str] | None = None
+) -> None:
     """Invalidate tags whenever a row of this model is created, changed or deleted.
 
     Models with `BroadcastsRefreshes` do so by themselves. For others, call it in
     `AppConfig.ready`. Raw SQL and bulk operations of other querysets than the kit's go unnoticed.
+
+    Args:
+        model: the model.
+        *tags: the tags.
+        fields: what the values show of rows that other rows refer to, such as the names of
+            authors. Then, new rows invalidate nothing, nor does a save whose `update_fields` has
+            none of these.
     """
 
-    def on_change(using: str, **_: Any) -> None:
-        invalidate(*tags, using=using)
+    def on_change(
+        using: str,
+        update_fields: Collection[str] | None = None,
+        created: bool = False,
+        **_: Any,
+    ) -> None:
+        is_shown = fields is None or not (
+            created or (update_fields is not None and set(fields).isdisjoint(update_fields))
+        )
+        if is_shown:
+            invalidate(*tags, using=using)
 
     for change in (post_save, post_delete, rows_changed):
         change.connect(on_change, sender=model, weak=False, dispatch_uid=f"computed:{tags}")
+
+
+def version_of(*tags: str) -> str:
+    """Return a text that changes whenever one of these tags is invalidated.
+
+    As a part of a key of Django's cache, it does what `tags` does for `cached`: what is stored
+    under the key is not read again. See `{% version_of %}`.
+    """
+    if _is_invalidated_here(tags):
+        return _word()
+    return "".join(str(_cache().get_or_set(_tag(tag), _word, WORD)) for tag in tags)
 
 
 class _Slot(Generic[T]):

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import Group
+from django.contrib.auth.models import Group, Permission
 from django.core.cache import caches
 from django.db import transaction
 from pytest_django.fixtures import Settings
@@ -263,6 +263,26 @@ class TestInvalidation:
         assert value() == 2
         group.delete()
         assert value() == 3
+
+    def test_follows_changes_of_fields_alone(self) -> None:
+        source = Source()
+
+        def value() -> int:
+            return cached("a", source, ttl=60, tags=["permissions"])
+
+        invalidate_with(Permission, "permissions", fields=["name"])
+        permission = Permission.objects.get(codename="add_article")
+
+        assert value() == 1
+        permission.save(update_fields=["codename"])
+        Permission.objects.create(
+            codename="a", name="A", content_type=permission.content_type
+        ).delete()
+        assert value() == 2  # deleted
+        permission.save(update_fields=["name", "codename"])
+        assert value() == 3
+        permission.save()
+        assert value() == 4
 
     def test_follows_every_change_of_a_model_that_refreshes_pages(self) -> None:
         author = make_user()

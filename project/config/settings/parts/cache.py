@@ -37,3 +37,5 @@ if _memcached:
             "dead_timeout": 5,
         },
     }
+# For `{% cache %}`.
+CACHES["template_fragments"] = CACHES["computed"]
