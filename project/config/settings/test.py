@@ -37,9 +37,10 @@ CELERY_TASK_ALWAYS_EAGER = True
 CELERY_TASK_EAGER_PROPAGATES = True
 CHANNEL_LAYERS = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
 STATICFILES_DIRS = []
-# Templates are compiled once, as in production.
+# Templates are compiled once and fragments are kept, as in production.
 TEMPLATES[0]["APP_DIRS"] = True
 del TEMPLATES[0]["OPTIONS"]["loaders"]
+CACHES["template_fragments"] = CACHES["computed"]
 
 INSTALLED_APPS += ["tests.dovetail.shelves"]
 # Fails a test if a request runs a query in a loop.

@@ -15,12 +15,6 @@ pytestmark = pytest.mark.django_db(transaction=True)
 KEPT = ["/", "/articles/", "/articles/?category=design", "/articles/?category="]
 
 
-@pytest.fixture(autouse=True)
-def _keep_fragments(settings: Settings) -> None:
-    """Keep them as production does; in development, edited templates show at once."""
-    settings.CACHES = settings.CACHES | {"template_fragments": settings.CACHES["computed"]}
-
-
 def queries(client: Client, url: str, language: str = "en") -> int:
     with CaptureQueriesContext(connection) as queries:
         client.get(url, headers={"accept-language": language})
