@@ -113,7 +113,9 @@ def invalidate_with(
             invalidate(*tags, using=using)
 
     for change in (post_save, post_delete, rows_changed):
-        change.connect(on_change, sender=model, weak=False, dispatch_uid=f"computed:{tags}")
+        change.connect(
+            on_change, sender=model, weak=False, dispatch_uid=f"computed:{tags}:{fields}"
+        )
 
 
 def version_of(*tags: str) -> str:
@@ -124,7 +126,7 @@ def version_of(*tags: str) -> str:
     """
     if _is_invalidated_here(tags):
         return _word()
-    return "".join(str(_cache().get_or_set(_tag(tag), _word, WORD)) for tag in tags)
+    return "".join(str(word) for word in _words([_tag(tag) for tag in tags]))
 
 
 class _Slot(Generic[T]):
@@ -177,7 +179,7 @@ class _Slot(Generic[T]):
         return value
 
     def _store(self, compute: Callable[[], T]) -> T:
-        words = [_cache().get_or_set(tag, _word, WORD) for tag in self.tags]
+        words = _words(self.tags)
         value = compute()
         ttl = self.ttl * random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311 - no secret
         _cache().set(self.name, [value, time.time() + ttl, words], ttl + STALE)
@@ -190,6 +192,10 @@ def _cache() -> BaseCache:
 
 def _tag(tag: str) -> str:
     return f"tag:{sha256(tag.encode()).hexdigest()}"
+
+
+def _words(names: list[str]) -> list[Any]:
+    return [_cache().get_or_set(name, _word, WORD) for name in names]
 
 
 def _word() -> str:

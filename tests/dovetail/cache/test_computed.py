@@ -283,6 +283,9 @@ class TestInvalidation:
         assert value() == 3
         permission.save()
         assert value() == 4
+        invalidate_with(Permission, "permissions", fields=["codename"])
+        permission.save(update_fields=["codename"])
+        assert value() == 5
 
     def test_follows_every_change_of_a_model_that_refreshes_pages(self) -> None:
         author = make_user()
