@@ -4,6 +4,7 @@ import pytest
 from django.db import connection, transaction
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.utils.translation import override
 from pytest_django.fixtures import Settings
 
 from apps.articles.models import Category
@@ -128,10 +129,11 @@ def test_languages_are_kept_apart(client: Client, settings: Settings) -> None:
     settings.MIDDLEWARE = [*settings.MIDDLEWARE, "django.middleware.locale.LocaleMiddleware"]
     make_article()
 
-    for url in ("/", "/articles/"):
-        for language in ("en", "de"):
-            assert queries(client, url, language) > 0
-            assert queries(client, url, language) == 0
+    with override("en"):  # the middleware leaves the language of the last request behind
+        for url in ("/", "/articles/"):
+            for language in ("en", "de"):
+                assert queries(client, url, language) > 0
+                assert queries(client, url, language) == 0
 
 
 def test_signed_in_people_share_them(client: Client) -> None:
