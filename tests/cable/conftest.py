@@ -8,8 +8,9 @@ import pytest
 from channels.layers import channel_layers
 
 from dovetail.cable.layer import ValkeyChannelLayer
+from dovetail.devtools.embedded.valkey import INSTALLED, find_installed
 from tests.cable.clients import ACTIONCABLE, BrowserThread, Chromium, Client, Node, Runtime
-from tests.cable.servers import NAMES, Valkey, Web, Worker, environment_for
+from tests.cable.servers import Valkey, Web, Worker, environment_for
 from tests.frontend import locked_frontend
 from tests.queueing import queue_tasks
 
@@ -23,14 +24,14 @@ IN_BOTH = pytest.mark.parametrize("connect", ["node", "chromium"], indirect=True
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep tests that start servers in one pytest worker."""
     for item in items:
-        if "tests/cable/" in item.path.as_posix():
+        if item.nodeid.startswith("tests/cable/"):
             item.add_marker(pytest.mark.xdist_group("cable"))
 
 
 @pytest.fixture(scope="package")
 def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Valkey]:
-    if Valkey.program() is None:
-        pytest.skip(f"There is no Valkey on PATH ({' or '.join(NAMES)})")
+    if find_installed() is None:
+        pytest.skip(f"There is no Valkey on PATH ({' or '.join(INSTALLED)})")
     server = Valkey(tmp_path_factory.mktemp("valkey") / "log", {})
     server.start()
     yield server

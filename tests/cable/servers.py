@@ -1,7 +1,6 @@
 """Starts servers as in production: Granian with two workers, Celery, and a real Valkey."""
 
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -16,10 +15,10 @@ from urllib.request import urlopen
 from django.conf import settings
 
 from dovetail.devtools.embedded.testing import free_port
+from dovetail.devtools.embedded.valkey import find_installed
 
 PROJECT_DIR = Path(__file__).resolve().parents[2] / "project"
 LIMIT = 60  # seconds until a server answers
-NAMES = ("valkey-server", "redis-server")  # the second speaks the same protocol
 
 
 def wait_until(condition: Callable[[], object], what: str, seconds: float = LIMIT) -> None:
@@ -76,16 +75,12 @@ class Server:
 
 
 class Valkey(Server):
-    @staticmethod
-    def program() -> str | None:
-        return next((path for name in NAMES if (path := shutil.which(name))), None)
-
     @property
     def url(self) -> str:
         return f"redis://127.0.0.1:{self.port}/0"
 
     def command(self) -> list[str]:
-        program = self.program()
+        program = find_installed()
         assert program
         return [program, "--port", str(self.port), "--bind", "127.0.0.1", "--save", ""]
 

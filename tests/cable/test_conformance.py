@@ -141,6 +141,7 @@ def test_client_is_anonymous_after_its_session_ends(connect: Connect) -> None:
     assert "private" not in client.log("mine", "received")
 
 
+@pytest.mark.long("restarts the servers; test_restart.py does so in any run")
 def test_client_reconnects_to_a_restarted_server(connect: Connect, web: Web) -> None:
     client = connect()
     client.subscribe("room", channel="RoomChannel", room="restart")

@@ -18,7 +18,7 @@ from django.db import connection
 from config import env
 from dovetail.devtools.embedded.testing import free_port
 from tests.cable.servers import wait_until
-from tests.config.test_settings import PRODUCTION, run
+from tests.config.test_settings import MORE, PRODUCTION, run
 
 ENTRYPOINT = env.BASE_DIR / "nix" / "entrypoint.py"
 LIMIT = 120  # seconds until the server answers
@@ -135,6 +135,7 @@ def test_requests_share_the_connections_of_a_pool(
     assert len(set.union(*seen)) <= POOL_SIZE
 
 
+@MORE
 @pytest.mark.usefixtures("transactional_db")
 def test_pool_size_in_the_environment_wins(deployment: dict[str, str], tmp_path: Path) -> None:
     changes = {"DATABASE_URL": database_url(), "DATABASE_POOL_SIZE": "1"}
@@ -199,7 +200,10 @@ def raw_status(port: int, method: str, target: str, lines: str) -> int:
             return int(answer.readline().split()[1])
 
 
-@pytest.mark.parametrize(("module", "size"), [("config.asgi", POOL_SIZE), ("config.celery", None)])
+@pytest.mark.parametrize(
+    ("module", "size"),
+    [pytest.param("config.asgi", POOL_SIZE, marks=MORE), ("config.celery", None)],
+)
 def test_only_the_web_server_uses_a_pool(
     deployment: dict[str, str], module: str, size: int | None
 ) -> None:
@@ -246,7 +250,9 @@ def test_late_default_stops_a_server_in_one_line() -> None:
     assert result.stderr.count("\n") == 1
 
 
-@pytest.mark.parametrize("module", ["mysite.settings", "config.settings.prod"])
+@pytest.mark.parametrize(
+    "module", ["mysite.settings", pytest.param("config.settings.prod", marks=MORE)]
+)
 def test_settings_module_of_another_project_is_named(module: str) -> None:
     """Kind: a variable that a person's shell has from elsewhere."""
     result = run("project/manage.py", "check", DJANGO_SETTINGS_MODULE=module)

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from config import env
-from tests.config.test_settings import PRODUCTION
+from tests.config.test_settings import MORE, PRODUCTION
 from tests.processes import bare_environment
 
 NAMES = """
@@ -40,7 +40,7 @@ def cookie_names(module: str, **environment: str) -> dict[str, str]:
     return names
 
 
-@pytest.mark.parametrize("by", ["PORT", "up.json"])
+@pytest.mark.parametrize("by", [pytest.param("PORT", marks=MORE), "up.json"])
 def test_every_cookie_of_development_is_named_after_the_port(tmp_path: Path, by: str) -> None:
     """`up --port N` hands PORT to its processes, and to other commands by its up.json."""
     if by == "up.json":

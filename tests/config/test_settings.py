@@ -76,6 +76,7 @@ def test_deployment_check_names_what_the_settings_leave_out() -> None:
     assert "Set DATA_DIR to a folder on a volume" in result.stderr
 
 
+@MORE
 def test_server_that_ends_tls_itself_needs_no_proxy() -> None:
     result = check_production(GRANIAN_SSL_CERTIFICATE="/etc/certificate.pem")
 
@@ -342,7 +343,7 @@ def test_deployment_check_asks_only_for_hsts_that_is_off() -> None:
     "content",
     [
         "[]",
-        "\xff",
+        pytest.param("\xff", marks=MORE),
         pytest.param("", marks=MORE),
         pytest.param('{"environment": 1}', marks=MORE),
     ],
@@ -369,7 +370,7 @@ def test_env_example_marks_and_explains_the_number_of_proxies() -> None:
     assert "endless loop" in comment
 
 
-@pytest.mark.parametrize("module", ["config.asgi", "config.celery"])
+@pytest.mark.parametrize("module", ["config.asgi", pytest.param("config.celery", marks=MORE)])
 def test_servers_and_workers_report_errors_in_one_line_too(module: str) -> None:
     result = run("-c", f"import {module}", PYTHONPATH="project")
 

@@ -60,12 +60,12 @@ expect.set_options(timeout=TIMEOUT)
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Run the tests of each stack in one worker, so that it is started only once."""
-    here = Path(__file__).parent
     for item in items:
-        if here in item.path.parents:
+        if item.nodeid.startswith("tests/e2e/"):
             item.add_marker(pytest.mark.e2e)
-            own = item.path.parent != here  # a folder below this one has a stack of its own
-            item.add_marker(pytest.mark.xdist_group(item.path.parent.name if own else "browser"))
+            folder = item.nodeid.split("/")[2]  # a folder below this one has a stack of its own
+            group = "browser" if "::" in folder else folder
+            item.add_marker(pytest.mark.xdist_group(group))
 
 
 @pytest.fixture(scope="session")

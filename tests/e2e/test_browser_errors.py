@@ -4,7 +4,7 @@ from urllib.parse import urlsplit
 
 from playwright.sync_api import Page, expect
 
-from tests.e2e.conftest import Visit, Watch
+from tests.e2e.conftest import DETAIL, Visit, Watch
 from tests.e2e.people import AUTHOR, HOME, attach_authenticator, publish, title
 
 
@@ -43,6 +43,7 @@ def test_refused_passkey_prompt_offers_another_attempt(page: Page) -> None:
         expect(page.get_by_role("button", name="Use a passkey")).to_be_focused()
 
 
+@DETAIL
 def test_browser_without_passkeys_says_so(page: Page) -> None:
     """Kind: an API that is missing, as outside of HTTPS and localhost."""
     page.add_init_script("Object.defineProperty(navigator, 'credentials', { value: undefined })")
@@ -53,6 +54,7 @@ def test_browser_without_passkeys_says_so(page: Page) -> None:
     expect_error(page, "Your browser doesn\u2019t support passkeys at this address.")
 
 
+@DETAIL
 def test_refused_clipboard_shows_the_text(visit: Visit) -> None:
     """Kind: the clipboard is missing outside of HTTPS and localhost, or forbidden."""
     page = visit(AUTHOR)

@@ -128,6 +128,7 @@ def test_form_gets_a_fresh_token_after_csrf_failed(
     expect(page.get_by_role("alert")).to_have_count(0)
 
 
+@DETAIL
 def test_failed_button_says_so_and_returns_the_focus(visit: Visit, watch: Watch) -> None:
     """Kind: a form without fields. The page stays, and dismissing the message leads back."""
     watch.expected.add(500)
@@ -311,6 +312,7 @@ def test_signing_out_forgets_what_was_typed(visit: Visit, watch: Watch) -> None:
     assert drafts(page) == []
 
 
+@DETAIL
 def test_text_that_cannot_be_stored_stays_on_its_page(visit: Visit) -> None:
     """Kind: storage is full or forbidden. The sign-in then has to wait, not the text."""
     page, name = visit(EDITOR), title()

@@ -286,6 +286,7 @@ def test_pages_without_streams_open_no_socket(page: Page) -> None:
     wait_until(page, sockets[0].is_closed)
 
 
+@DETAIL
 def test_going_back_resubscribes(page: Page) -> None:
     follow(page, "/articles/")
     page.get_by_role("main").get_by_role("heading", level=2).get_by_role("link").first.click()
@@ -298,6 +299,7 @@ def test_going_back_resubscribes(page: Page) -> None:
     expect(page.locator("turbo-cable-stream-source[connected]")).to_have_count(1)
 
 
+@DETAIL
 def test_returning_to_the_tab_refreshes_the_page(page: Page) -> None:
     sockets: list[WebSocketRoute] = []
 

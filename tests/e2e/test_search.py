@@ -4,6 +4,7 @@ import re
 
 from playwright.sync_api import Browser, Page, expect
 
+from tests.e2e.conftest import DETAIL
 from tests.e2e.people import is_marked, mark
 
 WORDS = "code reviews"  # the demo has articles about these, one of them in another category
@@ -48,6 +49,7 @@ def test_results_and_filters_update_while_typing(page: Page, browser: Browser) -
         expect(other.get_by_role("main").get_by_role("searchbox")).to_have_value("code reviews")
 
 
+@DETAIL
 def test_misspelled_word_gets_a_suggestion(page: Page) -> None:
     page.goto("/articles/")
     page.get_by_role("main").get_by_role("searchbox").fill("reviwes")
@@ -84,6 +86,7 @@ def test_search_works_without_javascript(browser: Browser, site: str) -> None:
         expect(page).to_have_url(re.compile(r"\?q=code\+reviews$"))
 
 
+@DETAIL
 def test_statistics_have_a_chart_and_a_table(page: Page) -> None:
     page.goto("/articles/")
     page.get_by_role("link", name="Statistics").click()
@@ -95,6 +98,7 @@ def test_statistics_have_a_chart_and_a_table(page: Page) -> None:
     expect(page.get_by_role("table").first.get_by_role("row")).to_have_count(27)
 
 
+@DETAIL
 def test_narrow_screen_does_not_scroll_sideways(page: Page) -> None:
     page.set_viewport_size({"width": 360, "height": 800})
     overflow = "document.documentElement.scrollWidth - document.documentElement.clientWidth"

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Error, Page
 
+from tests.e2e.conftest import DETAIL
 from tests.e2e.people import scroll_to, steady
 
 REPLACE = """times => {
@@ -27,6 +28,7 @@ def restless(browser: Browser) -> Iterator[Page]:
     page.close()
 
 
+@DETAIL
 def test_step_outlives_the_replacement_of_its_element(restless: Page) -> None:
     """The kind: a step that holds an element across a refresh fails at random."""
     scroll_to(restless.get_by_role("heading"))
@@ -34,6 +36,7 @@ def test_step_outlives_the_replacement_of_its_element(restless: Page) -> None:
     assert restless.evaluate("scrollY") > 0
 
 
+@DETAIL
 def test_step_that_always_fails_raises(restless: Page) -> None:
     def misspelled(_: object) -> None:
         restless.evaluate("no such function")

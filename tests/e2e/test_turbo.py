@@ -149,6 +149,7 @@ def test_editing_in_place_keeps_the_focus_on_the_comment(visit: Visit) -> None:
     expect(reader.get_by_role("log", name="Comments")).to_contain_text("Second thoughts.")
 
 
+@DETAIL
 def test_new_page_is_announced(page: Page) -> None:
     page.goto("/")
     announcer = page.locator("#announcer")
@@ -189,6 +190,7 @@ def test_progress_bar_of_a_canceled_visit_never_appears(page: Page) -> None:
     expect(page.locator(".turbo-progress-bar")).to_have_count(0, timeout=1)
 
 
+@DETAIL
 def test_back_shows_the_page_without_its_toast(visit: Visit) -> None:
     author = visit(AUTHOR)
     path = publish(author, title())
@@ -203,6 +205,7 @@ def test_back_shows_the_page_without_its_toast(visit: Visit) -> None:
     expect(toasts).to_have_count(0, timeout=1)
 
 
+@DETAIL
 def test_preview_subscribes_to_no_stream(page: Page) -> None:
     follow(page, "/articles/")
     page.get_by_role("link", name=settings.SITE_NAME).first.click()
@@ -236,6 +239,7 @@ def test_page_from_the_browser_cache_subscribes_and_refreshes(
     browser.close()
 
 
+@DETAIL
 def test_view_transitions_respect_reduced_motion(page: Page) -> None:
     expected: dict[Literal["no-preference", "reduce"], int] = {"no-preference": 1, "reduce": 0}
     for motion, transitions in expected.items():
@@ -294,6 +298,7 @@ def test_prefetched_page_does_not_consume_the_toast(visit: Visit) -> None:
     expect(author.locator("#toasts .toast-message")).to_have_count(1)
 
 
+@DETAIL
 def test_costly_pages_are_not_prefetched(page: Page) -> None:
     page.goto("/articles/")
     statistics = page.get_by_role("link", name="Statistics")

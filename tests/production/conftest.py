@@ -35,9 +35,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
     The application and its settings are started in production by tests/config in each run.
     """
-    here = Path(__file__).parent
     for item in items:
-        if here in item.path.parents:
+        if item.nodeid.startswith("tests/production/"):
             item.add_marker(pytest.mark.stack)
             item.add_marker(pytest.mark.long("starts the whole site as the image does"))
             item.add_marker(pytest.mark.xdist_group("production"))

@@ -7,7 +7,6 @@ CI runs them separately (`.ci/nix`).
 import shutil
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -20,9 +19,8 @@ times: dict[str, float] = {}
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Run all of these tests in one worker, because the stack is started once."""
-    here = Path(__file__).parent
     for item in items:
-        if here in item.path.parents:
+        if item.nodeid.startswith("tests/stack/"):
             item.add_marker(pytest.mark.stack)
             item.add_marker(pytest.mark.xdist_group("process-compose"))
 

@@ -25,7 +25,6 @@ from tests.factories import make_user
 
 pytestmark = pytest.mark.django_db
 
-MORE = pytest.mark.long("repeats what takes a while; hashes are counted in any run")
 ROUNDS = 7
 MARGIN = 2  # of medians; without its hash, a login takes less than a third of the time
 UNKNOWN = "nobody@example.org"
@@ -113,9 +112,10 @@ def test_all_addresses_take_as_many_hashes(entry: Callable[[str], int]) -> None:
     assert answers == dict.fromkeys(STATES, (usual, ENTRIES[entry]))
 
 
+@pytest.mark.long("repeats what takes a while; hashes are counted in any run")
 @pytest.mark.parametrize(
     "entry",
-    [log_in, *(pytest.param(e, marks=MORE) for e in ENTRIES if e != log_in)],
+    ENTRIES,
     ids=lambda entry: entry.__name__,
 )
 def test_all_addresses_take_as_long(entry: Callable[[str], int]) -> None:

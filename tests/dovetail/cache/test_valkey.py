@@ -12,7 +12,8 @@ from django.test import Client, override_settings
 from dovetail.cache.memcached import MemcachedCache
 from dovetail.cache.valkey import ValkeyCache
 from dovetail.devtools.embedded.testing import free_port
-from tests.cable.servers import NAMES, Valkey
+from dovetail.devtools.embedded.valkey import INSTALLED, find_installed
+from tests.cable.servers import Valkey
 from tests.dovetail.cache.planted import garbage
 
 
@@ -108,8 +109,8 @@ def test_password_may_contain_what_separates_servers() -> None:
 @pytest.fixture
 def full_cache(tmp_path: Path) -> Iterator[ValkeyCache]:
     """Return a cache in a server that answers, but takes nothing more."""
-    if Valkey.program() is None:
-        pytest.skip(f"There is no Valkey on PATH ({' or '.join(NAMES)})")
+    if find_installed() is None:
+        pytest.skip(f"There is no Valkey on PATH ({' or '.join(INSTALLED)})")
     server = Valkey(tmp_path / "log", {})
     server.start()
     with redis.Redis.from_url(server.url) as client:

@@ -15,7 +15,7 @@ from tests.e2e.conftest import running_stack
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        if Path(__file__).parent in item.path.parents:
+        if item.nodeid.startswith("tests/e2e/accounts/"):
             item.add_marker(pytest.mark.long("starts a second stack"))
 
 

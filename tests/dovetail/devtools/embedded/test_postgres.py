@@ -20,6 +20,7 @@ from dovetail.devtools.embedded.testing import _answers, _start, free_port, thro
 from dovetail.devtools.errors import SetupError
 from dovetail.devtools.supervisor.guard import Guard
 
+MORE = pytest.mark.long("starts the server again")
 pytestmark = pytest.mark.xdist_group("embedded")  # of which each worker would create a cluster
 
 
@@ -56,7 +57,7 @@ def running(cluster: Cluster, guard: Guard) -> Iterator["subprocess.Popen[bytes]
     cluster.prepare(guard)
     for _ in range(5):  # processes of a killed server may briefly hold its shared memory
         server = _start(cluster, guard, cluster.home.parent / "log", durable=True)
-        if _answers(cluster, server):
+        if _answers(cluster.answers, server):
             break
         time.sleep(0.2)
     try:
@@ -102,6 +103,7 @@ def test_new_cluster_is_private_and_sorts_the_same_on_every_system(
             psycopg.connect(cluster.url().replace(cluster.password, "guess"))
 
 
+@MORE
 def test_sigint_stops_the_server_and_keeps_its_data(cluster: Cluster, guard: Guard) -> None:
     with running(cluster, guard) as server:
         cluster.create_database()
@@ -123,6 +125,7 @@ def test_killed_server_recovers(cluster: Cluster, guard: Guard) -> None:
         assert run_sql(cluster, "SELECT one FROM kept") == [(1,)]
 
 
+@MORE
 def test_stale_pid_file_is_removed(cluster: Cluster, guard: Guard) -> None:
     for content in (f"{os.getpid()}\n{cluster.data}\n", ""):
         (cluster.data / "postmaster.pid").write_text(content)
@@ -130,6 +133,7 @@ def test_stale_pid_file_is_removed(cluster: Cluster, guard: Guard) -> None:
             assert cluster.answers()
 
 
+@MORE
 def test_server_that_outlived_its_supervisor_is_stopped(cluster: Cluster, guard: Guard) -> None:
     with running(cluster, guard) as lost:
         cluster.prepare(guard)
@@ -155,6 +159,7 @@ def test_failed_initdb_leaves_nothing(data_dir: Path, guard: Guard) -> None:
     assert [path.name for path in data_dir.glob("postgres*")] == []
 
 
+@MORE
 def test_client_variables_do_not_affect_the_server(
     cluster: Cluster, guard: Guard, monkeypatch: pytest.MonkeyPatch
 ) -> None:

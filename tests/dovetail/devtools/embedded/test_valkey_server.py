@@ -11,12 +11,12 @@ import pytest
 import redis
 
 from dovetail.devtools.embedded import valkey
-from dovetail.devtools.embedded.testing import throwaway_valkey
+from dovetail.devtools.embedded.testing import embedded_valkey
 
 
 @pytest.fixture(scope="module")
 def url() -> object:
-    with throwaway_valkey() as url:
+    with embedded_valkey() as url:
         yield url
 
 

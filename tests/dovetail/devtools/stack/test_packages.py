@@ -71,8 +71,8 @@ def installed(frontend: Frontend) -> set[str]:
     ("name", "value"),
     [
         ("npm_config_omit", "dev"),
-        ("npm_config_dry_run", "true"),
-        ("NODE_ENV", "production"),
+        pytest.param("npm_config_dry_run", "true", marks=MORE),
+        pytest.param("NODE_ENV", "production", marks=MORE),
         pytest.param("npm_config_omit", "optional", marks=MORE),
         pytest.param("npm_config_production", "true", marks=MORE),
         pytest.param("npm_config_only", "prod", marks=MORE),
@@ -98,7 +98,9 @@ async def test_everything_is_installed_whatever_npmrc_leaves_out(project: Fronte
     assert installed(project) == {"runtime", "tool", "native"}
 
 
-@pytest.mark.parametrize("name", ["runtime", pytest.param("tool", marks=MORE), "native"])
+@pytest.mark.parametrize(
+    "name", ["runtime", pytest.param("tool", marks=MORE), pytest.param("native", marks=MORE)]
+)
 async def test_package_that_is_gone_is_installed_again_in_spite_of_the_stamp(
     project: Frontend, name: str
 ) -> None:
@@ -130,6 +132,7 @@ def test_commands_are_looked_for_where_npm_links_them(tmp_path: Path, name: str)
     assert packages.missing(tmp_path, lock) == []
 
 
+@MORE
 async def test_package_of_another_version_is_replaced(project: Frontend) -> None:
     await project.install()
     path = project.source / "node_modules" / "tool" / "package.json"
@@ -150,7 +153,9 @@ async def test_success_without_a_result_is_an_error_and_not_stamped(
     assert await project.install()
 
 
-@pytest.mark.parametrize("damage", ["remove", pytest.param("empty", marks=MORE), "add"])
+@pytest.mark.parametrize(
+    "damage", ["remove", pytest.param("empty", marks=MORE), pytest.param("add", marks=MORE)]
+)
 async def test_assets_are_built_again_if_the_result_is_not_what_was_built(
     frontend: Frontend, damage: str
 ) -> None:

@@ -20,6 +20,7 @@ import redis
 from django.conf import settings
 
 from dovetail.devtools.embedded.testing import (
+    embedded_valkey,
     free_ports,
     throwaway_data_dir,
     throwaway_postgres,
@@ -287,7 +288,7 @@ def test_services_and_options_are_read_from_dotenv(start: StartUp, data_dir: Pat
 
 
 def test_busy_port_is_reported_before_anything_starts(start: StartUp) -> None:
-    with throwaway_valkey() as url:
+    with embedded_valkey() as url:
         busy = int(url.rpartition(":")[2])
         error = error_of(start(environment={"POSTGRES_PORT": str(busy)}))
     assert f"Port {busy}, for PostgreSQL, is in use by python" in error
@@ -302,7 +303,12 @@ def test_busy_port_is_reported_before_anything_starts(start: StartUp) -> None:
             "postgres://me:secret@127.0.0.1:9/app",
             "from DATABASE_URL (connection fail",
         ),
-        ("DATABASE_URL", "postgres//me:secret@nowhere", "DATABASE_URL is malformed"),
+        pytest.param(
+            "DATABASE_URL",
+            "postgres//me:secret@nowhere",
+            "DATABASE_URL is malformed",
+            marks=MORE,
+        ),
         pytest.param(
             "VALKEY_URL",
             "redis://:secret@127.0.0.1:9/0",
