@@ -18,6 +18,7 @@ import redis
 from django.conf import settings
 from pymemcache import Client
 
+from dovetail.tasks.queues import DEAD, TASKS, queue
 from tests.stack.conftest import Eventually
 from tests.stack.stack import ROOT, Stack, descendants, is_open
 
@@ -223,3 +224,41 @@ def test_second_stack_in_the_same_checkout_is_refused(stack: Stack) -> None:
     assert re.fullmatch(
         r"postgres: this checkout's stack is already running \(process \d+, .*\n", ended.stderr
     )
+
+
+def test_message_for_a_task_that_no_worker_knows_is_kept(
+    stack: Stack, eventually: type[Eventually]
+) -> None:
+    """Kind: a message that cannot be handled, and is gone or comes back for ever."""
+    with kombu.Connection(stack.settings()["CELERY_BROKER_URL"]) as broker:
+        broker.Producer().publish(
+            [[], {}, {}],
+            exchange="tasks",
+            routing_key="bulk",
+            headers={"task": "no.such.task", "id": "unknown"},
+        )
+        assert dead_letter(broker, eventually).headers["id"] == "unknown"
+
+
+def test_message_that_kills_each_worker_is_kept(stack: Stack, eventually: type[Eventually]) -> None:
+    """As if workers that had the message were killed, by closing channels without an answer."""
+    with kombu.Connection(stack.settings()["CELERY_BROKER_URL"]) as broker:
+        poison = queue("poison", delivery_limit=2)
+        poison(broker.default_channel).declare()
+        broker.Producer().publish("kills", exchange=TASKS, routing_key="poison")
+        deliveries = 0
+        for _ in eventually():
+            with broker.channel() as channel:
+                deliveries += poison(channel).get() is not None
+            if deliveries == 3:
+                break
+
+        assert dead_letter(broker, eventually).payload == "kills"
+        poison(broker.default_channel).delete()
+
+
+def dead_letter(broker: kombu.Connection, eventually: type[Eventually]) -> kombu.Message:
+    for _ in eventually():
+        if message := DEAD(broker.default_channel).get(no_ack=True):
+            return message
+    raise AssertionError

@@ -13,6 +13,7 @@ from django.utils.cache import add_never_cache_headers
 from apps.users.models import DataExport, User
 from apps.users.security_log import Kind, record
 from apps.users.tasks import collect_data
+from dovetail.tasks import outbox
 
 INTERVAL = timedelta(hours=1)  # between two exports of a person
 
@@ -44,7 +45,7 @@ def request(user: User) -> DataExport:
             raise TooSoonError(latest + INTERVAL - now)
         export = DataExport.objects.create(user=user)
         record(Kind.DATA_REQUESTED, user)
-        transaction.on_commit(lambda: collect_data.delay(str(export.pk)), robust=True)
+        outbox.delay(collect_data, str(export.pk))
     return export
 
 

@@ -146,12 +146,12 @@ def test_pickle_in_the_broker_is_never_run(tmp_path: Path) -> None:
     app: Any = current_app
     refused = []
     with Connection(settings.CELERY_BROKER_URL) as broker:
-        queue = app.amqp.queues["tasks"](broker.channel())
+        queue = app.amqp.queues["default"](broker.channel())
         queue.queue_declare()
         queue.purge()
         producer = broker.Producer(serializer="pickle")
         producer.publish(
-            Payload(file), routing_key="tasks", exchange=queue.exchange, declare=[queue]
+            Payload(file), routing_key="default", exchange=queue.exchange, declare=[queue]
         )
 
         def on_message(message: Any) -> None:

@@ -4,12 +4,12 @@ from typing import Any
 import pytest
 from django.core.mail import EmailMessage, EmailMultiAlternatives
 from django.db import transaction
-from kombu.exceptions import OperationalError
 from pytest_django import DjangoCaptureOnCommitCallbacks
 
 from dovetail.mail.backend import QueueBackend
 from dovetail.mail.payload import as_payload, from_payload
-from dovetail.tasks import deliver_mail
+from dovetail.tasks import outbox
+from tests.queueing import queue_tasks
 
 pytestmark = pytest.mark.django_db
 
@@ -64,21 +64,18 @@ def test_message_is_not_sent_after_a_rollback(
     assert mailoutbox == []
 
 
-def test_message_is_sent_directly_if_the_broker_is_unavailable(
-    mailoutbox: list[EmailMessage],
-    django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
-    monkeypatch: pytest.MonkeyPatch,
-    caplog: pytest.LogCaptureFixture,
+@pytest.mark.django_db(transaction=True)
+def test_message_waits_while_the_broker_is_unavailable(
+    mailoutbox: list[EmailMessage], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(*_: object) -> None:
-        raise OperationalError("connection refused")
-
-    monkeypatch.setattr(deliver_mail, "delay", refuse)
-    with django_capture_on_commit_callbacks(execute=True):
+    with monkeypatch.context() as patch:
+        queue_tasks(patch, "redis://127.0.0.1:9/0")
         QueueBackend().send_messages([message()])
+    assert mailoutbox == []
 
-    assert len(mailoutbox) == 1
-    assert "The broker is unavailable; sending the message directly" in caplog.text
+    outbox.drain()
+
+    assert [sent.subject for sent in mailoutbox] == ["Grüße"]
 
 
 def test_message_without_recipients_is_not_queued() -> None:

@@ -26,6 +26,7 @@ INSTALLED_APPS = [
     "config",
     "dovetail",
     "dovetail.api",
+    "dovetail.tasks",
     "apps.core",
     "apps.users",
     "apps.articles",

@@ -1,6 +1,7 @@
 from celery.schedules import crontab
 
 from config import env
+from dovetail.tasks.queues import TASKS, queue
 
 CELERY_BROKER_URL = env.broker("CELERY_BROKER_URL")
 # Celery reads CELERY_BROKER_URL from the environment too, where it may start with valkey://, which
@@ -16,12 +17,17 @@ CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 2, "interval_start": 0, "inte
 if CELERY_BROKER_URL.startswith("amqp"):
     CELERY_BROKER_TRANSPORT_OPTIONS = {"confirm_publish": True}
 
-# Quorum queues and a topic exchange from the start: the type of a queue cannot be changed later.
-CELERY_TASK_DEFAULT_QUEUE = "tasks"
-CELERY_TASK_DEFAULT_QUEUE_TYPE = "quorum"
-CELERY_TASK_DEFAULT_EXCHANGE = "tasks"
-CELERY_TASK_DEFAULT_EXCHANGE_TYPE = "topic"
-CELERY_TASK_DEFAULT_ROUTING_KEY = "tasks"
+# Apart, so that a task of minutes in "bulk" delays no mail: a worker may serve some of them only.
+CELERY_TASK_QUEUES = [queue("default"), queue("mail"), queue("bulk")]
+CELERY_TASK_DEFAULT_QUEUE = CELERY_TASK_DEFAULT_ROUTING_KEY = "default"
+CELERY_TASK_DEFAULT_EXCHANGE = TASKS.name
+CELERY_TASK_DEFAULT_EXCHANGE_TYPE = TASKS.type
+CELERY_TASK_CREATE_MISSING_QUEUES = False  # a misspelled name would be one that no worker serves
+CELERY_TASK_ROUTES = {
+    "dovetail.mail.tasks.*": "mail",
+    "dovetail.tasks.outbox.*": "mail",
+    "apps.users.tasks.collect_data": "bulk",
+}
 
 # Tasks are acknowledged when done. If a worker dies, its task runs again, so tasks are idempotent.
 CELERY_TASK_ACKS_LATE = True
@@ -32,6 +38,12 @@ CELERY_TASK_TIME_LIMIT = 300  # seconds
 CELERY_TASK_SOFT_TIME_LIMIT = 240  # seconds
 
 CELERY_BEAT_SCHEDULE = {
+    # What could not be sent when it was committed, because the broker was unavailable.
+    "drain-outbox": {
+        "task": "dovetail.tasks.outbox.drain_outbox",
+        "schedule": crontab(),  # each minute
+        "options": {"expires": 60},
+    },
     "delete-expired-answers": {
         "task": "dovetail.api.tasks.delete_expired_answers",
         "schedule": crontab(minute="50"),
@@ -59,6 +71,14 @@ CELERY_BEAT_SCHEDULE = {
     "remove-expired-access-tokens": {
         "task": "apps.users.tasks.remove_expired_access_tokens",
         "schedule": crontab(hour="3", minute="15"),
+    },
+    "remove-old-failures-of-tasks": {
+        "task": "dovetail.tasks.failures.remove_old_failures",
+        "schedule": crontab(hour="3", minute="35"),
+    },
+    "remove-old-records-of-tasks": {
+        "task": "dovetail.tasks.once.remove_old_records",
+        "schedule": crontab(hour="3", minute="30"),
     },
     "remove-old-security-events": {
         "task": "apps.users.tasks.remove_old_security_events",
