@@ -11,7 +11,8 @@ In turns, in one process, each in a transaction that also inserts a row, as a re
 - **outbox** writes it to the outbox, and wakes the task that sends it, after the commit.
 - **insert** is what the outbox costs before the commit, of the same call.
 
-Prints the table in benchmarks/README.md. Without --broker, it starts the Valkey on PATH.
+Prints the table in benchmarks/README.md. Without --broker, it starts the Valkey on PATH. It empties
+the queues of the broker that it is given, so give it one of its own.
 """
 
 import argparse
@@ -134,7 +135,7 @@ def report(times: Times) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--rounds", type=int, default=2000)
-    parser.add_argument("--broker", help="the URL of RabbitMQ")
+    parser.add_argument("--broker", help="the URL of a RabbitMQ of its own: its queues are emptied")
     parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if not options.inside:

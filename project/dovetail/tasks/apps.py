@@ -12,4 +12,4 @@ class DovetailTasksConfig(AppConfig):
 
         task_failure.connect(failures.record)
         worker_ready.connect(queues.declare_dead_letters)
-        worker_ready.connect(outbox.drain_at_start)
+        worker_ready.connect(outbox.wake)

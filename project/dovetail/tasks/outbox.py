@@ -15,6 +15,8 @@ Own code because the packages for this bring a stack for logs and monitoring alo
 """
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from celery import Task, shared_task
@@ -47,8 +49,8 @@ def put(entry: OutboxEntry) -> None:
     """Save an entry, to be sent after the current transaction commits."""
     entry.save(force_insert=True)
     # Once for each transaction. Django drops it with the savepoint that it belongs to.
-    if not any(waiting[1] is _wake for waiting in connection.run_on_commit):
-        transaction.on_commit(_wake, robust=True)
+    if not any(waiting[1] is wake for waiting in connection.run_on_commit):
+        transaction.on_commit(wake, robust=True)
 
 
 def drain() -> int:
@@ -66,20 +68,20 @@ def drain() -> int:
 @shared_task(ignore_result=True)
 def drain_outbox() -> None:
     """Send what waits in the outbox."""
-    try:
+    with _logged_if_unavailable():
         drain()
-    except OperationalError as error:
-        logger.warning("The broker is unavailable; calls wait in the outbox: %s", error)
 
 
-def drain_at_start(**_: Any) -> None:
-    """Send what has waited for the broker to come back, as the receiver of `worker_ready`."""
-    _wake()
-
-
-def _wake() -> None:
-    try:
+def wake(**_: Any) -> None:
+    """Have a worker send what waits: after a commit, and as the receiver of `worker_ready`."""
+    with _logged_if_unavailable():
         drain_outbox.delay()
+
+
+@contextmanager
+def _logged_if_unavailable() -> Iterator[None]:
+    try:
+        yield
     except OperationalError as error:
         logger.warning("The broker is unavailable; calls wait in the outbox: %s", error)
 

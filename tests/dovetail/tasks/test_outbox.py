@@ -125,7 +125,7 @@ def test_calls_wait_while_the_broker_is_unavailable(
 
     queue_tasks(monkeypatch, broker)
     assert arrived() == []
-    outbox.drain_at_start()
+    outbox.wake()
     assert [name for name, *_ in arrived()] == [DRAIN]
     outbox.drain_outbox.run()
     assert said(arrived()) == [1, 2]

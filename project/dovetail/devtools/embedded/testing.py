@@ -87,9 +87,9 @@ def throwaway_data_dir(data_dir: Path) -> Iterator[Path]:
 
 @contextmanager
 def throwaway_valkey() -> Iterator[str]:
-    """Run an empty server of the kind that is installed, with a password of its own.
+    """Run an empty Valkey, or the embedded server if none is on PATH, with a password of its own.
 
-    A real Valkey on PATH takes a fifth of the processor time of the embedded server.
+    The real one takes a fifth of the processor time.
 
     Yields:
         Its URL with the password, without a database number.
