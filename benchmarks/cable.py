@@ -34,6 +34,7 @@ sys.path[:0] = [str(ROOT / "project"), str(ROOT)]
 from tests.cable.servers import Valkey  # noqa: E402
 
 from dovetail.devtools.embedded.testing import free_port  # noqa: E402
+from dovetail.devtools.embedded.valkey import find_installed  # noqa: E402
 
 STREAM = "benchmark"
 MARK = b"BENCHMARK"
@@ -223,7 +224,7 @@ async def workers(environment: dict[str, str]) -> AsyncIterator[list[Worker]]:
 
 @contextmanager
 def valkey() -> Iterator[str]:
-    if Valkey.program() is None:
+    if find_installed() is None:
         sys.exit("error: no valkey-server or redis-server on PATH")
     with tempfile.TemporaryDirectory() as directory:
         server = Valkey(Path(directory) / "log", dict(os.environ))
