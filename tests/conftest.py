@@ -111,7 +111,8 @@ def _keep_groups_together(items: list[pytest.Item]) -> None:
     https://github.com/pytest-dev/pytest-xdist/issues/1386.
 
     Large groups come early, so that no worker is left with one when the others are done, but not
-    all at once: while their tests wait for servers, others use the cores.
+    all at once: while their tests wait for servers, others use the cores. So do they while those
+    of the group "waits" wait, which have nothing else in common.
     """
     groups = {item: _group_of(item) for item in items}
     for item, group in groups.items():

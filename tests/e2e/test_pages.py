@@ -31,10 +31,10 @@ PRIVATE = [
 
 
 def look_at(page: Page, path: str) -> None:
-    """Open a page in each theme and width. The `watch` fixture collects problems."""
+    """Open a page and show it in each theme and width. The `watch` fixture collects problems."""
+    page.goto(path)
     for scheme in ("light", "dark"):
         page.emulate_media(color_scheme=scheme)
-        page.goto(path)
         for width in (1280, 360):
             page.set_viewport_size({"width": width, "height": 800})
             expect(page.locator("h1")).to_have_count(1)

@@ -214,6 +214,7 @@ GRANTS_AND_REVOCATIONS: dict[str, tuple[Any, Any]] = {
 }
 
 
+@pytest.mark.xdist_group("waits")
 @pytest.mark.parametrize("call", GRANTS_AND_REVOCATIONS)
 async def test_changed_permission_closes_only_the_sockets_of_affected_users(
     connect: Connect, ada: User, bob: User, call: str

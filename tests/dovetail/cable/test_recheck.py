@@ -219,6 +219,7 @@ def layer() -> Layer:
     return layer
 
 
+@pytest.mark.xdist_group("waits")
 @pytest.mark.parametrize("end", ENDINGS)
 @pytest.mark.parametrize("occasion", [layer_recovers, recheck_is_due])
 async def test_lost_revocation_is_noticed_by_a_recheck(

@@ -121,6 +121,7 @@ def test_cache_is_reported_but_does_not_gate_readiness(
     assert response.json()["checks"]["cache"] == "unavailable"
 
 
+@pytest.mark.xdist_group("waits")
 @pytest.mark.django_db(transaction=True)
 def test_broker_that_never_answers_holds_up_no_probe(
     client: Client, broker_url: Callable[[str], None]

@@ -16,6 +16,7 @@ from dovetail.devtools.supervisor.console import Console
 from dovetail.devtools.supervisor.guard import Guard
 from dovetail.devtools.supervisor.supervisor import Supervisor
 
+MORE = pytest.mark.long("runs npm again, for another fault")
 BUILD = (
     "const fs = require('fs');"
     "fs.mkdirSync('dist/.vite', {recursive: true});"
@@ -58,6 +59,7 @@ async def test_packages_are_installed_when_the_lock_file_changes(frontend: Front
     assert await frontend.install()
 
 
+@MORE
 async def test_failed_installation_is_retried(frontend: Frontend) -> None:
     write_packages(
         frontend.source,
@@ -103,6 +105,7 @@ async def test_assets_are_built_when_their_sources_change(
     assert await frontend.build(templates)
 
 
+@MORE
 async def test_build_error_is_reported_with_its_log(frontend: Frontend) -> None:
     await frontend.install()
     (frontend.source / "build.cjs").write_text("throw new Error('no such color')")

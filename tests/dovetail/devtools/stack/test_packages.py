@@ -14,11 +14,10 @@ import pytest
 from dovetail.devtools.errors import SetupError
 from dovetail.devtools.stack import packages
 from dovetail.devtools.stack.frontend import Frontend
-from tests.dovetail.devtools.stack.test_frontend import BUILD, frontend
+from tests.dovetail.devtools.stack.test_frontend import BUILD, MORE, frontend
 
 __all__ = ["frontend"]  # a fixture
 
-MORE = pytest.mark.long("runs npm again, with another value")
 NATIVE = {"os": ["linux", "darwin"], "cpu": ["x64", "arm64"], "optional": True}
 
 
@@ -111,6 +110,7 @@ async def test_package_that_is_gone_is_installed_again_in_spite_of_the_stamp(
     assert installed(project) == {"runtime", "tool", "native"}
 
 
+@MORE
 async def test_command_that_is_gone_is_installed_again(project: Frontend) -> None:
     await project.install()
     command = project.source / "node_modules" / ".bin" / "make"
@@ -141,6 +141,7 @@ async def test_package_of_another_version_is_replaced(project: Frontend) -> None
     assert json.loads(path.read_text())["version"] == "1.0.0"
 
 
+@MORE
 async def test_success_without_a_result_is_an_error_and_not_stamped(
     project: Frontend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -174,6 +175,7 @@ async def test_assets_are_built_again_if_the_result_is_not_what_was_built(
     assert asset.read_text() == "app"
 
 
+@MORE
 async def test_build_without_a_result_is_an_error(frontend: Frontend) -> None:
     (frontend.source / "build.cjs").write_text("")
     await frontend.install()

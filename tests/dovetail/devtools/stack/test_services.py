@@ -76,6 +76,7 @@ def test_unreachable_brokers_are_all_named(settings: Settings, urls: str, where:
     assert "secret" not in str(error.value)
 
 
+@pytest.mark.xdist_group("waits")
 @pytest.mark.parametrize("scheme", ["redis", "amqp"])
 def test_unreachable_broker_is_reported_without_its_password(
     settings: Settings, scheme: str

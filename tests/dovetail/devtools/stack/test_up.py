@@ -330,6 +330,7 @@ def test_invalid_setting_is_reported(start: StartUp, name: str, value: str, mess
     assert "secret" not in up.output
 
 
+@MORE
 def test_other_settings_modules_are_refused(start: StartUp) -> None:
     test_settings = {
         "DJANGO_SETTINGS_MODULE": "config.settings.test",
@@ -338,6 +339,7 @@ def test_other_settings_modules_are_refused(start: StartUp) -> None:
     assert "unset DJANGO_SETTINGS_MODULE" in error_of(start(environment=test_settings))
 
 
+@MORE
 def test_uncreatable_folder_is_reported(start: StartUp, data_dir: Path) -> None:
     (data_dir / "log").write_text("not a folder")
     assert f"{data_dir}/log" in error_of(start())

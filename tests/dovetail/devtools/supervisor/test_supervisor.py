@@ -126,6 +126,7 @@ async def test_waves_stop_in_reverse_order(supervisor: Supervisor, tmp_path: Pat
     assert (tmp_path / "stopped").read_text() == "two\none\n"
 
 
+@pytest.mark.xdist_group("waits")
 async def test_program_that_ignores_sigterm_is_killed_with_its_children(
     supervisor: Supervisor, tmp_path: Path
 ) -> None:
