@@ -18,7 +18,7 @@ import redis
 from django.conf import settings
 from pymemcache import Client
 
-from dovetail.tasks.queues import DEAD, TASKS, queue
+from dovetail.tasks.queues import TASKS, queue
 from tests.stack.conftest import Eventually
 from tests.stack.stack import ROOT, Stack, descendants, is_open
 
@@ -237,7 +237,11 @@ def test_message_for_a_task_that_no_worker_knows_is_kept(
             routing_key="bulk",
             headers={"task": "no.such.task", "id": "unknown"},
         )
-        assert dead_letter(broker, eventually).headers["id"] == "unknown"
+
+    assert failure(stack, eventually, "task_id = 'unknown'") == (
+        "no.such.task",
+        "Dead letter: rejected by a worker (queue bulk)",
+    )
 
 
 def test_message_that_kills_each_worker_is_kept(stack: Stack, eventually: type[Eventually]) -> None:
@@ -253,12 +257,20 @@ def test_message_that_kills_each_worker_is_kept(stack: Stack, eventually: type[E
             if deliveries == 3:
                 break
 
-        assert dead_letter(broker, eventually).payload == "kills"
+        assert failure(stack, eventually, "error LIKE '%(queue poison)'") == (
+            "unknown",
+            "Dead letter: each worker that had it was killed (queue poison)",
+        )
         poison(broker.default_channel).delete()
 
 
-def dead_letter(broker: kombu.Connection, eventually: type[Eventually]) -> kombu.Message:
-    for _ in eventually():
-        if message := DEAD(broker.default_channel).get(no_ack=True):
-            return message
+def failure(stack: Stack, eventually: type[Eventually], condition: str) -> tuple[str, str]:
+    """Wait for a record of a failure, and return its task and error."""
+    collect = "from dovetail.tasks.dead_letters import collect; collect()"  # as beat does
+    query = f"SELECT task, error FROM dovetail_tasks_taskfailure WHERE {condition}"  # noqa: S608
+    with psycopg.connect(stack.settings()["DATABASE_URL"], autocommit=True) as database:
+        for _ in eventually():
+            stack.manage("shell", "--no-imports", "--command", collect)
+            if found := database.execute(query).fetchone():
+                return str(found[0]), str(found[1])
     raise AssertionError

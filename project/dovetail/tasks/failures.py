@@ -6,9 +6,10 @@ from typing import Any
 from celery import Task, shared_task
 from django.db import Error, transaction
 from kombu.exceptions import EncodeError
+from kombu.serialization import dumps
 
 from dovetail.tasks import outbox
-from dovetail.tasks.models import OutboxEntry, TaskFailure
+from dovetail.tasks.models import OutboxEntry, TaskFailure, TaskFailureQuerySet
 
 logger = logging.getLogger(__name__)
 
@@ -24,19 +25,29 @@ def record(
     **_: Any,
 ) -> None:
     """Keep the failure of a task, as a receiver of Celery's `task_failure`."""
-    call = args or (), kwargs or {}
     try:
-        TaskFailure.of(sender.name, task_id, call, exception, str(einfo)).save(force_insert=True)
+        call = str(dumps((args or (), kwargs or {}), serializer="json")[2])
+        failure = TaskFailure.of(sender.name, task_id, call, exception, str(einfo))
+        failure.save(force_insert=True)
     except (Error, EncodeError):  # Celery has logged the failure itself
         logger.exception("The failure of %s cannot be recorded", sender.name)
 
 
-def retry(failure: TaskFailure) -> None:
-    """Call the task again, with the arguments it had, and forget the failure."""
+def retry(failures: TaskFailureQuerySet) -> int:
+    """Call the tasks again, with the arguments they had, and forget their failures.
+
+    Args:
+        failures: those of which the arguments are unknown stay.
+
+    Returns:
+        How many are called again. Another person may have retried some of them meanwhile.
+    """
     with transaction.atomic():
-        deleted, _ = TaskFailure.objects.filter(pk=failure.pk).delete()
-        if deleted:  # and not retried by another person meanwhile
+        retried = list(failures.retryable().select_for_update().order_by("pk"))
+        TaskFailure.objects.filter(pk__in=[failure.pk for failure in retried]).delete()
+        for failure in retried:
             outbox.put(OutboxEntry(task=failure.task, arguments=failure.arguments))
+    return len(retried)
 
 
 @shared_task(ignore_result=True)

@@ -9,6 +9,9 @@ from django.db import models
 from django.utils import timezone
 from kombu.serialization import dumps, loads
 
+from dovetail.models import BaseManager, BaseQuerySet
+from dovetail.turbo.models import BroadcastsRefreshes
+
 KEPT = timedelta(days=7)  # the records of what has been done
 FAILURES_KEPT = timedelta(days=30)
 LONGEST = 20_000  # characters of a traceback
@@ -35,28 +38,38 @@ class Done(models.Model):
         return self.key
 
 
-class TaskFailureQuerySet(models.QuerySet["TaskFailure"]):
+class TaskFailureQuerySet(BaseQuerySet["TaskFailure"]):
+    def retryable(self) -> Self:
+        """Limit to the calls of which the arguments are known."""
+        return self.exclude(arguments="")
+
     def expired(self) -> Self:
         return self.filter(failed_at__lt=timezone.now() - FAILURES_KEPT)
 
 
-class TaskFailure(models.Model):
-    """A call of a task that failed for good: after its last retry, or for a reason without one.
+class TaskFailure(BroadcastsRefreshes):
+    """A call of a task that failed for good.
+
+    After its last retry, or for a reason without one; as a dead letter; or in the outbox, because
+    there is no such task.
 
     Attributes:
         task: the name of the task.
-        arguments: as Celery serializes them. They may contain personal data; no page shows them.
+        arguments: as Celery serializes them; empty if they are unknown. They may contain personal
+            data; no page shows them.
         error: the type of the exception, and what it says.
     """
 
+    refreshes = "jobs"
+
     task = models.CharField(max_length=255)
     task_id = models.CharField(max_length=255)
-    arguments = models.TextField()
+    arguments = models.TextField(blank=True)
     error = models.TextField()
-    traceback = models.TextField()
+    traceback = models.TextField(blank=True)
     failed_at = models.DateTimeField(default=timezone.now, db_index=True)
 
-    objects = TaskFailureQuerySet.as_manager()
+    objects = BaseManager.from_queryset(TaskFailureQuerySet)()
 
     class Meta:
         ordering = ("-failed_at", "-pk")
@@ -64,54 +77,48 @@ class TaskFailure(models.Model):
     def __str__(self) -> str:
         return f"{self.task} {self.task_id}"
 
+    @property
+    def is_retryable(self) -> bool:
+        return self.arguments != ""
+
     @classmethod
     def of(
-        cls, task: str, task_id: str, call: tuple[Any, Any], error: BaseException, traceback: str
+        cls, task: str, task_id: str, arguments: str, error: BaseException, traceback: str
     ) -> Self:
         """Return an unsaved record.
 
         Args:
             task: the name of the task.
             task_id: of the message.
-            call: its positional and its named arguments.
+            arguments: as Celery serializes them.
             error: why it failed.
             traceback: as text; its end is kept.
         """
-        _, _, arguments = dumps(call, serializer="json")
         said = f"{type(error).__name__}: {error}".replace("\0", "")[:1000]
         shown = traceback.replace("\0", "")[-LONGEST:]
         return cls(task=task, task_id=task_id, arguments=arguments, error=said, traceback=shown)
 
 
-class OutboxEntryQuerySet(models.QuerySet["OutboxEntry"]):
-    def waiting(self) -> Self:
-        """Limit to the calls that can be sent, in the order in which they were made."""
-        return self.filter(error="").order_by("pk")
-
-
 class OutboxEntry(models.Model):
     """A call of a task that the broker does not have yet; see `dovetail.tasks.outbox`.
 
-    Its primary key is a number, by which the entries are sent in order.
+    The entries are sent in the order of their primary keys.
 
     Attributes:
         task: the name of the task.
         task_id: of the message, the same if it is sent twice.
         arguments: as Celery serializes them, so that dates and the like arrive as such. It is text,
             since PostgreSQL's JSON cannot hold each string that JSON can.
-        error: why the call can never be sent; empty for the others.
     """
 
     id = models.BigAutoField(primary_key=True)
     task = models.CharField(max_length=255)
     task_id = models.UUIDField(default=uuid4, editable=False)
     arguments = models.TextField()
-    error = models.TextField(blank=True)
     created_at = models.DateTimeField(default=timezone.now)
 
-    objects = OutboxEntryQuerySet.as_manager()
-
     class Meta:
+        ordering = ("pk",)
         verbose_name = "outbox entry"
         verbose_name_plural = "outbox entries"
 

@@ -15,6 +15,7 @@ Own code because the packages for this bring a stack for logs and monitoring alo
 """
 
 import logging
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -23,7 +24,7 @@ from celery import Task, shared_task
 from django.db import connection, transaction
 from kombu.exceptions import OperationalError
 
-from dovetail.tasks.models import OutboxEntry
+from dovetail.tasks.models import OutboxEntry, TaskFailure
 
 BATCH = 100  # rows that may be sent again if the process is killed
 LOCK = 0x6F757462  # "outb"; of PostgreSQL's advisory locks in this database
@@ -87,26 +88,26 @@ def _logged_if_unavailable() -> Iterator[None]:
 
 
 def _send_batch() -> int:
-    """Send the first entries, and return how many were sent or set aside."""
-    failure, aside = None, 0
+    """Send the first entries, and return how many were sent or have failed for good."""
+    failure = None
     with transaction.atomic():
         with connection.cursor() as cursor:
             # By one process at a time, for the order. Whoever comes second looks again, because the
             # first may have read its last batch before the newest entry was committed.
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
         done = []
-        for entry in OutboxEntry.objects.waiting()[:BATCH]:
+        for entry in OutboxEntry.objects.all()[:BATCH]:
             try:
                 entry.send()
             except OperationalError as error:
                 failure = error
                 break
             except Exception as error:
-                logger.exception("%s cannot be sent, and is set aside in the outbox", entry)
-                aside += OutboxEntry.objects.filter(pk=entry.pk).update(error=repr(error)[:1000])
-            else:
-                done.append(entry.pk)
+                logger.exception("%s cannot be sent, and is kept as a failure", entry)
+                call = entry.task, str(entry.task_id), entry.arguments
+                TaskFailure.of(*call, error, traceback.format_exc()).save(force_insert=True)
+            done.append(entry.pk)
         OutboxEntry.objects.filter(pk__in=done).delete()
     if failure:
         raise failure
-    return len(done) + aside
+    return len(done)

@@ -5,10 +5,12 @@ queues: a message that has killed several workers, or names a task that no worke
 the queue "dead", where it can be looked at and sent again. Other brokers ignore that.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from celery import current_app
-from kombu import Exchange, Queue
+from kombu import Connection, Exchange, Queue
 
 TASKS = Exchange("tasks", type="topic")
 DEAD_LETTERS = Exchange("dead", type="topic")
@@ -41,5 +43,17 @@ def queue(name: str, *, delivery_limit: int = 5) -> Queue:
 
 def declare_dead_letters(**_: Any) -> None:
     """Create the queue of dead letters, as a receiver of `worker_ready`."""
+    with connect() as broker, broker.channel() as channel:
+        DEAD(channel).declare()
+
+
+@contextmanager
+def connect() -> Iterator[Connection]:
+    """Yield a connection to the broker.
+
+    Raises:
+        kombu.exceptions.OperationalError: the broker is unavailable.
+    """
     with current_app.connection_for_write() as broker:
-        DEAD(broker.default_channel).declare()
+        broker.ensure_connection(max_retries=1)  # kombu would try for ever
+        yield broker

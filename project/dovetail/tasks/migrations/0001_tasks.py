@@ -32,10 +32,10 @@ class Migration(migrations.Migration):
                 ("task", models.CharField(max_length=255)),
                 ("task_id", models.UUIDField(default=uuid.uuid4, editable=False)),
                 ("arguments", models.TextField()),
-                ("error", models.TextField(blank=True)),
                 ("created_at", models.DateTimeField(default=django.utils.timezone.now)),
             ],
             options={
+                "ordering": ("pk",),
                 "verbose_name": "outbox entry",
                 "verbose_name_plural": "outbox entries",
             },
@@ -51,9 +51,9 @@ class Migration(migrations.Migration):
                 ),
                 ("task", models.CharField(max_length=255)),
                 ("task_id", models.CharField(max_length=255)),
-                ("arguments", models.TextField()),
+                ("arguments", models.TextField(blank=True)),
                 ("error", models.TextField()),
-                ("traceback", models.TextField()),
+                ("traceback", models.TextField(blank=True)),
                 (
                     "failed_at",
                     models.DateTimeField(db_index=True, default=django.utils.timezone.now),

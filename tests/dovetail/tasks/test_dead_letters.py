@@ -1,0 +1,121 @@
+"""Dead letters, as RabbitMQ marks them, on a broker of the tests' own."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from celery import current_app
+from kombu.exceptions import OperationalError
+
+from dovetail.devtools.embedded.testing import throwaway_valkey
+from dovetail.tasks import dead_letters
+from dovetail.tasks.dead_letters import collect, collect_dead_letters
+from dovetail.tasks.models import TaskFailure
+from dovetail.tasks.queues import DEAD
+from tests.queueing import queue_tasks
+
+pytestmark = pytest.mark.django_db
+
+CALL = [["Ada"], {"count": 2}, {}]
+
+
+@pytest.fixture(scope="module")
+def broker() -> Iterator[str]:
+    with throwaway_valkey() as url:
+        yield f"{url}/0"
+
+
+@pytest.fixture(autouse=True)
+def _use_broker(broker: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    queue_tasks(monkeypatch, broker)
+
+
+def die(body: Any = CALL, reason: str = "rejected", **headers: Any) -> None:
+    app: Any = current_app
+    death = {"reason": reason, "queue": "bulk", "count": 1, "time": 1767312000}
+    headers = {"task": "orders.ship", "id": "7", "x-death": [death]} | headers
+    with app.connection_for_write() as connected:
+        DEAD(connected.default_channel).declare()
+        options = {} if isinstance(body, list) else {"content_type": "application/json"}
+        connected.Producer(serializer="json").publish(
+            body, exchange=DEAD.exchange, routing_key="bulk", headers=headers, **options
+        )
+
+
+def test_dead_letter_becomes_a_failure() -> None:
+    die()
+
+    assert collect() == 1
+    assert collect() == 0
+
+    failure = TaskFailure.objects.get()
+    assert (failure.task, failure.task_id) == ("orders.ship", "7")
+    assert json.loads(failure.arguments) == CALL[:2]
+    assert failure.error == "Dead letter: rejected by a worker (queue bulk)"
+
+
+def test_reason_tells_what_killed_its_workers() -> None:
+    die(reason="delivery_limit")
+    collect()
+
+    assert "each worker that had it was killed" in TaskFailure.objects.get().error
+
+
+def test_dead_letter_that_comes_again_is_recorded_once() -> None:
+    """As after a kill between the commit and the acknowledgment."""
+    die()
+    die()
+    collect()
+
+    assert TaskFailure.objects.count() == 1
+
+
+@pytest.mark.parametrize("body", ["no JSON", b"\xff\xfe", "[1, 2]", '{"a": 1}', "[1, 2, 3]", ""])
+def test_message_that_is_no_call_is_recorded_without_arguments(body: Any) -> None:
+    """Kind: one message that stops all that come after it."""
+    die(body)
+    die(id="8")
+
+    assert collect() == 2
+    assert [failure.arguments == "" for failure in TaskFailure.objects.order_by("pk")] == [
+        True,
+        False,
+    ]
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"task": None, "id": None, "x-death": None},
+        {"task": "a\0b" * 200, "id": "\0" * 300},
+        {"x-death": ["text", {}]},
+        {"x-death": {"reason": "rejected"}},
+        {"task": ["a"], "id": {"b": 1}},
+    ],
+)
+def test_any_headers_can_be_recorded(headers: dict[str, Any]) -> None:
+    die(**headers)
+
+    assert collect() == 1
+    assert TaskFailure.objects.get().error.startswith("Dead letter")
+
+
+def test_unavailable_broker_is_logged(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    queue_tasks(monkeypatch, "redis://127.0.0.1:9/0")
+
+    with pytest.raises(OperationalError):
+        collect()
+    collect_dead_letters()
+
+    assert "The broker is unavailable; dead letters stay there" in caplog.text
+
+
+def test_run_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dead_letters, "MOST", 2)
+    for number in range(3):
+        die(id=str(number))
+
+    assert [collect(), collect()] == [2, 1]
