@@ -5,7 +5,7 @@ Roles:
 
     web       the web server, on PORT (default 8000) with WEB_CONCURRENCY processes (default 2)
     worker    runs background tasks
-    beat      sends scheduled tasks; never run more than one
+    beat      sends scheduled tasks; of several, one sends each
     migrate   applies database migrations and exits
     manage    runs any Django command
 

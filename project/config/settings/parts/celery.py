@@ -37,7 +37,13 @@ CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_TIME_LIMIT = 300  # seconds
 CELERY_TASK_SOFT_TIME_LIMIT = 240  # seconds
 
+CELERY_BEAT_SCHEDULER = "dovetail.tasks.beat:Scheduler"
 CELERY_BEAT_SCHEDULE = {
+    "collect-dead-letters": {
+        "task": "dovetail.tasks.dead_letters.collect_dead_letters",
+        "schedule": crontab(),
+        "options": {"expires": 60},
+    },
     # What could not be sent when it was committed, because the broker was unavailable.
     "drain-outbox": {
         "task": "dovetail.tasks.outbox.drain_outbox",

@@ -1,0 +1,65 @@
+"""A Celery scheduler of which several may run: each due task is sent once.
+
+With one scheduler only, nothing is sent while it is moved to another machine. With two of Celery's
+own, everything is sent twice. Own code because the packages for this keep the schedule in a
+database or in Redis, where it is edited; here it is part of the settings.
+"""
+
+import logging
+from datetime import UTC, datetime
+from typing import Any
+
+from celery.beat import PersistentScheduler, ScheduleEntry
+from celery.schedules import crontab
+from django.db import Error, close_old_connections, connection, transaction
+from django.utils import timezone
+
+from dovetail.tasks.models import Done
+
+logger = logging.getLogger(__name__)
+
+
+class Scheduler(PersistentScheduler):
+    """Sends a due task unless another scheduler has sent it, which the database records."""
+
+    def apply_entry(self, entry: ScheduleEntry, producer: Any = None) -> None:
+        close_old_connections()  # the last one may be from before the database was restarted
+        try:
+            with transaction.atomic():
+                if claim(entry, timezone.now()):
+                    super().apply_entry(entry, producer)
+        except Error:
+            logger.exception("%s is not sent: the database is unavailable", entry.name)
+        finally:
+            close_old_connections()
+
+
+def claim(entry: ScheduleEntry, now: datetime) -> bool:
+    """Return whether no scheduler has sent the due run of a task, and record that this one does.
+
+    A second scheduler waits until the transaction of the first ends.
+    """
+    due = due_since(entry, now)
+    table = connection.ops.quote_name(Done._meta.db_table)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"INSERT INTO {table} AS done (key, created_at) VALUES (%s, %s)"  # noqa: S608 - the name of a table
+            " ON CONFLICT (key) DO UPDATE SET created_at = EXCLUDED.created_at"
+            " WHERE done.created_at < %s",
+            [f"beat {entry.name}", max(due, now), due],
+        )
+        return bool(cursor.rowcount == 1)
+
+
+def due_since(entry: ScheduleEntry, now: datetime) -> datetime:
+    """Return the time at which a task became due, which is the same on all schedulers.
+
+    Each of them counts an interval from its own start, so intervals begin at multiples instead.
+    """
+    schedule: Any = entry.schedule
+    if isinstance(schedule, crontab):
+        last, delta, _ = schedule.remaining_delta(entry.last_run_at or now)
+        due: datetime = last + delta
+        return due
+    period = schedule.run_every.total_seconds()
+    return datetime.fromtimestamp(now.timestamp() // period * period, UTC)
