@@ -49,6 +49,7 @@ MODULES = "|".join(sorted({path.stem for path in (ROOT / "project/dovetail").ite
 REFERENCE = re.compile(
     rf"\bdovetail\\?[./](?:{MODULES})\b"  # a module or a file of the kit, in patterns too
     r"|\b(?:from|import) dovetail\b"
+    rf"|\bdovetail_(?:{MODULES})(?![a-z])"  # the label of an app of the kit
     r"|\bdovetail\\?\.[EW]\d{3}\b"  # a system check of the kit
     r"|(?:project|tests|js|\.)[./]dovetail\b"
     r"|\bdovetail joints?\b"
