@@ -17,6 +17,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("accounts/", include("allauth.urls")),
     path("articles/", include("apps.articles.urls")),
     path("people/", include("apps.users.urls")),
+    path("staff/", include("apps.staff.urls")),
     path("admin/", admin.site.urls),
 ]
 if apps.is_installed("dovetail.devtools"):

@@ -29,6 +29,7 @@ ANYONE = ("ok", "ok", "ok", "ok")
 MEMBERS = ("login", "ok", "ok", "ok")
 OWNER = ("login", "hidden", "ok", "hidden")
 OWNER_OR_MODERATOR = ("login", "hidden", "ok", "ok")
+STAFF = ("login", "hidden", "hidden", "hidden")  # tests/apps/staff asks as staff
 PROVEN = ("login", "proof", "proof", "proof")
 PAGES: dict[str, tuple[str, ...]] = {
     "home": ANYONE,
@@ -47,6 +48,9 @@ PAGES: dict[str, tuple[str, ...]] = {
     "articles:restoration": OWNER_OR_MODERATOR,
     "articles:comment_update": OWNER_OR_MODERATOR,
     "articles:comment_deletion": OWNER_OR_MODERATOR,
+    **dict.fromkeys(
+        ["staff:jobs", "staff:jobs_now", "staff:jobs_retry", "staff:jobs_discard"], STAFF
+    ),
     "users:profile": ANYONE,
     "users:edit": MEMBERS,
     "users:activity": MEMBERS,

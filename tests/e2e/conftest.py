@@ -49,6 +49,7 @@ ARGUMENTS = [
 START_TIMEOUT = 180  # seconds; the first start also builds the front end
 SCREENSHOTS = settings.BASE_DIR / "test-results"
 TIMEOUT = 15_000  # milliseconds
+STATES: dict[str, Path] = {}  # the file of each running stack, by its address
 
 # For what another test in a browser covers in its main part. Each takes seconds.
 DETAIL = pytest.mark.long("looks at a detail in a browser")
@@ -75,6 +76,13 @@ def site() -> Iterator[str]:
         yield address
 
 
+@pytest.fixture(scope="session")
+def broker(site: str) -> str:
+    """Return the URL of the broker of the stack."""
+    environment: dict[str, str] = json.loads(STATES[site].read_text())["environment"]
+    return environment["CELERY_BROKER_URL"]
+
+
 @contextmanager
 def running_stack(port: int, **changes: str) -> Iterator[str]:
     """Start a stack with fresh state and yield its address.
@@ -96,7 +104,9 @@ def running_stack(port: int, **changes: str) -> Iterator[str]:
                 stderr=subprocess.STDOUT,
             )
         try:
-            yield _address(up, data, log)
+            address = _address(up, data, log)
+            STATES[address] = data / "up.json"
+            yield address
         finally:
             up.send_signal(signal.SIGTERM)
             up.wait(30)

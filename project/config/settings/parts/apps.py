@@ -30,6 +30,7 @@ INSTALLED_APPS = [
     "apps.core",
     "apps.users",
     "apps.articles",
+    "apps.staff",
     "apps.api",
 ]
 if CORS_ALLOWED_ORIGINS:
