@@ -20,10 +20,13 @@ beforeAll(async () => {
 
 // What only the pages about the API load.
 const API_DOCS = /^assets\/(api_docs|page|redoc|swagger_ui)-/
+// What only the pages for staff load.
+const STAFF = /^assets\/jobs-/
 
 /** Returns "entry" for scripts that every page runs, and a package's name for chunks on demand. */
 function kindOf(file: { type: string; fileName: string; isDynamicEntry?: boolean }): string {
   if (API_DOCS.test(file.fileName)) return "api_docs"
+  if (STAFF.test(file.fileName)) return "staff"
   if (file.type !== "chunk") return file.fileName.replace(/.*\./, "")
   if (!file.isDynamicEntry) return "entry"
   return file.fileName.replace(/^assets\/|-.{8}\.js$/g, "")
@@ -41,6 +44,7 @@ test.each([
   ["passkeys", 1 * KB],
   ["careful_refresh", 1 * KB],
   ["api_docs", 4.5 * KB], // both pages, with their styles
+  ["staff", 0.3 * KB],
 ])("%s stays below %d bytes", (kind, limit) => {
   expect(sizes.get(kind)).toBeLessThan(limit)
 })
@@ -56,6 +60,7 @@ test("nothing else is loaded", () => {
     "passkeys",
     "careful_refresh",
     "api_docs",
+    "staff",
     "json",
   ]
   expect(Array.from(sizes.keys()).filter((kind) => !known.includes(kind))).toEqual([])

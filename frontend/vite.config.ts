@@ -21,6 +21,8 @@ export default defineConfig(({ mode }) => {
           "src/js/api_docs/swagger_ui.ts",
           "src/js/api_docs/redoc.ts",
           "src/css/api_docs.css",
+          // Of the page of background work.
+          "src/js/staff/jobs.ts",
         ],
       },
     },

@@ -4,7 +4,7 @@ import kombu
 from playwright.sync_api import expect
 
 from dovetail.tasks.queues import queue
-from tests.e2e.conftest import Visit
+from tests.e2e.conftest import DETAIL, Visit
 from tests.e2e.people import is_marked, mark, wait_until
 
 ADMIN = "admin@example.com"
@@ -63,3 +63,14 @@ def test_failure_appears_is_retried_and_discarded(visit: Visit, broker: str) -> 
 def number_of(html: str) -> str:
     """Return the number of the failure on the page."""
     return html.partition('name="failure" value="')[2].partition('"')[0]
+
+
+@DETAIL
+def test_numbers_are_kept_up_to_date(visit: Visit) -> None:
+    page = visit(ADMIN)
+    page.goto("/staff/jobs/")
+    expect(page.get_by_role("cell", name="0").first).to_be_visible()
+
+    for _ in range(2):
+        with page.expect_request("**/staff/jobs/now/"):
+            pass
