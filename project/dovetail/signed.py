@@ -5,8 +5,9 @@
 
 Own code because `django.core.signing` encodes its values as base64 text with a timestamp, which
 takes several times as long, and binds a value to no key: one that is signed for one key could be
-copied to another. The code is an HMAC with SHA-256, as in `salted_hmac`, and its key is derived
-from SECRET_KEY; what was signed with one of SECRET_KEY_FALLBACKS is accepted too.
+copied to another. The code is BLAKE2b with a key (RFC 7693), which takes a third of the time of an
+HMAC with SHA-256. The key is derived from SECRET_KEY; what was signed with one of
+SECRET_KEY_FALLBACKS is accepted too.
 """
 
 import hashlib
@@ -15,8 +16,8 @@ from functools import lru_cache
 
 from django.conf import settings
 
-VERSION = b"\x01"  # of this format; neither a number nor a pickle begins with it
-SIZE = hashlib.sha256().digest_size  # bytes
+VERSION = b"\x02"  # of this format; neither a number nor a pickle begins with it
+SIZE = 32  # bytes of the signature
 
 
 def sign(purpose: str, name: str, data: bytes) -> bytes:
@@ -45,7 +46,8 @@ def unsign(purpose: str, name: str, signed: bytes) -> bytes | None:
 def _signature(secret: str | bytes, purpose: str, name: str, data: bytes) -> bytes:
     encoded = name.encode(errors="surrogatepass")
     # With its length, so that no part of the name can pass for data.
-    return hmac.digest(_key(secret, purpose), b"%d:%b%b" % (len(encoded), encoded, data), "sha256")
+    signed = b"%d:%b%b" % (len(encoded), encoded, data)
+    return hashlib.blake2b(signed, key=_key(secret, purpose), digest_size=SIZE).digest()
 
 
 @lru_cache(maxsize=16)
