@@ -20,9 +20,9 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -32,7 +32,7 @@ sys.path[:0] = [str(ROOT / "project"), str(ROOT)]
 
 from tests.cable.servers import Valkey  # noqa: E402
 
-from dovetail.devtools.embedded.testing import throwaway_postgres  # noqa: E402
+from dovetail.devtools.embedded.testing import throwaway_postgres, throwaway_valkey  # noqa: E402
 from dovetail.devtools.embedded.valkey import find_installed  # noqa: E402
 
 PAGES = ["/", "/articles/"]
@@ -43,22 +43,11 @@ PHASE = 2  # seconds before, during and after the outage
 VALUE = {"name": "Ada", "numbers": [1, 2, 3]}
 
 
-@contextmanager
-def valkey() -> Iterator[Valkey]:
-    with tempfile.TemporaryDirectory() as directory:
-        server = Valkey(Path(directory) / "log", dict(os.environ))
-        server.start()
-        try:
-            yield server
-        finally:
-            server.stop()
-
-
 def run_with_services(arguments: list[str]) -> int:
-    """Run this script again, with a throwaway database."""
+    """Run this script again, with throwaway services."""
     os.environ["DJANGO_SETTINGS_MODULE"] = "config.settings.test"
-    with throwaway_postgres(ROOT / ".data") as postgres, valkey() as server:
-        environment = {"DATABASE_URL": postgres, "VALKEY_URL": server.url, "ENV_FILE": os.devnull}
+    with throwaway_postgres(ROOT / ".data") as postgres, throwaway_valkey() as valkey:
+        environment = {"DATABASE_URL": postgres, "VALKEY_URL": valkey, "ENV_FILE": os.devnull}
         command = [sys.executable, __file__, "--inside", *arguments]
         return subprocess.run(command, env=os.environ | environment, check=False).returncode
 
@@ -182,7 +171,10 @@ def measure_outage() -> None:
 
     from dovetail.cache.valkey import ValkeyCache  # noqa: PLC0415
 
-    with valkey() as server:
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
+        server = Valkey(Path(folder) / "log", dict(os.environ))
+        stack.callback(server.stop)
+        server.start()
         options = {"socket_connect_timeout": 1, "socket_timeout": 1}
         store: BaseCache = ValkeyCache(server.url, {"OPTIONS": options})
         ended = threading.Event()

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, cast
 
 from django.contrib import messages
 from django.contrib.auth.mixins import LoginRequiredMixin
-from django.db.models import Min
+from django.db.models import Count, Min
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
@@ -71,8 +71,7 @@ class JobsNowView(StaffOnlyMixin, TemplateView):
             kwargs |= {"queues": status.queues(), "running": status.running()}
         except OperationalError:
             kwargs["is_broker_unavailable"] = True
-        outbox = OutboxEntry.objects
-        kwargs |= {"outbox": outbox.count()} | outbox.aggregate(oldest=Min("created_at"))
+        kwargs |= OutboxEntry.objects.aggregate(outbox=Count("pk"), oldest=Min("created_at"))
         return super().get_context_data(**kwargs)
 
 

@@ -4,7 +4,6 @@ import logging
 from typing import Any
 
 from celery import shared_task
-from django.db import transaction
 from kombu import Message
 from kombu.exceptions import KombuError, OperationalError
 from kombu.serialization import dumps
@@ -47,14 +46,15 @@ def collect() -> int:
 def record(message: Message) -> None:
     """Record a dead letter once, even if this process is killed before it is acknowledged."""
     headers: dict[str, Any] = message.headers or {}
+    deaths = _deaths(headers)
     failure = TaskFailure(
         task=_text(headers.get("task") or "unknown"),
         task_id=_text(headers.get("id") or ""),
         arguments=_arguments(message),
-        error=_reason(headers),
+        error=_reason(deaths),
     )
-    deaths = [str(death.get("time")) for death in _deaths(headers)]
-    with transaction.atomic(), once(_text(f"dead {failure.task_id} {deaths}")) as is_first:
+    times = [str(death.get("time")) for death in deaths]
+    with once(_text(f"dead {failure.task_id} {times}")) as is_first:
         if is_first:
             failure.save(force_insert=True)
 
@@ -69,12 +69,13 @@ def _arguments(message: Message) -> str:
     return str(arguments)
 
 
-def _reason(headers: dict[str, Any]) -> str:
-    for death in _deaths(headers):
-        if death.get("reason") == "delivery_limit":
-            return f"Dead letter: each worker that had it was killed (queue {death.get('queue')})"
-        return f"Dead letter: {death.get('reason')} by a worker (queue {death.get('queue')})"
-    return "Dead letter"
+def _reason(deaths: list[dict[str, Any]]) -> str:
+    if not deaths:
+        return "Dead letter"
+    reason, queue = deaths[0].get("reason"), deaths[0].get("queue")
+    if reason == "delivery_limit":
+        return f"Dead letter: each worker that had it was killed (queue {queue})"
+    return f"Dead letter: {reason} by a worker (queue {queue})"
 
 
 def _deaths(headers: dict[str, Any]) -> list[dict[str, Any]]:

@@ -1,14 +1,12 @@
 """Dead letters, as RabbitMQ marks them, on a broker of the tests' own."""
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from celery import current_app
 from kombu.exceptions import OperationalError
 
-from dovetail.devtools.embedded.testing import throwaway_valkey
 from dovetail.tasks import dead_letters
 from dovetail.tasks.dead_letters import collect, collect_dead_letters
 from dovetail.tasks.models import TaskFailure
@@ -18,12 +16,6 @@ from tests.queueing import queue_tasks
 pytestmark = pytest.mark.django_db
 
 CALL = [["Ada"], {"count": 2}, {}]
-
-
-@pytest.fixture(scope="module")
-def broker() -> Iterator[str]:
-    with throwaway_valkey() as url:
-        yield f"{url}/0"
 
 
 @pytest.fixture(autouse=True)

@@ -2,7 +2,7 @@
 
 import threading
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any
@@ -13,7 +13,6 @@ from django.db import connection, connections, transaction
 from django.db.models import QuerySet
 from kombu.exceptions import EncodeError, OperationalError
 
-from dovetail.devtools.embedded.testing import throwaway_valkey
 from dovetail.tasks import outbox
 from dovetail.tasks.models import OutboxEntry, TaskFailure
 from tests.queueing import queue_tasks
@@ -29,12 +28,6 @@ Arrived = Callable[[], list[Any]]
 @shared_task
 def say(*args: Any, **kwargs: Any) -> None:
     del args, kwargs
-
-
-@pytest.fixture(scope="module")
-def broker() -> Iterator[str]:
-    with throwaway_valkey() as url:
-        yield f"{url}/0"
 
 
 @pytest.fixture

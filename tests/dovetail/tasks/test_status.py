@@ -1,11 +1,9 @@
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from celery import current_app, shared_task
 from kombu.exceptions import OperationalError
 
-from dovetail.devtools.embedded.testing import throwaway_valkey
 from dovetail.tasks import status
 from dovetail.tasks.status import QueueStatus, queues, running
 from tests.queueing import queue_tasks
@@ -23,12 +21,6 @@ WORKERS = {
 
 @shared_task
 def wait() -> None: ...
-
-
-@pytest.fixture(scope="module")
-def broker() -> Iterator[str]:
-    with throwaway_valkey() as url:
-        yield f"{url}/0"
 
 
 def test_queues_tell_how_much_waits(broker: str, monkeypatch: pytest.MonkeyPatch) -> None:
