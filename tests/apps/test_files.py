@@ -20,6 +20,7 @@ from apps.articles.models import Article
 from apps.users.forms import ProfileForm
 from apps.users.models import User
 from apps.users.tasks import remove_deleted_accounts
+from dovetail.media.names import original_of, variant_name
 from tests.dovetail.media.test_names import HOSTILE
 from tests.dovetail.models.test_conflicts import in_threads
 from tests.factories import make_article, make_user
@@ -40,10 +41,24 @@ def files(media: Path) -> set[str]:
     return {str(path.relative_to(media)) for path in media.rglob("*") if path.is_file()}
 
 
+def uploads(media: Path) -> set[str]:
+    """Return the files without the variants of images."""
+    return {name for name in files(media) if original_of(name) is None}
+
+
 def picture(name: str = "me.png", color: str = "teal") -> SimpleUploadedFile:
     file = io.BytesIO()
     Image.new("RGB", (40, 40), color).save(file, "PNG")
     return SimpleUploadedFile(name, file.getvalue())
+
+
+def files_of(user: User) -> set[str]:
+    """Return the names of a person's avatar and of its variants."""
+    variants = [(name, kind) for name in user.avatar_variants["made"] for kind in ("avif", "webp")]
+    return {
+        str(user.avatar),
+        *(variant_name(str(user.avatar), name, kind) for name, kind in variants),
+    }
 
 
 def illustrated(author: User | None = None) -> Article:
@@ -69,7 +84,7 @@ def test_any_file_name_can_be_uploaded(client: Client, media: Path, name: str) -
 
     assert response.status_code == HTTPStatus.SEE_OTHER, response.content.decode()
     if stored := str(Article.objects.get().cover):  # Django drops an upload without a name
-        assert files(media) == {stored}
+        assert uploads(media) == {stored}
         assert len(stored) == len("covers/.webp") + 32
 
 
@@ -78,7 +93,7 @@ def test_admin_names_and_encodes_uploads_too(admin_client: Client, media: Path) 
 
     admin_client.post("/admin/articles/article/add/", {**fields, "cover": picture("木" * 86)})
 
-    (stored,) = files(media)
+    (stored,) = uploads(media)
     assert stored.startswith("covers/")
     assert stored.endswith(".webp")
     with Image.open(media / stored) as image:
@@ -275,7 +290,7 @@ def test_account_that_was_loaded_before_its_picture_was_resized(media: Path) -> 
     user = make_user()
     outdated = User.objects.get()
     user.avatar.save("me.webp", ContentFile(picture().read()))
-    assert len(files(media)) == 2
+    assert len(files(media)) == 3  # as narrow as it is, it has one variant in two formats
 
     outdated.delete()
 
@@ -325,15 +340,15 @@ def test_form_that_does_not_save_deletes_nothing(media: Path) -> None:
     assert files(media) == before
 
 
-def test_avatar_and_its_small_variant_go_together(media: Path) -> None:
+def test_avatar_and_its_variants_go_together(media: Path) -> None:
     user = make_user()
     user.avatar.save("me.webp", ContentFile(picture().read()))
-    assert len(files(media)) == 2
+    assert len(files(media)) == 3
 
     user.refresh_from_db()
     user.avatar.save("me.webp", ContentFile(picture(color="red").read()))
     user.refresh_from_db()
-    assert files(media) == {str(user.avatar), str(user.avatar_small)}
+    assert files(media) == files_of(user)
 
     user.avatar = ""
     user.save()
@@ -349,7 +364,7 @@ def test_removed_account_leaves_no_files(media: Path, settings: Settings) -> Non
 
     user.refresh_from_db()
     user.request_deletion()
-    assert len(files(media)) == 5
+    assert len(files(media)) == 6
     settings.ACCOUNT_DELETION_GRACE *= 0
     remove_deleted_accounts()
 
@@ -390,6 +405,24 @@ def test_cover_is_seen_by_those_who_see_the_article() -> None:
     assert [seen_by(client, name) for client in clients] == [False, False, False, False]
 
 
+def test_variants_are_seen_by_those_who_see_the_original(media: Path) -> None:
+    author = make_user()
+    article = make_article(author)
+    article.cover.save("cover.webp", ContentFile(picture().read()))
+    variants = files(media) - uploads(media)
+    assert len(variants) == 2
+    clients = [Client(), client_of(make_user()), client_of(author)]
+
+    def seen() -> list[set[bool]]:
+        return [{seen_by(client, name) for name in variants} for client in clients]
+
+    assert seen() == [{True}] * 3
+    article.unpublish()
+    assert seen() == [{False}, {False}, {True}]
+    article.delete()
+    assert seen() == [{False}] * 3
+
+
 def test_cover_that_was_replaced_is_seen_by_no_one(media: Path) -> None:
     author = make_user()
     article = illustrated(author)
@@ -404,15 +437,15 @@ def test_picture_of_a_closed_account_is_hidden_until_it_is_opened_again() -> Non
     user = make_user()
     user.avatar.save("me.webp", ContentFile(picture().read()))
     user.refresh_from_db()
-    names = [str(user.avatar), str(user.avatar_small)]
+    names = list(files_of(user))
     illustrated(user)
     names.append(str(Article.objects.get().cover))
 
     user.request_deletion()
-    assert [seen_by(Client(), name) for name in names] == [False] * 3
+    assert [seen_by(Client(), name) for name in names] == [False] * 4
 
     user.restore()
-    assert [seen_by(Client(), name) for name in names] == [True] * 3
+    assert [seen_by(Client(), name) for name in names] == [True] * 4
 
 
 def test_admin_shows_the_picture_of_a_closed_account(admin_client: Client) -> None:

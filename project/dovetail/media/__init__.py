@@ -4,7 +4,8 @@
 
 Set `IMAGE_MAX_BYTES`, `IMAGE_MAX_PIXELS`, `IMAGE_MAX_SIDE`, `IMAGE_DECODES` and
 `IMAGE_UPLOADS_PER_MINUTE`, and `FILE_UPLOAD_HANDLERS` to those of `dovetail.media.uploads`.
-`dovetail.media.cleanup` deletes files that no row refers to any more.
+`dovetail.media.cleanup` deletes files that no row refers to any more, and `dovetail.media.orphans`
+those that were left over. `dovetail.media.variants` declares smaller variants of an image.
 
     urlpatterns += upload_urls()  # dovetail.media.serving
 

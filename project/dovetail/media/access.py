@@ -4,7 +4,8 @@ A file field with `upload_to=RandomName("covers")` owns the folder `covers`. If 
 model has a method `visible_to(user)`, a file in there belongs to those to whom it shows a row with
 that file; the files of other models are public as long as a row refers to them. The rows are those
 of the model's default manager, which for a `SoftDeleteModel` are the undeleted ones. A file that no
-row refers to, or in a folder that no field owns, belongs to no one.
+row refers to, or in a folder that no field owns, belongs to no one. A variant of an image belongs
+to those to whom the image belongs.
 
 Own code because the packages for private media ask for a view or a storage of its own for each
 field, and a file would be public where that was forgotten.
@@ -20,7 +21,7 @@ from django.core import checks
 from django.core.files.storage import default_storage
 from django.db import models
 
-from dovetail.media.names import RandomName
+from dovetail.media.names import RandomName, original_of
 
 
 def is_public(name: str) -> bool:
@@ -43,8 +44,8 @@ def check_indexes(**_: Any) -> list[checks.CheckMessage]:
             obj=model,
             id="dovetail.W005",
         )
-        for folder, owners in _owners().items()
-        for model, names in owners.items()
+        for folder, models_ in owners().items()
+        for model, names in models_.items()
         for name in names
         if not _is_indexed(model, name)
     ]
@@ -66,7 +67,8 @@ def _rows(
         user: a person, or an `AnonymousUser`.
         is_limited: leave out the models that show all their rows to everyone.
     """
-    for model, fields in _owners().get(name.rpartition("/")[0], {}).items():
+    names = [name, original] if (original := original_of(name)) else [name]
+    for model, fields in owners().get(name.rpartition("/")[0], {}).items():
         rows: Any = model._default_manager.all()
         if hasattr(rows, "visible_to"):
             rows = rows.visible_to(user)
@@ -74,13 +76,14 @@ def _rows(
             continue
         wanted = models.Q()
         for field in fields:
-            wanted |= models.Q(**{field: name})
+            wanted |= models.Q(**{f"{field}__in": names})
         yield rows.filter(wanted)
 
 
 @cache
-def _owners() -> dict[str, dict[type[models.Model], list[str]]]:
-    owners: dict[str, dict[type[models.Model], list[str]]] = {}
+def owners() -> dict[str, dict[type[models.Model], list[str]]]:
+    """Return the names of the file fields that own each folder of the storage, by their model."""
+    found: dict[str, dict[type[models.Model], list[str]]] = {}
     for model in apps.get_models():
         for field in model._meta.local_concrete_fields:  # those of a parent are the parent's
             if (
@@ -88,6 +91,6 @@ def _owners() -> dict[str, dict[type[models.Model], list[str]]]:
                 and isinstance(field.upload_to, RandomName)
                 and field.storage is default_storage
             ):
-                fields = owners.setdefault(field.upload_to.folder, {})
+                fields = found.setdefault(field.upload_to.folder, {})
                 fields.setdefault(model, []).append(field.name)
-    return owners
+    return found

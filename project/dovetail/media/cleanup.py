@@ -2,8 +2,9 @@
 
 A file goes when its row is deleted for good, or when another file or none takes its place; a
 soft-deleted row keeps its files. It goes after the commit, so that a transaction that is rolled
-back loses nothing, and only if no row of any model still has its name. Own code because
-django-cleanup deletes by the name that was loaded, which a parallel request may have replaced.
+back loses nothing, and only if no row of any model still has its name. The variants of an image
+(`dovetail.media.variants`) go with it. Own code because django-cleanup deletes by the name that was
+loaded, which a parallel request may have replaced.
 """
 
 from collections.abc import Collection, Iterable, Iterator
@@ -12,10 +13,11 @@ from functools import cache
 from typing import Any
 
 from django.apps import apps
-from django.core.files.storage import Storage
 from django.db import models, router, transaction
 from django.db.models.signals import pre_delete
 from django.dispatch import Signal
+
+from dovetail.media.variants import VariantsField, variants_of
 
 # Sent when a row was saved with another file than before, or without one, before the commit.
 # Arguments: `sender` (the model), `instance`, `fields` (their names) and `using`.
@@ -46,16 +48,25 @@ def replacing_files(
     with transaction.atomic(using=using):
         # What is stored now, not what was loaded; and locked, so that no file is missed.
         rows = type(row)._base_manager.using(using).filter(pk=row.pk)
+        records = [field for field in _records(type(row)) if field.attname in row.__dict__]
         names = [field.attname for field in fields]
-        stored = rows.select_for_update(no_key=True).values_list(*names).first()
+        locked = rows.select_for_update(no_key=True).values(
+            *names, *[record.attname for record in records]
+        )
+        stored = locked.first() or {}
+        for record in records:
+            if stored:  # Only tasks change it, maybe since this row was loaded.
+                setattr(row, record.attname, stored[record.attname])
+            record.measure(row)
         yield
         changed = []
-        for field, old in zip(fields, stored or [""] * len(fields), strict=True):
-            if (old or "") == (getattr(row, field.attname).name or ""):
+        for field in fields:
+            old = stored.get(field.attname) or ""
+            if old == (getattr(row, field.attname).name or ""):
                 continue
             changed.append(field.name)
             if old:
-                delete_unused(field.storage, [old], using)
+                delete_unused(field, [old], using)
         if changed:
             files_changed.send(type(row), instance=row, fields=changed, using=using)
 
@@ -76,7 +87,7 @@ def updating_files(rows: models.QuerySet[Any], values: Collection[str]) -> Itera
     with transaction.atomic(using=rows.db):
         stored = list(_locked(rows).values_list(*[field.attname for field in fields]))
         for number, field in enumerate(fields):
-            delete_unused(field.storage, [row[number] for row in stored if row[number]], rows.db)
+            delete_unused(field, [row[number] for row in stored if row[number]], rows.db)
         yield
 
 
@@ -115,19 +126,26 @@ def _locked(rows: models.QuerySet[Any]) -> models.QuerySet[Any]:
     return base.filter(pk__in=wanted).select_for_update(of=("self",))
 
 
-def delete_unused(storage: Storage, names: Iterable[str], using: str) -> None:
-    """Delete those of these files that no row refers to, on commit."""
-    unique = set(names)
+@cache
+def _records(model: type[models.Model]) -> tuple[VariantsField, ...]:
+    return tuple(field for field in model._meta.concrete_fields if isinstance(field, VariantsField))
+
+
+def delete_unused(field: models.FileField, names: Iterable[str], using: str) -> None:
+    """Delete those of a field's files that no row refers to, with their variants, on commit."""
+    unique, variants = set(names), variants_of(field)
 
     def delete() -> None:
-        for name in sorted(unique - _used(unique, using)):
-            storage.delete(name)
+        for name in sorted(unique - used_names(unique, using)):
+            for file in (*(variants.names(name) if variants else ()), name):
+                field.storage.delete(file)
 
     if unique:
         transaction.on_commit(delete, using=using, robust=True)
 
 
-def _used(names: set[str], using: str) -> set[str]:
+def used_names(names: set[str], using: str) -> set[str]:
+    """Return those of these names of files that a row of any model refers to."""
     used: set[str] = set()
     for model in apps.get_models():
         if model._meta.proxy or not model._meta.managed:
@@ -142,7 +160,7 @@ def _on_delete(sender: type[models.Model], instance: models.Model, using: str, *
     own = sender._meta.concrete_model or sender
     for field in own._meta.local_concrete_fields:  # those of a parent are sent for it
         if isinstance(field, models.FileField) and (name := getattr(instance, field.attname).name):
-            delete_unused(field.storage, [name], using)
+            delete_unused(field, [name], using)
 
 
 def connect() -> None:

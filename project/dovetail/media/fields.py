@@ -6,16 +6,25 @@ Every form of the model, the admin's too, re-encodes the upload (`dovetail.media
 own fields are no base for it: they let each of Pillow's forty formats have a look at an upload.
 """
 
+import logging
 from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import UploadedFile
 from django.db import models
-from django.db.models.fields.files import ImageFieldFile
+from django.db.models.fields.files import FieldFile, ImageFieldFile
 
 from dovetail.media.containers import UnreadableError, take_picture
 from dovetail.media.images import FORMATS, check_image, clean_image
+from dovetail.media.widgets import ImageInput, SentBefore
+
+logger = logging.getLogger(__name__)
+
+UNAVAILABLE = (
+    "Your file couldn't be stored right now. Everything else is still here, so try again in a "
+    "moment."
+)
 
 
 class ImageFormField(forms.FileField):
@@ -24,6 +33,8 @@ class ImageFormField(forms.FileField):
     Args:
         square: crop to a centered square with sides of this many pixels.
     """
+
+    widget = ImageInput
 
     def __init__(self, *, square: int | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs | {"max_length": None})  # the stored name is another
@@ -34,6 +45,15 @@ class ImageFormField(forms.FileField):
         if isinstance(widget, forms.FileInput) and "accept" not in widget.attrs:
             attrs["accept"] = ",".join(f"image/{kind.lower()}" for kind in FORMATS)
         return attrs
+
+    def bound_data(self, data: Any, initial: Any) -> Any:
+        """Return what the form shows: the file that was sent before it, or what is stored."""
+        return data if isinstance(data, SentBefore) and data.id else initial
+
+    def to_python(self, data: Any) -> Any:
+        if isinstance(data, SentBefore):
+            data.fetch()
+        return super().to_python(data)
 
     def clean(self, data: Any, initial: Any = None) -> Any:
         cleaned = super().clean(data, initial)
@@ -56,7 +76,10 @@ class ImageFormField(forms.FileField):
 
 
 class DecodesLastMixin(forms.BaseForm):
-    """Decodes the images of a form only if nothing else of it is to be corrected.
+    """Decodes and stores the images of a form only if nothing else of it is to be corrected.
+
+    They are stored before the form is saved, so that a storage that is full or unavailable is an
+    error of the form.
 
     `VersionedModelForm` and the forms of the kit's admin have it. A method `clean_cover` of such a
     form gets the upload as it was sent, which `check_image` has accepted.
@@ -74,6 +97,23 @@ class DecodesLastMixin(forms.BaseForm):
                     self.cleaned_data[name] = field.encode(upload)
                 except ValidationError as error:
                     self.add_error(name, error)
+
+    def full_clean(self) -> None:
+        super().full_clean()
+        if self.is_bound and not self.errors:
+            self._store_images()
+
+    def _store_images(self) -> None:
+        for name, field in self.fields.items():
+            file = getattr(getattr(self, "instance", None), name, None)
+            if not isinstance(field, ImageFormField) or not isinstance(file, FieldFile):
+                continue
+            if file and not file._committed:  # type: ignore[attr-defined] # noqa: SLF001 - has no public name
+                try:
+                    file.save(str(file.name), file.file, save=False)
+                except OSError as error:
+                    logger.error("An upload for %s could not be stored: %s", file.field, error)  # noqa: TRY400 - it says what is wrong
+                    self.add_error(name, ValidationError(UNAVAILABLE, code="unavailable"))
 
 
 class KitImageFieldFile(ImageFieldFile):

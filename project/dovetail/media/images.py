@@ -11,14 +11,15 @@ from contextlib import contextmanager
 from functools import cache
 from threading import BoundedSemaphore
 
+from celery.exceptions import SoftTimeLimitExceeded
 from django.conf import settings
-from django.core.cache import cache as shared
 from django.core.exceptions import ValidationError
 from django.core.files.base import ContentFile
 from django.core.files.uploadedfile import UploadedFile
 from PIL import Image, ImageOps
 
 from dovetail.media.containers import Picture, UnreadableError, take_picture
+from dovetail.media.uploads import is_flood
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF")
 # How much more memory a format takes than others. Pillow keeps four copies of a WebP.
@@ -48,10 +49,7 @@ def check_image(upload: UploadedFile[bytes]) -> Picture:
             `IMAGE_MAX_PIXELS` (a WebP half of them), or is not an image in a supported format.
     """
     if upload.size is None or upload.size > settings.IMAGE_MAX_BYTES:
-        limit = settings.IMAGE_MAX_BYTES // 1024**2
-        raise ValidationError(
-            f"This file is larger than {limit} MB. Choose a smaller one.", code="too_large"
-        )
+        raise too_large()
     upload.seek(0)
     try:
         picture = take_picture(upload.read())
@@ -61,6 +59,14 @@ def check_image(upload: UploadedFile[bytes]) -> Picture:
         upload.seek(0)
     _check_pixels(picture.kind, picture.width, picture.height)
     return picture
+
+
+def too_large() -> ValidationError:
+    """Return the error of a file that is larger than `IMAGE_MAX_BYTES`."""
+    limit = settings.IMAGE_MAX_BYTES // 1024**2
+    return ValidationError(
+        f"This file is larger than {limit} MB. Choose a smaller one.", code="too_large"
+    )
 
 
 def clean_image(upload: UploadedFile[bytes], *, square: int | None = None) -> ContentFile[bytes]:
@@ -83,22 +89,34 @@ def clean_image(upload: UploadedFile[bytes], *, square: int | None = None) -> Co
     return ContentFile(_webp(picture, square), name="image.webp")
 
 
-def shrink_square(content: bytes, side: int) -> bytes:
-    """Return a smaller, square WebP of an image from `clean_image`.
+def open_image(content: bytes, width: int) -> tuple[Image.Image, tuple[int, int]]:
+    """Return a stored image, upright and without metadata, to make variants of it.
 
     Args:
-        content: the image.
-        side: the new width and height, in pixels.
+        content: of the file.
+        width: of the largest variant, in pixels. A much larger image is reduced while it is
+            decoded, to at least this.
+
+    Returns:
+        The image, and the width and height of the original.
 
     Raises:
-        ValidationError: it is not such an image, or the process is busy with others.
+        ValidationError: it is not an image in a supported format, or has too many pixels.
     """
+    with _decoding(_picture(content)) as (image, orientation):
+        size = image.size if orientation < 5 else image.size[::-1]  # noqa: PLR2004 - on its side
+        small = _upright(_decode(image, max(size[0] / width, 1)), orientation)
+        small.info = {}
+        return small, size
+
+
+def _picture(content: bytes) -> Picture:
     try:
         picture = take_picture(content)
     except UnreadableError as error:
         raise ValidationError(UNREADABLE, code="invalid_image") from error
     _check_pixels(picture.kind, picture.width, picture.height)
-    return _webp(picture, side)
+    return picture
 
 
 def _check_pixels(kind: str, width: int, height: int) -> None:
@@ -118,15 +136,7 @@ def _count(upload: UploadedFile[bytes]) -> None:
         ValidationError: it is one too many in this minute.
     """
     sent_by = getattr(upload, "sent_by", None)  # of dovetail.media.uploads
-    if sent_by is None:
-        return
-    key = f"dovetail:images:{sent_by()}"
-    shared.add(key, 0, timeout=60)
-    try:
-        number = shared.incr(key)
-    except ValueError:
-        return
-    if number > settings.IMAGE_UPLOADS_PER_MINUTE:
+    if sent_by and is_flood(f"images:{sent_by()}", settings.IMAGE_UPLOADS_PER_MINUTE):
         raise ValidationError(TOO_MANY, code="flood")
 
 
@@ -158,17 +168,28 @@ def _turn() -> Iterator[None]:
         admitted.release()
 
 
-def _webp(picture: Picture, square: int | None) -> bytes:
+@contextmanager
+def _decoding(picture: Picture) -> Iterator[tuple[Image.Image, int]]:
+    """Yield an image that is not decoded yet, and its orientation.
+
+    Raises:
+        ValidationError: it is malformed, or the process is busy with others.
+    """
     with _turn():
         try:
             with Image.open(io.BytesIO(picture.content), formats=[picture.kind]) as image:
                 # What the decoder has read counts, in case that a file gives two sizes.
                 _check_pixels(picture.kind, *image.size)
-                return _encode(image, picture.orientation, square)
-        except ValidationError:
+                yield image, picture.orientation
+        except (ValidationError, SoftTimeLimitExceeded):
             raise
         except Exception as error:  # decoders of malformed content raise anything
             raise ValidationError(UNREADABLE, code="invalid_image") from error
+
+
+def _webp(picture: Picture, square: int | None) -> bytes:
+    with _decoding(picture) as (image, orientation):
+        return _encode(image, orientation, square)
 
 
 def _encode(image: Image.Image, orientation: int, square: int | None) -> bytes:
@@ -181,11 +202,13 @@ def _encode(image: Image.Image, orientation: int, square: int | None) -> bytes:
         small = ImageOps.fit(small, (square, square))
     elif small.size != size:
         small = small.resize(size, Image.Resampling.BICUBIC)
-    if orientation in UPRIGHT:
-        small = small.transpose(UPRIGHT[orientation])
     output = io.BytesIO()
-    small.save(output, "WEBP", quality=85, exif=b"", icc_profile=b"")
+    _upright(small, orientation).save(output, "WEBP", quality=85, exif=b"", icc_profile=b"")
     return output.getvalue()
+
+
+def _upright(image: Image.Image, orientation: int) -> Image.Image:
+    return image.transpose(UPRIGHT[orientation]) if orientation in UPRIGHT else image
 
 
 def _decode(image: Image.Image, scale: float) -> Image.Image:
@@ -198,6 +221,9 @@ def _decode(image: Image.Image, scale: float) -> Image.Image:
         image: the image, which is not decoded yet.
         scale: how many times shorter its sides are to be.
     """
+    if image.mode.startswith("I"):  # 16 bits, which a conversion of Pillow's would cut off at 255
+        image = image.point(lambda value: value / 256).convert("L")
+        image.info.pop("transparency", None)  # a level that is gone
     width = image.width
     image.draft(None, (int(width / scale) or 1, int(image.height / scale) or 1))
     factor = max(int(scale * image.width / width), 1)

@@ -8,6 +8,8 @@ from typing import Any
 from django.utils.deconstruct import deconstructible
 
 SUFFIX = re.compile(r"\.[a-z0-9]{1,8}")
+RANDOM = re.compile(r"[0-9a-f]{32}(\.[a-z0-9]{1,8})?")
+VARIANTS = {"avif", "webp"}  # the formats of dovetail.media.variants
 
 
 @deconstructible(path="dovetail.media.names.RandomName")
@@ -31,3 +33,18 @@ class RandomName:
 
     def __hash__(self) -> int:
         return hash(self.folder)
+
+
+def variant_name(original: str, variant: str, kind: str) -> str:
+    """Return the name of a variant of an image: `covers/4f9d.webp.card.avif`."""
+    return f"{original}.{variant}.{kind.lower()}"
+
+
+def original_of(name: str) -> str | None:
+    """Return the name of the image that a file would be a variant of, by its own name.
+
+    None if it cannot be a variant.
+    """
+    parts = name.rsplit(".", 2)
+    is_variant = len(parts) == 3 and parts[1].isidentifier() and parts[2] in VARIANTS  # noqa: PLR2004
+    return parts[0] if is_variant else None

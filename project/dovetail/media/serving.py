@@ -17,11 +17,9 @@ from io import BufferedReader
 from pathlib import PurePosixPath
 from typing import Any, cast
 
-from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.core.exceptions import SuspiciousFileOperation
 from django.core.files.storage import FileSystemStorage, default_storage
-from django.core.handlers.asgi import ASGIRequest
 from django.db import connections
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
@@ -30,6 +28,7 @@ from django.utils.cache import get_conditional_response
 from django.utils.http import content_disposition_header, http_date, quote_etag
 from django.views.decorators.http import require_safe
 
+from dovetail.http.environ import scope_of
 from dovetail.http.files import CHUNK, read_chunks
 from dovetail.media.access import is_public, is_visible
 
@@ -61,12 +60,8 @@ def upload_urls() -> list[URLPattern]:
 
 
 @require_safe
-async def serve_upload(request: HttpRequest, name: str) -> HttpResponseBase:
+def serve_upload(request: HttpRequest, name: str) -> HttpResponseBase:
     """Return an upload, or a 404 for all that is not a file which this visitor may see."""
-    return await sync_to_async(_respond)(request, name)
-
-
-def _respond(request: HttpRequest, name: str) -> HttpResponseBase:
     file = _open(name)
     try:
         caching = _caching(request, name)
@@ -177,7 +172,7 @@ def _content(
         return HttpResponse(headers=headers)
     response = FileResponse(file, status=206 if part else 200)  # closes the file when sent
     file.seek(first)
-    read = read_chunks if isinstance(request, ASGIRequest) else _read
+    read = read_chunks if scope_of(request) else _read  # a slow reader keeps no thread
     response.streaming_content = read(file, last - first + 1)
     for header, value in headers.items():
         response[header] = value

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from django.core.cache import cache
 from django.core.files.uploadedfile import TemporaryUploadedFile
 from django.core.files.uploadhandler import (
     FileUploadHandler,
@@ -12,15 +13,25 @@ from django.core.files.uploadhandler import (
 )
 from django.http import HttpRequest
 
-from dovetail.http.address import client_address
+from dovetail.http.limits import sender
 
 
-def sender(request: HttpRequest) -> str:
-    """Return a name for the person who sent a request, or for their address."""
-    user = getattr(request, "user", None)
-    if user is not None and user.is_authenticated:
-        return f"user:{user.pk}"
-    return f"address:{client_address(request)}"
+def is_flood(key: str, most: int) -> bool:
+    """Count something that someone sends, and return whether it is one too many in a minute.
+
+    Without a cache, there is no limit.
+
+    Args:
+        key: what it is and who sends it.
+        most: how many there may be in a minute.
+    """
+    key = f"dovetail:{key}"
+    cache.add(key, 0, timeout=60)
+    try:
+        number: int = cache.incr(key)
+    except ValueError:
+        return False
+    return number > most
 
 
 class _SenderHandler(FileUploadHandler):
@@ -32,11 +43,12 @@ class _SenderHandler(FileUploadHandler):
     def file_complete(self, file_size: int) -> Any:
         file: Any = super().file_complete(file_size)
         if file is not None and self.request is not None:
-            file.sent_by = _sent_by(self.request)
+            file.sent_by = sent_by(self.request)
         return file
 
 
-def _sent_by(request: HttpRequest) -> Callable[[], str]:
+def sent_by(request: HttpRequest) -> Callable[[], str]:
+    """Return a function that names the sender of a request."""
     return partial(sender, request)
 
 

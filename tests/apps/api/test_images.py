@@ -88,7 +88,7 @@ class TestCover:
         article = make_article(author)
         # The session, the person and their permissions; the article, and again after the picture
         # has been decoded; its former file, and the change.
-        with assert_queries(7):
+        with assert_queries(6):
             put(as_author, url(article, "cover/"), cover=picture())
 
 
@@ -216,8 +216,42 @@ class TestImage:
         assert not does_take_files(reverse("api:article-list"))
 
 
+class TestVariants:
+    def test_are_listed_and_no_change_is_refused_for_them(
+        self,
+        api: APIClient,
+        as_author: APIClient,
+        author: User,
+        django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
+    ) -> None:
+        article = make_article(author)
+        with django_capture_on_commit_callbacks() as callbacks:
+            answer = put(as_author, url(article, "cover/"), cover=picture())
+        own, seen = answer["ETag"], api.get(url(article))
+        assert answer.json()["cover_variants"] == seen.json()["cover_variants"] == []
+        assert seen["ETag"] == own
+
+        for callback in callbacks:
+            callback()  # the task
+
+        after = api.get(url(article), headers={"if-none-match": own})
+        assert after.status_code == HTTPStatus.OK
+        assert [
+            (variant["name"], variant["type"]) for variant in after.json()["cover_variants"]
+        ] == [("thumbnail", "image/avif"), ("thumbnail", "image/webp")]
+        cover = after.json()["cover"]
+        urls = [variant["url"] for variant in after.json()["cover_variants"]]
+        assert urls == [f"{cover}.thumbnail.avif", f"{cover}.thumbnail.webp"]
+        again = api.get(url(article), headers={"if-none-match": after["ETag"]})
+        assert again.status_code == HTTPStatus.NOT_MODIFIED
+        listed = api.get("/api/v1/articles/").json()["results"]
+        assert listed[0]["cover_variants"] == after.json()["cover_variants"]
+        changed = as_author.patch(url(article), {"title": "New"}, headers={"if-match": own})
+        assert changed.status_code == HTTPStatus.OK, changed.content
+
+
 class TestAvatar:
-    def test_is_square_and_gets_its_small_variant(
+    def test_is_square_and_gets_variants(
         self,
         as_author: APIClient,
         author: User,
@@ -234,7 +268,7 @@ class TestAvatar:
         assert answer.json()["avatar"] == f"http://testserver{author.avatar.url}"
         with author.avatar.open() as file, Image.open(file) as image:
             assert image.width == image.height
-        assert author.avatar_small
+        assert author.list_avatar.name != author.avatar.name
         person = as_author.get(f"/api/v1/users/{author.pk}/").json()
         assert person["avatar"] == answer.json()["avatar"]
 
@@ -243,9 +277,9 @@ class TestAvatar:
 
         assert gone.json()["avatar"] is None
         author.refresh_from_db()
-        assert not author.avatar_small
+        assert not author.list_avatar
 
-    def test_is_shown_in_lists_before_its_small_variant_is_made(
+    def test_is_shown_in_lists_before_its_variants_are_made(
         self, as_author: APIClient, author: User
     ) -> None:
         make_article(author)

@@ -228,7 +228,7 @@ def test_model_without_an_index_is_reported(monkeypatch: pytest.MonkeyPatch) -> 
 
     owners = {"slow": {Poster: ["slow"]}, "fast": {Poster: ["fast"]}}
     assert access.check_indexes() == []
-    monkeypatch.setattr(access, "_owners", lambda: owners)
+    monkeypatch.setattr(access, "owners", lambda: owners)
 
     (message,) = access.check_indexes()
 

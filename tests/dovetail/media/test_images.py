@@ -41,6 +41,21 @@ def test_supported_formats_become_webp(kind: str) -> None:
     assert cleaned_image(picture(kind=kind)).format == "WEBP"
 
 
+@pytest.mark.parametrize("size", [(256, 8), (4000, 8)])
+def test_sixteen_bits_become_eight(size: tuple[int, int]) -> None:
+    """Kind: a picture that is accepted, and is stored as another one."""
+    width, height = size
+    row = b"".join((65535 * x // width).to_bytes(2, "little") for x in range(width))
+    file = io.BytesIO()
+    Image.frombytes("I;16", size, row * height).save(file, "PNG")
+
+    stored = cleaned_image(file.getvalue())
+
+    places = [0, stored.width // 4, stored.width // 2, stored.width - 1]
+    shown = [stored.convert("L").getpixel((x, 2)) for x in places]
+    assert shown == pytest.approx([0, 64, 128, 255], abs=6)
+
+
 def test_nothing_of_the_name_is_kept() -> None:
     assert clean_image(upload(picture(), "holiday.jpg.php")).name == "image.webp"
 

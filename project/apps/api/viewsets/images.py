@@ -17,16 +17,19 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 
+from apps.api.examples import ARTICLE, answered
 from apps.api.permissions import ArticlePermission, person_of
 from apps.api.serializers.articles import ArticleSerializer, CoverSerializer
 from apps.api.serializers.people import AvatarSerializer, MeSerializer
-from apps.api.viewsets.articles import UNDELETED, VERSION
+from apps.api.viewsets.articles import ALSO_SHOWN, UNDELETED, VERSION
 from apps.api.viewsets.me import OwnMixin
 from apps.articles.models import Article
 from apps.users.models import User
 from dovetail.api.etags import VersionedMixin
 from dovetail.api.viewsets import GenericViewSet
+from dovetail.api.waits import Busy
 from dovetail.http.bodies import takes_files
+from dovetail.media.fields import UNAVAILABLE
 
 
 class ImageMixin(VersionedMixin):
@@ -57,7 +60,10 @@ class ImageMixin(VersionedMixin):
     def _save(self, pk: UUID, image: Any) -> Response:
         row: models.Model = self.get_locked_object(pk)
         setattr(row, self.image, image)
-        row.save()
+        try:
+            row.save()
+        except OSError as error:  # of the storage
+            raise Busy(UNAVAILABLE) from error
         return Response(self.get_serializer(row).data, headers={"ETag": self.etag_of(row)})
 
 
@@ -70,18 +76,25 @@ class CoverViewSet(ImageMixin, GenericViewSet[Article]):
     permission_classes = (ArticlePermission,)
     serializer_class = ArticleSerializer
     version_fields = VERSION
+    shown_fields = ALSO_SHOWN
     image = "cover"
     upload_serializer = CoverSerializer
 
     def get_queryset(self) -> QuerySet[Article]:
         return UNDELETED.whole.all().visible_to(self.request.user)
 
-    @extend_schema(request={"multipart/form-data": CoverSerializer})
+    @extend_schema(
+        request={"multipart/form-data": CoverSerializer},
+        examples=[answered("An article", ARTICLE | {"cover_variants": []})],
+    )
     def replace(self, request: Request, pk: UUID) -> Response:
         """Replace the cover of an article. It is encoded again, without its metadata."""
         return super().replace(request, pk)
 
-    @extend_schema(responses={HTTPStatus.OK: ArticleSerializer})
+    @extend_schema(
+        responses={HTTPStatus.OK: ArticleSerializer},
+        examples=[answered("An article", ARTICLE | {"cover": None, "cover_variants": []})],
+    )
     def remove(self, request: Request, pk: UUID) -> Response:
         """Remove the cover of an article."""
         return super().remove(request, pk)

@@ -1,0 +1,108 @@
+"""The settings of the bucket for uploads, and what is wrong with them."""
+
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.core.exceptions import ImproperlyConfigured
+
+from config.url_parts import split
+
+BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+DOMAIN = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+(:\d{1,5})?")
+LONGEST = 7 * 24 * 3600  # seconds that a signature of version 4 can last
+
+
+@dataclass(frozen=True)
+class Bucket:
+    """A bucket, named as in the settings that start with S3_."""
+
+    name: str
+    endpoint_url: str
+    region: str
+    key: str
+    secret: str = field(repr=False)
+    addressing_style: str
+    custom_domain: str
+    lifetime: int
+
+    def check(self) -> None:
+        """Refuse settings with which no file could be stored or shown.
+
+        Raises:
+            ImproperlyConfigured: it names the setting and the remedy.
+        """
+        if not BUCKET.fullmatch(self.name):
+            raise ImproperlyConfigured(
+                "S3_BUCKET must be the name of a bucket: 3 to 63 lowercase letters, digits, dots "
+                "and hyphens, without s3:// or a path."
+            )
+        if not self.endpoint_url and not re.fullmatch(r"[a-z0-9-]+", self.region):
+            raise ImproperlyConfigured(
+                "S3_REGION must be set to the region of the bucket, such as eu-central-1, or "
+                "S3_ENDPOINT_URL to the server that has it."
+            )
+        if self.endpoint_url:
+            url = split("S3_ENDPOINT_URL", self.endpoint_url, "http", "https")
+            if url.tail.strip("/") or url.has_credentials:
+                raise ImproperlyConfigured(
+                    "S3_ENDPOINT_URL must have no path, user or password: S3_BUCKET names the "
+                    "bucket, S3_ACCESS_KEY_ID and S3_SECRET_ACCESS_KEY the key."
+                )
+        if bool(self.key) != bool(self.secret):
+            raise ImproperlyConfigured(
+                "S3_ACCESS_KEY_ID and S3_SECRET_ACCESS_KEY belong together: set both, or none to "
+                "use the role of the machine."
+            )
+        if self.addressing_style not in {"", "path", "virtual"}:
+            raise ImproperlyConfigured(
+                "S3_ADDRESSING_STYLE must be path, for https://host/bucket, or virtual, for "
+                "https://bucket.host."
+            )
+        if (
+            "." in self.name
+            and self.style == "virtual"
+            and not self.endpoint_url.startswith("http:")
+        ):
+            raise ImproperlyConfigured(
+                "S3_BUCKET has a dot, so that no certificate fits https://bucket.host: set "
+                "S3_ADDRESSING_STYLE=path, or use a bucket without a dot."
+            )
+        if self.custom_domain and not DOMAIN.fullmatch(self.custom_domain):
+            raise ImproperlyConfigured(
+                "S3_CUSTOM_DOMAIN must be the name of a host in lowercase, such as "
+                "files.site.example, without https:// or a path."
+            )
+        if self.lifetime > LONGEST:
+            raise ImproperlyConfigured(
+                f"S3_URL_LIFETIME must be at most {LONGEST}, which is a week: no signature lasts "
+                "longer."
+            )
+
+    @property
+    def endpoint(self) -> str:
+        """The URL of the server. Named in any case: boto3 would leave out some regions."""
+        return self.endpoint_url.rstrip("/") or f"https://s3.{self.region}.amazonaws.com"
+
+    @property
+    def style(self) -> str:
+        """How the bucket is named in addresses. Amazon's needs names of hosts, others may not."""
+        return self.addressing_style or ("path" if self.endpoint_url else "virtual")
+
+    @property
+    def origin(self) -> str:
+        scheme, _, host = self.endpoint.partition("://")
+        return f"{scheme}://{self.name}.{host}" if self.style == "virtual" else self.endpoint
+
+    def options(self) -> dict[str, Any]:
+        """Return the options of `dovetail.media.s3.S3Storage`."""
+        return {
+            "bucket_name": self.name,
+            "endpoint_url": self.endpoint,
+            "region_name": self.region or "us-east-1",  # which other servers accept
+            "access_key": self.key or None,
+            "secret_key": self.secret or None,
+            "addressing_style": self.style,
+            "custom_domain": self.custom_domain or None,
+            "querystring_expire": self.lifetime,
+        }

@@ -1,0 +1,37 @@
+"""Stores uploads on a disk.
+
+Own code because Django's storage writes to the final name: on a full disk, and when the process is
+killed, the beginning of the file stays there, and is served.
+"""
+
+import os
+from pathlib import Path
+from secrets import token_hex
+from typing import Any
+
+from django.core.files.base import File
+from django.core.files.storage import FileSystemStorage
+
+
+class DiskStorage(FileSystemStorage):
+    """Stores a file whole or not at all."""
+
+    def _save(self, name: str, content: "File[Any]") -> str:
+        part = f"{name}.{token_hex(8)}.part"
+        try:
+            super()._save(part, content)  # type: ignore[misc] # the stubs leave it out
+            name = self._reserve(name)
+            Path(self.path(part)).replace(self.path(name))
+        finally:
+            Path(self.path(part)).unlink(missing_ok=True)
+        return name
+
+    def _reserve(self, name: str) -> str:
+        """Return the name, or another one if it has been taken meanwhile."""
+        while True:
+            try:
+                os.close(os.open(self.path(name), os.O_WRONLY | os.O_CREAT | os.O_EXCL))
+            except FileExistsError:
+                name = self.get_available_name(name)
+            else:
+                return name
