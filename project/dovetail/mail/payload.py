@@ -19,6 +19,7 @@ def as_payload(message: EmailMessage) -> dict[str, Any]:
         "alternatives": [
             [str(content), kind] for content, kind in getattr(message, "alternatives", [])
         ],
+        "optional": getattr(message, "optional", None),
         "attachments": [_encode(attachment) for attachment in message.attachments],
     }
 
@@ -26,6 +27,7 @@ def as_payload(message: EmailMessage) -> dict[str, Any]:
 def from_payload(payload: dict[str, Any]) -> EmailMultiAlternatives:
     """Return the message that `as_payload` was given."""
     fields = dict(payload)
+    fields.pop("optional", None)  # for the task
     subtype = fields.pop("content_subtype")
     fields["attachments"] = [
         (name, base64.b64decode(content), kind) for name, content, kind in fields["attachments"]

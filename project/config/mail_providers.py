@@ -1,0 +1,221 @@
+"""The providers of mail that `EMAIL_PROVIDER` may name, and what each of them needs.
+
+The names of their settings are those of django-anymail, which sends through their APIs:
+https://anymail.dev/en/stable/esps/. SendGrid is among them, although anymail no longer tests it.
+"""
+
+import difflib
+import importlib.util
+from dataclasses import dataclass
+from typing import Any
+
+from django.core.exceptions import ImproperlyConfigured
+
+from config import env
+
+SES_NAMES = ("AMAZON_SES_ACCESS_KEY_ID", "AMAZON_SES_SECRET_ACCESS_KEY")
+
+
+@dataclass(frozen=True)
+class Provider:
+    """A provider of mail.
+
+    Attributes:
+        module: of `anymail.backends` and `anymail.webhooks`.
+        required: the settings without which no mail can be sent.
+        optional: further settings.
+        webhook: anymail's view for reports of bounces; empty if there is none.
+        signing_key: the setting with the key that the provider signs its reports with; empty if it
+            signs none, or anymail does not check it.
+        must_sign: whether reports are refused without that key.
+    """
+
+    module: str
+    required: tuple[str, ...]
+    optional: tuple[str, ...] = ()
+    webhook: str = ""
+    signing_key: str = ""
+    must_sign: bool = False
+
+    @property
+    def names(self) -> list[str]:
+        names = [*self.required, *self.optional, *filter(None, [self.signing_key])]
+        return list(dict.fromkeys(names))
+
+    @property
+    def reports_need(self) -> str:
+        """The setting by which reports are told from forged ones; empty if there are no reports."""
+        if not self.webhook:
+            return ""
+        return self.signing_key if self.must_sign else "EMAIL_WEBHOOK_SECRET"
+
+
+PROVIDERS = {
+    "amazon-ses": Provider(
+        module="amazon_ses",
+        required=("AMAZON_SES_REGION",),
+        optional=(*SES_NAMES, "AMAZON_SES_CONFIGURATION_SET_NAME"),
+        webhook="AmazonSESTrackingWebhookView",
+    ),
+    "brevo": Provider("brevo", ("BREVO_API_KEY",), webhook="BrevoTrackingWebhookView"),
+    "mailersend": Provider(
+        module="mailersend",
+        required=("MAILERSEND_API_TOKEN",),
+        webhook="MailerSendTrackingWebhookView",
+        signing_key="MAILERSEND_SIGNING_SECRET",
+        must_sign=True,
+    ),
+    "mailgun": Provider(
+        module="mailgun",
+        required=("MAILGUN_API_KEY",),
+        optional=("MAILGUN_SENDER_DOMAIN", "MAILGUN_API_URL"),
+        webhook="MailgunTrackingWebhookView",
+        signing_key="MAILGUN_WEBHOOK_SIGNING_KEY",
+        must_sign=True,
+    ),
+    "mailjet": Provider(
+        module="mailjet",
+        required=("MAILJET_API_KEY", "MAILJET_SECRET_KEY"),
+        webhook="MailjetTrackingWebhookView",
+    ),
+    "mailtrap": Provider(
+        module="mailtrap",
+        required=("MAILTRAP_API_TOKEN",),
+        webhook="MailtrapTrackingWebhookView",
+        signing_key="MAILTRAP_TRACKING_SECRET",
+    ),
+    "mandrill": Provider(
+        module="mandrill",
+        required=("MANDRILL_API_KEY",),
+        optional=("MANDRILL_WEBHOOK_URL",),
+        webhook="MandrillCombinedWebhookView",
+        signing_key="MANDRILL_WEBHOOK_KEY",
+        must_sign=True,
+    ),
+    "postal": Provider(
+        module="postal",
+        required=("POSTAL_API_URL", "POSTAL_API_KEY"),
+        webhook="PostalTrackingWebhookView",
+        signing_key="POSTAL_WEBHOOK_KEY",
+        must_sign=True,
+    ),
+    "postmark": Provider(
+        module="postmark",
+        required=("POSTMARK_SERVER_TOKEN",),
+        optional=("POSTMARK_MESSAGE_STREAM", "POSTMARK_API_URL"),
+        webhook="PostmarkTrackingWebhookView",
+    ),
+    "resend": Provider("resend", ("RESEND_API_KEY",), webhook="ResendTrackingWebhookView"),
+    "scaleway": Provider(
+        module="scaleway",
+        required=("SCALEWAY_SECRET_KEY", "SCALEWAY_PROJECT_ID"),
+        optional=("SCALEWAY_REGION",),
+    ),
+    "sendgrid": Provider(
+        module="sendgrid",
+        required=("SENDGRID_API_KEY",),
+        optional=("SENDGRID_API_URL",),
+        webhook="SendGridTrackingWebhookView",
+        signing_key="SENDGRID_TRACKING_WEBHOOK_VERIFICATION_KEY",
+    ),
+    "sparkpost": Provider(
+        module="sparkpost",
+        required=("SPARKPOST_API_KEY",),
+        optional=("SPARKPOST_API_URL",),
+        webhook="SparkPostTrackingWebhookView",
+    ),
+    "unisender-go": Provider(
+        module="unisender_go",
+        required=("UNISENDER_GO_API_URL", "UNISENDER_GO_API_KEY"),
+        webhook="UnisenderGoTrackingWebhookView",
+        signing_key="UNISENDER_GO_API_KEY",
+    ),
+}
+TIMEOUT = 10  # seconds
+LEAST_SECRET = 20  # characters of a user name and a password in EMAIL_WEBHOOK_SECRET
+
+
+def find(name: str) -> Provider:
+    """Return the provider with a name of `PROVIDERS`.
+
+    Raises:
+        ImproperlyConfigured: there is none, or a package that it needs is missing.
+    """
+    provider = PROVIDERS.get(name)
+    if provider is None:
+        close = difflib.get_close_matches(name, PROVIDERS, n=1)
+        hint = f" Did you mean {close[0]}?" if close else ""
+        raise ImproperlyConfigured(
+            f"EMAIL_PROVIDER names no provider that is known.{hint} Set it to one of "
+            f"{', '.join(PROVIDERS)}; for others, unset it and set EMAIL_URL to their SMTP server."
+        )
+    if name == "amazon-ses" and importlib.util.find_spec("boto3") is None:
+        raise ImproperlyConfigured(
+            "EMAIL_PROVIDER=amazon-ses needs the package boto3: install it with "
+            "`uv sync --extra amazon-ses`."
+        )
+    if env.is_set("EMAIL_URL") and env.str("EMAIL_URL", ""):
+        raise ImproperlyConfigured(
+            "EMAIL_PROVIDER and EMAIL_URL are both set, and only one of them can send the mail: "
+            "unset the other."
+        )
+    return provider
+
+
+def anymail_settings(provider: Provider) -> dict[str, Any]:
+    """Return a provider's settings as the dictionary `ANYMAIL` takes them.
+
+    Raises:
+        ImproperlyConfigured: a required setting is missing.
+    """
+    found: dict[str, Any] = {name: env.str(name) for name in provider.required}
+    for name in provider.names:
+        if name not in found and (value := env.str(name, "")):
+            found[name] = value
+    for name in found:
+        if name.endswith("_URL"):
+            found[name] = env.url(name, "https", "http")
+    if provider.module == "amazon_ses":
+        found["AMAZON_SES_CLIENT_PARAMS"] = _ses_client(found)
+    return found
+
+
+def _ses_client(found: dict[str, Any]) -> dict[str, Any]:
+    """Move the settings of the connection into what boto3 takes."""
+    client: dict[str, Any] = {
+        "region_name": found.pop("AMAZON_SES_REGION"),
+        "config": {"connect_timeout": TIMEOUT, "read_timeout": TIMEOUT},
+    }
+    keys = [found.pop(name, None) for name in SES_NAMES]
+    if bool(keys[0]) != bool(keys[1]):
+        raise ImproperlyConfigured(
+            f"Only one of {' and '.join(SES_NAMES)} is set: set both, or neither where boto3 finds "
+            "its credentials by itself, as by a role."
+        )
+    if keys[0]:
+        client |= {"aws_access_key_id": keys[0], "aws_secret_access_key": keys[1]}
+    return client
+
+
+def webhook(provider: Provider, settings: dict[str, Any]) -> str:
+    """Return the path of the view that takes reports of bounces, empty if none may.
+
+    It is served only if a report can be told from a forged one: by `EMAIL_WEBHOOK_SECRET`, which is
+    added to the settings, or by the provider's signature.
+
+    Raises:
+        ImproperlyConfigured: the secret is too short, or is not a user and a password.
+    """
+    secrets = env.list("EMAIL_WEBHOOK_SECRET", "")
+    if any(len(item) < LEAST_SECRET or not all(item.partition(":")) for item in secrets):
+        raise ImproperlyConfigured(
+            "EMAIL_WEBHOOK_SECRET must be a user and a password of together at least "
+            f"{LEAST_SECRET} characters, as in events:long-random-password."
+        )
+    if secrets:
+        settings["WEBHOOK_SECRET"] = secrets
+    is_signed = provider.signing_key in settings
+    is_safe = is_signed or (secrets and not provider.must_sign)
+    if not provider.webhook or not is_safe:
+        return ""
+    return f"anymail.webhooks.{provider.module}.{provider.webhook}"

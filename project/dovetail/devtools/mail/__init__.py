@@ -1,0 +1,1 @@
+"""Previews of all mail with sample data, shown at `/dev/mail/`."""

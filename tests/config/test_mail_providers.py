@@ -1,0 +1,120 @@
+"""`EMAIL_PROVIDER`, its settings, and where the provider reports bounces."""
+
+from collections.abc import Callable
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+from django.core.mail import get_connection
+from django.utils.module_loading import import_string
+from pytest_django.fixtures import Settings
+
+from config import env, mail_providers
+from config.mail_providers import PROVIDERS
+
+# Of SendGrid, which gives no free accounts to test with any more.
+pytestmark = pytest.mark.filterwarnings("ignore:django-anymail has dropped official support")
+Set = Callable[..., None]
+URL = "https://api.example/"
+SECRET = "events:a-long-random-password"
+
+
+@pytest.fixture
+def environment(monkeypatch: pytest.MonkeyPatch) -> Set:
+    """Return a function that sets settings, of which there are no others."""
+    for name in env.names_in(env.BASE_DIR / ".env.example"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(env, "_defaults", {})
+
+    def setter(**values: str) -> None:
+        for name, value in values.items():
+            monkeypatch.setenv(name, value)
+
+    return setter
+
+
+def values(names: tuple[str, ...]) -> dict[str, str]:
+    return {name: URL if name.endswith("_URL") else "secret" for name in names}
+
+
+@pytest.mark.parametrize("name", PROVIDERS)
+def test_required_settings_are_enough_to_send(
+    environment: Set, settings: Settings, name: str
+) -> None:
+    """Kind: a setting that anymail wants, and that the table lacks."""
+    provider = mail_providers.find(name)
+    environment(**values(provider.required))
+    if name == "amazon-ses":  # otherwise boto3 asks the machine for its role
+        environment(**values(mail_providers.SES_NAMES))
+
+    settings.ANYMAIL = mail_providers.anymail_settings(provider)
+
+    with get_connection(f"anymail.backends.{provider.module}.EmailBackend") as connection:
+        assert connection.fail_silently is False
+
+
+@pytest.mark.parametrize(
+    ("name", "missing"),
+    [(name, missing) for name, provider in PROVIDERS.items() for missing in provider.required],
+)
+def test_missing_setting_is_named(environment: Set, name: str, missing: str) -> None:
+    provider = PROVIDERS[name]
+    environment(**values(tuple({*provider.required} - {missing})))
+
+    with pytest.raises(ImproperlyConfigured, match=rf"^{missing} is not set\."):
+        mail_providers.anymail_settings(provider)
+
+
+def test_one_key_of_two_is_refused(environment: Set) -> None:
+    environment(AMAZON_SES_REGION="eu-central-1", AMAZON_SES_ACCESS_KEY_ID="key")
+
+    with pytest.raises(ImproperlyConfigured, match=r"^Only one of AMAZON_SES_ACCESS_KEY_ID and"):
+        mail_providers.anymail_settings(PROVIDERS["amazon-ses"])
+
+
+@pytest.mark.parametrize("name", [name for name, found in PROVIDERS.items() if found.webhook])
+def test_reports_are_taken_only_if_forged_ones_are_recognized(
+    environment: Set, settings: Settings, name: str
+) -> None:
+    provider = PROVIDERS[name]
+    assert mail_providers.webhook(provider, {}) == ""
+    expected = provider.signing_key if provider.must_sign else "EMAIL_WEBHOOK_SECRET"
+    assert provider.reports_need == expected
+
+    environment(EMAIL_WEBHOOK_SECRET=SECRET, **values(provider.required))
+    if provider.must_sign:
+        assert mail_providers.webhook(provider, {}) == ""
+        environment(**{provider.signing_key: "key"})
+    settings.ANYMAIL = mail_providers.anymail_settings(provider)
+    path = mail_providers.webhook(provider, settings.ANYMAIL)
+
+    assert import_string(path)().basic_auth == [SECRET]
+
+
+@pytest.mark.parametrize(
+    ("name", "key"),
+    [(name, found.signing_key) for name, found in PROVIDERS.items() if found.signing_key],
+)
+def test_signature_is_enough(environment: Set, settings: Settings, name: str, key: str) -> None:
+    """Kind: a key by another name than anymail's, which would warn of an open webhook."""
+    provider = PROVIDERS[name]
+    environment(**values(provider.required) | {key: "key"})
+
+    settings.ANYMAIL = mail_providers.anymail_settings(provider)
+    path = mail_providers.webhook(provider, settings.ANYMAIL)
+
+    assert path
+    if name != "sendgrid":  # which reads its key from a public key's encoding
+        assert import_string(path)()
+
+
+def test_provider_without_reports_needs_nothing_for_them() -> None:
+    assert PROVIDERS["scaleway"].reports_need == ""
+
+
+@pytest.mark.parametrize("secret", ["short:secret", "a-long-random-password-alone", f"{SECRET},x"])
+def test_weak_secret_is_refused(environment: Set, secret: str) -> None:
+    environment(EMAIL_WEBHOOK_SECRET=secret)
+
+    with pytest.raises(ImproperlyConfigured, match=r"^EMAIL_WEBHOOK_SECRET must be") as refused:
+        mail_providers.webhook(PROVIDERS["postmark"], {})
+    assert secret not in str(refused.value)
