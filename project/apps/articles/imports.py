@@ -1,0 +1,57 @@
+"""What a person may do with their imports of articles."""
+
+from collections.abc import Iterator
+from contextlib import suppress
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.db.models import F, Q
+from django.utils import timezone
+
+from apps.articles.importing import COLUMNS, article_of, errors_of, rows_of
+from apps.articles.models import ArticleImport, ImportState
+from apps.articles.models.imports import GOING
+from apps.articles.tasks import check_import, run_import
+from dovetail.csv_files import CSVError
+from dovetail.tasks import outbox
+
+
+def begin(job: ArticleImport) -> ArticleImport:
+    """Save an import and have its rows checked."""
+    with transaction.atomic():
+        job.save()
+        outbox.delay(check_import, str(job.pk))
+    return job
+
+
+def start(job: ArticleImport) -> bool:
+    """Start an import that has been checked, or go on with one that was canceled."""
+    was_checked = Q(state=ImportState.CANCELED, started_at__isnull=False, done__lt=F("rows"))
+    ready = Q(state=ImportState.CHECKED) | was_checked
+    with transaction.atomic():
+        started = ArticleImport.objects.filter(ready, pk=job.pk).update(
+            state=ImportState.RUNNING,
+            started_at=timezone.now(),
+            done_before=F("done"),
+            updated_at=timezone.now(),
+        )
+        if started:
+            outbox.delay(run_import, str(job.pk))
+    return bool(started)
+
+
+def cancel(job: ArticleImport) -> bool:
+    """Stop an import after the current chunk. What has been imported stays."""
+    going = ArticleImport.objects.filter(pk=job.pk, state__in=GOING)
+    return bool(going.update(state=ImportState.CANCELED, updated_at=timezone.now()))
+
+
+def error_lines(job: ArticleImport) -> Iterator[list[str]]:
+    """Yield the rows that cannot be imported, with their errors."""
+    with suppress(CSVError), rows_of(job) as found:
+        for _, row in found:
+            try:
+                article_of(row, job.user)
+            except ValidationError as error:
+                said = [f"{column}: {message}" for _, column, message in errors_of(0, error)]
+                yield [*(row[column] for column in COLUMNS), " ".join(said)]

@@ -1,0 +1,148 @@
+"""Articles from and to CSV files."""
+
+from collections.abc import AsyncIterator, Iterator
+from itertools import islice
+from typing import Any, cast
+
+from asgiref.sync import sync_to_async
+from django.contrib import messages
+from django.contrib.auth.mixins import LoginRequiredMixin
+from django.db import connections
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import get_object_or_404, redirect
+from django.utils.decorators import method_decorator
+from django.views.generic import CreateView, DetailView, View
+
+from apps.articles import imports
+from apps.articles.forms import ArticleImportForm
+from apps.articles.importing import ADD, CHUNK, COLUMNS, READ
+from apps.articles.models import Article, ArticleImport
+from apps.users.models import User
+from dovetail.csv_files import write
+from dovetail.http.bodies import takes_files
+from dovetail.http.environ import scope_of
+from dovetail.http.limits import refusal
+
+
+class ImportersOnlyMixin(LoginRequiredMixin):
+    """Answers 404 to people who may not import articles."""
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        if request.user.is_authenticated and not request.user.has_perm(ADD):
+            raise Http404
+        return super().dispatch(request, *args, **kwargs)
+
+
+class OwnImportMixin(ImportersOnlyMixin):
+    """Limits the views to imports of the person."""
+
+    request: HttpRequest
+
+    def get_queryset(self) -> QuerySet[ArticleImport]:
+        return ArticleImport.objects.visible_to(self.request.user)
+
+    def get_import(self, pk: str) -> ArticleImport:
+        return get_object_or_404(self.get_queryset(), pk=pk)
+
+
+@method_decorator(takes_files, name="dispatch")
+class ImportCreateView(ImportersOnlyMixin, CreateView[ArticleImport, ArticleImportForm]):
+    form_class = ArticleImportForm
+    template_name = "articles/import_form.html"
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        recent = ArticleImport.objects.visible_to(self.request.user)[:10]
+        return super().get_context_data(recent=recent, columns=COLUMNS, **kwargs)
+
+    def form_valid(self, form: ArticleImportForm) -> HttpResponse:
+        form.instance.user = cast("User", self.request.user)
+        return redirect(imports.begin(form.instance))
+
+
+class ImportView(OwnImportMixin, DetailView[ArticleImport]):
+    template_name = "articles/import_detail.html"
+    context_object_name = "job"
+
+
+class ImportStartView(OwnImportMixin, View):
+    """Starts an import, or goes on with one that was canceled."""
+
+    http_method_names = ["post"]
+
+    def post(self, request: HttpRequest, pk: str) -> HttpResponse:
+        job = self.get_import(pk)
+        if not imports.start(job):
+            messages.info(request, "This import cannot be started now.")
+        return redirect(job)
+
+
+class ImportCancelView(OwnImportMixin, View):
+    http_method_names = ["post"]
+
+    def post(self, request: HttpRequest, pk: str) -> HttpResponse:
+        job = self.get_import(pk)
+        if not imports.cancel(job):
+            messages.info(request, "This import has ended already.")
+        return redirect(job)
+
+
+class ImportErrorsView(OwnImportMixin, View):
+    """Sends the rows with errors as a file that can be corrected and uploaded again."""
+
+    def get(self, request: HttpRequest, pk: str) -> HttpResponseBase:
+        if refused := refusal(request, "exports"):
+            return refused
+        lines = imports.error_lines(self.get_import(pk))
+        return csv_response(request, "errors.csv", write(READ, lines))
+
+
+class ArticleExportView(LoginRequiredMixin, View):
+    """Sends all articles that the person may edit, as many as there are."""
+
+    def get(self, request: HttpRequest) -> HttpResponseBase:
+        if refused := refusal(request, "exports"):
+            return refused
+        rows = rows_of(Article.objects.editable_by(request.user))
+        return csv_response(request, "articles.csv", write(COLUMNS, rows))
+
+
+def rows_of(articles: QuerySet[Article]) -> Iterator[tuple[Any, ...]]:
+    """Yield the columns of articles, with a query for each chunk.
+
+    Not with one query: its cursor would keep a connection to the database for as long as the
+    person's browser takes to read the file.
+    """
+    chunks = articles.order_by("id").values_list("id", *COLUMNS)
+    last = None
+    while True:
+        chunk = list((chunks if last is None else chunks.filter(id__gt=last))[:CHUNK])
+        for last, *row in chunk:  # noqa: B007 - it is used by the next query
+            yield tuple(row)
+        if len(chunk) < CHUNK:
+            return
+
+
+def csv_response(request: HttpRequest, name: str, lines: Iterator[str]) -> StreamingHttpResponse:
+    content = in_thread(lines) if scope_of(request) else lines
+    response = StreamingHttpResponse(content, content_type="text/csv; charset=utf-8")
+    response["Content-Disposition"] = f'attachment; filename="{name}"'
+    return response
+
+
+async def in_thread(lines: Iterator[str]) -> AsyncIterator[str]:
+    """Yield what an iterator yields, some thousand lines at a time.
+
+    A slow reader keeps neither a thread nor a connection to the database.
+    """
+
+    @sync_to_async(thread_sensitive=False)
+    def take() -> str:
+        try:
+            return "".join(islice(lines, CHUNK))
+        finally:
+            connections.close_all()
+
+    while part := await take():
+        yield part

@@ -1,0 +1,140 @@
+"""Reads and writes the CSV files that people exchange with spreadsheets.
+
+    for line, row in read(file, ["title", "body"]): ...  # 2, {"title": "Joints", "body": ""}
+
+    StreamingHttpResponse(write(["title", "body"], rows), content_type="text/csv; charset=utf-8")
+
+Reading accepts what spreadsheets save: UTF-8 with or without a byte-order mark, or UTF-16 with one,
+and commas, semicolons or tabs between the fields. What else is wrong is an error that names its
+line and a remedy.
+
+Writing keeps spreadsheets from running text as a formula: one that begins with =, +, -, @, a tab or
+a carriage return gets an apostrophe in front, which reading takes away again. So what was written
+is read as it was. Source: OWASP, "CSV Injection".
+
+Own code because Python's csv module knows neither, and packages for imports read the whole file.
+"""
+
+import codecs
+import csv
+import io
+import re
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from typing import IO
+
+DELIMITERS = ",;\t"
+HEADER = 10_000  # characters of the first line
+# What a spreadsheet runs, with the apostrophes that writing has put in front of it.
+FORMULA = re.compile(r"'{0,99}[=+\-@\t\r]")
+UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+SAVE_AS = "Save it as “CSV UTF-8” and upload it again."
+
+
+class CSVError(ValueError):
+    """A file that cannot be read, with what to do about it.
+
+    Attributes:
+        line: the line in the file, from 1; 0 for the whole file.
+    """
+
+    def __init__(self, message: str, line: int = 0) -> None:
+        super().__init__(f"Line {line}: {message}" if line else message)
+        self.line = line
+
+
+def read(
+    file: IO[bytes], columns: Sequence[str], required: Sequence[str] = ()
+) -> Generator[tuple[int, dict[str, str]]]:
+    """Yield each row of a file, with the line on which it ends.
+
+    Args:
+        file: from its start. It is read as far as the rows are taken.
+        columns: the names that the first line may contain, in any order and case. A row has all of
+            them; those that the file lacks are empty.
+        required: those that it must contain.
+
+    Raises:
+        CSVError: the file is empty, no text, or no CSV; or a row has more fields than the first
+            line.
+    """
+    encoding = "utf-16" if file.read(2) in UTF_16 else "utf-8-sig"
+    file.seek(0)
+    text = io.TextIOWrapper(file, encoding, newline="")
+    try:
+        yield from _rows(text, columns, required)
+    except UnicodeError as error:
+        raise CSVError(f"The file is not in UTF-8. {SAVE_AS}") from error
+    finally:
+        text.detach()  # leaves the file open
+
+
+def _rows(
+    text: io.TextIOWrapper, columns: Sequence[str], required: Sequence[str]
+) -> Iterator[tuple[int, dict[str, str]]]:
+    head = text.readline(HEADER)
+    if not head.strip():
+        raise CSVError("The file has no header: its first line names the columns.")
+    delimiter = max(DELIMITERS, key=head.count)
+    text.seek(0)
+    lines = csv.reader(text, delimiter=delimiter, strict=True)
+    start = 1  # line of the row that is being read
+    try:
+        names = [name.strip(" \ufeff").lower() for name in next(lines)]
+        _check(names, columns, required)
+        empty = dict.fromkeys(columns, "")
+        start = lines.line_num + 1
+        for fields in lines:
+            if len(fields) > len(names):
+                raise CSVError(
+                    f"It has {len(fields)} fields, but the first line names {len(names)} columns. "
+                    "Put fields that contain a comma or a line break between double quotes.",
+                    lines.line_num,
+                )
+            if any(fields):
+                given = zip(names, map(_unescape, fields), strict=False)
+                yield lines.line_num, empty | dict(given)
+            start = lines.line_num + 1
+    except csv.Error as error:
+        if "limit" in str(error) or "end of data" in str(error):
+            limit = csv.field_size_limit()
+            raise CSVError(
+                f"A field does not end within {limit:,} characters. Perhaps a quotation mark is "
+                "not closed.",
+                start,
+            ) from error
+        raise CSVError(f"It is not CSV: {error}. {SAVE_AS}", lines.line_num) from error
+
+
+def _check(names: list[str], columns: Sequence[str], required: Sequence[str]) -> None:
+    known = ", ".join(columns)
+    if unknown := [name for name in names if name not in columns]:
+        raise CSVError(f"There is no column {unknown[0][:50]!r}; use some of {known}.", 1)
+    if missing := [name for name in required if name not in names]:
+        raise CSVError(f"The column {missing[0]!r} is missing; use some of {known}.", 1)
+    if len(set(names)) < len(names):
+        raise CSVError("Two columns have the same name.", 1)
+
+
+def write(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Iterator[str]:
+    """Yield the lines of a file: the names of the columns, then the rows.
+
+    It begins with a byte-order mark, by which spreadsheets know that it is UTF-8.
+    """
+    buffer = io.StringIO(newline="")
+    writer = csv.writer(buffer)
+    buffer.write("\ufeff")
+    writer.writerow(columns)
+    yield buffer.getvalue()
+    for row in rows:
+        buffer.seek(0)
+        buffer.truncate()
+        writer.writerow([_escape(str(field)) for field in row])
+        yield buffer.getvalue()
+
+
+def _escape(text: str) -> str:
+    return f"'{text}" if FORMULA.match(text) else text
+
+
+def _unescape(text: str) -> str:
+    return text[1:] if text[:1] == "'" and FORMULA.match(text) else text
