@@ -1,0 +1,63 @@
+"""How log lines look: text for people, JSON for programs. Both have the request's identifier."""
+
+import json
+import logging
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+
+from dovetail import telemetry
+from dovetail.http.request_id import current
+
+STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}
+LEFT_OUT = STANDARD | {"request", "server_time"}  # Django's request has the query string
+
+
+class RefusedRequestFilter(logging.Filter):
+    """Leaves the traceback out of Django's lines about requests that it refuses.
+
+    Anyone can send such a request, and each would be thirty lines of code that did its duty.
+    """
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.name.startswith("django.security."):
+            record.exc_info = record.exc_text = None
+        return True
+
+
+class LineFormatter(logging.Formatter):
+    """One line of text, with the request's identifier at its end."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's name
+        line = super().formatMessage(record)
+        identifier = getattr(record, "request_id", "") or current.get()
+        return f"{line} [{identifier}]" if identifier else line
+
+
+class JsonFormatter(logging.Formatter):
+    """One JSON object in a line: `time`, `level`, `logger`, `message`, and what there is of these:
+
+    `request_id`, `trace_id`, `span_id`, `exception` with its traceback, and what the call has put
+    into `extra`.
+    """  # noqa: D415 - the list follows
+
+    def format(self, record: logging.LogRecord) -> str:
+        fields: dict[str, Any] = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname,
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        if identifier := current.get():
+            fields["request_id"] = identifier
+        fields |= telemetry.ids()
+        if record.exc_info:
+            fields["exception"] = self.formatException(record.exc_info)
+        if record.stack_info:
+            fields["stack"] = self.formatStack(record.stack_info)
+        fields |= {k: v for k, v in record.__dict__.items() if k not in LEFT_OUT}
+        try:
+            return orjson.dumps(fields, default=str).decode()
+        except TypeError:  # text that is not UTF-8, numbers beyond 64 bits, keys that are no text
+            return json.dumps(fields, default=str, skipkeys=True)

@@ -1,0 +1,118 @@
+"""Log lines for programs and for people."""
+
+import io
+import json
+import logging
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from dovetail import telemetry
+from dovetail.http.request_id import current
+from dovetail.logs import JsonFormatter, LineFormatter, RefusedRequestFilter
+
+Logged = Callable[..., str]
+
+
+@pytest.fixture
+def stream() -> io.StringIO:
+    return io.StringIO()
+
+
+@pytest.fixture
+def logger(stream: io.StringIO) -> logging.Logger:
+    logger = logging.Logger("shop.orders", logging.INFO)  # noqa: LOG001 - with no other handlers
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(JsonFormatter())
+    logger.addHandler(handler)
+    return logger
+
+
+@pytest.fixture(autouse=True)
+def request_id() -> Iterator[str]:
+    before = current.set("abc")
+    yield "abc"
+    current.reset(before)
+
+
+def read(stream: io.StringIO) -> dict[str, Any]:
+    [line] = stream.getvalue().splitlines()
+    fields: dict[str, Any] = json.loads(line)
+    return fields
+
+
+def test_line_is_one_json_object(logger: logging.Logger, stream: io.StringIO) -> None:
+    logger.info("Sold %d\nin two lines", 3, extra={"order": 7})
+
+    fields = read(stream)
+    assert fields.pop("time").endswith("+00:00")
+    assert fields == {
+        "level": "INFO",
+        "logger": "shop.orders",
+        "message": "Sold 3\nin two lines",
+        "request_id": "abc",
+        "order": 7,
+    }
+
+
+def test_exception_has_its_traceback(logger: logging.Logger, stream: io.StringIO) -> None:
+    stock: dict[str, int] = {}
+    try:
+        stock["oak"] -= 1
+    except KeyError:
+        logger.exception("Not sold")
+
+    assert "KeyError: 'oak'" in read(stream)["exception"]
+    assert "test_logs.py" in read(stream)["exception"]
+
+
+@pytest.mark.parametrize("odd", ["\ud800", 2**70, {1: 2}, object(), b"\xff"])
+def test_anything_can_be_logged(logger: logging.Logger, stream: io.StringIO, odd: Any) -> None:
+    """Kind: a line that is lost, because of what is in it."""
+    logger.info("Odd: %s", odd, extra={"odd": odd})
+
+    assert read(stream)["message"].startswith("Odd: ")
+
+
+def test_query_strings_stay_out(logger: logging.Logger, stream: io.StringIO) -> None:
+    """Django adds the request to its own lines."""
+    logger.warning("Not Found", extra={"request": "<GET '/?q=secret'>", "status_code": 404})
+
+    assert "secret" not in stream.getvalue()
+    assert read(stream)["status_code"] == 404
+
+
+def test_text_ends_in_the_identifier() -> None:
+    record = logging.makeLogRecord({"msg": "Sold", "levelname": "INFO"})
+    formatter = LineFormatter("{levelname} {message}", style="{")
+
+    assert formatter.format(record) == "INFO Sold [abc]"
+    before = current.set("")
+    assert formatter.format(record) == "INFO Sold"
+    current.reset(before)
+
+
+def test_line_has_the_ids_of_its_trace(
+    logger: logging.Logger, stream: io.StringIO, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = {"trace_id": "0af7651916cd43dd8448eb211c80319c", "span_id": "b7ad6b7169203331"}
+    monkeypatch.setattr(telemetry, "ids", lambda: ids)
+
+    logger.info("Sold")
+
+    assert ids.items() <= read(stream).items()
+
+
+@pytest.mark.parametrize(
+    ("name", "is_kept"), [("django.security.DisallowedHost", False), ("django.request", True)]
+)
+def test_refused_request_has_no_traceback(
+    stream: io.StringIO, logger: logging.Logger, name: str, is_kept: bool
+) -> None:
+    """Kind: a flood of tracebacks that anyone can cause."""
+    logger.name = name
+    logger.handlers[0].addFilter(RefusedRequestFilter())
+    logger.error("Invalid HTTP_HOST header", exc_info=ValueError("bad"))
+
+    assert ("exception" in read(stream)) is is_kept
