@@ -9,14 +9,18 @@ from django.conf import ENVIRONMENT_VARIABLE, settings
 from django.core.exceptions import ImproperlyConfigured
 from django.db import OperationalError
 
+PAGE_THREADS = 4  # of a web process, by default: WEB_THREADS
+SOCKET_THREADS = 4  # of a web process, which use its database as well: dovetail.cable.database
+
 
 @contextmanager
-def one_line_errors(**defaults: str) -> Iterator[None]:
+def one_line_errors(*, is_web: bool = False) -> Iterator[None]:
     """Load the settings, and turn an error in them or an unavailable database into one line.
 
     Args:
-        **defaults: defaults for this kind of process. They are taken here, because later would be
-            too late: see `env.use_defaults`.
+        is_web: whether this process serves requests. Then it has a pool of database connections,
+            because under ASGI requests share no thread to keep one in, by default with one for
+            each of its threads, so that none of them waits for another.
 
     Raises:
         SystemExit: with the line, which Python prints on standard error, and exit status 1.
@@ -24,7 +28,10 @@ def one_line_errors(**defaults: str) -> Iterator[None]:
     try:
         from config import env  # noqa: PLC0415 - it reads .env, whose errors are caught here
 
-        env.use_defaults(defaults)
+        if is_web:
+            # Here, because later would be too late: see `env.use_defaults`.
+            pool = env.int("WEB_THREADS", PAGE_THREADS, least=1) + SOCKET_THREADS
+            env.use_defaults({"DATABASE_POOL_SIZE": str(pool)})
         # Read here, because Django would delay the error and show it as a traceback.
         _ = settings.INSTALLED_APPS
         yield

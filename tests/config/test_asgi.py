@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -16,6 +17,8 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import connection
 
 from config import env
+from config.startup import SOCKET_THREADS
+from dovetail.cable.database import THREADS
 from dovetail.devtools.embedded.testing import free_port
 from tests.cable.servers import wait_until
 from tests.config.test_settings import MORE, PRODUCTION, run
@@ -65,7 +68,9 @@ def web(log: Path, environment: dict[str, str]) -> Iterator[HTTPConnection]:
     with log.open("wb") as output:
         process = subprocess.Popen(
             [sys.executable, ENTRYPOINT, "web", "--host", "127.0.0.1"],
-            env=environment | {"PATH": path, "PORT": str(port), "WEB_CONCURRENCY": "1"},
+            env={"WEB_DRAIN_SECONDS": "0"}
+            | environment
+            | {"PATH": path, "PORT": str(port), "WEB_CONCURRENCY": "1"},
             stdout=output,
             stderr=subprocess.STDOUT,
         )
@@ -174,6 +179,41 @@ REQUESTS_BY_HOST = [
     (101, "GET", "/cable", f"{OWN}\r\n{WEBSOCKET}"),
     (101, "GET", "/cable", f"Host: site.example:443\r\n{WEBSOCKET}"),
 ]
+SECURE = f"{OWN}\r\n{JSON}\r\nX-Forwarded-Proto: https"
+BODY = "\r\n\r\nabc"
+CHUNKS = "\r\n\r\n3\r\nabc\r\n0\r\n\r\n"
+NO_CHUNKS = "\r\n\r\n0\r\n\r\n"
+SECOND = f"GET /livez HTTP/1.1\r\n{OWN}\r\n\r\n"
+# What the server answers, with how many answers, to a request line with headers and a body.
+HOSTILE_REQUESTS = [
+    # Headers that proxies pass on, and that Python reads like those which they set.
+    ([301], f"GET {VIEW}", f"{OWN}\r\nX_Forwarded_Proto: https"),
+    ([301], f"GET {VIEW}", f"{OWN}\r\nX-Forwarded-Proto: http\r\nX-Forwarded_Proto: https"),
+    # Other words for the host.
+    ([200], f"GET {VIEW}", f"{SECURE}\r\nX-Forwarded-Host: evil.example"),
+    ([200], f"GET {VIEW}", f"{SECURE}\r\nForwarded: for=1.2.3.4;host=evil.example;proto=http"),
+    ([200], f"GET http://evil.example{VIEW}", SECURE),  # the host is that of the header
+    ([400], f"GET http://site.example{VIEW}", SECURE.replace(OWN, "Host: evil.example")),
+    ([400], f"GET http://evil.example{VIEW}", "X-Forwarded-Proto: https"),
+    ([400], "GET site.example:443", SECURE),
+    ([400], "OPTIONS *", SECURE),
+    # Two lengths, of which a proxy may take the other one.
+    ([400], f"POST {VIEW}", f"{SECURE}\r\nContent-Length: 3\r\nContent-Length: 4{BODY}"),
+    ([400], f"POST {VIEW}", f"{SECURE}\r\nContent-Length: 3, 3{BODY}"),
+    ([400], f"POST {VIEW}", f"{SECURE}\r\nContent-Length: +3{BODY}"),
+    ([400], f"POST {VIEW}", f"{SECURE}\r\nTransfer-Encoding: xchunked{CHUNKS}"),
+    ([400], f"POST {VIEW}", f"{SECURE}\r\nTransfer-Encoding : chunked{CHUNKS}"),
+    ([400], f"POST {VIEW}", f"{SECURE}\r\nTransfer-Encoding: chunked, identity{CHUNKS}"),
+    ([400], f"POST {VIEW}", f"{SECURE}\r\nX: 1\r\n folded{CHUNKS}"),
+    # Another request in what one of the lengths takes for the body: it is not answered.
+    (
+        [415],
+        "POST /csp-reports/",
+        f"{SECURE}\r\nContent-Length: 5\r\nTransfer-Encoding: chunked{NO_CHUNKS}{SECOND}",
+    ),
+    ([431], f"GET {VIEW}", SECURE + "".join(f"\r\nX-{number}: 1" for number in range(150))),
+    ([431], f"GET {VIEW}", f"{SECURE}\r\nX: {'x' * 20_000}"),
+]
 
 
 @pytest.mark.usefixtures("transactional_db")
@@ -186,8 +226,22 @@ def test_server_answers_to_one_spelling_of_its_host(
             (raw_status(client.port, method, target, lines), method, target, lines)
             for _, method, target, lines in REQUESTS_BY_HOST
         ]
+        hostile = [
+            (statuses(client.port, target, lines), target, lines)
+            for _, target, lines in HOSTILE_REQUESTS
+        ]
 
     assert answers == REQUESTS_BY_HOST
+    assert hostile == HOSTILE_REQUESTS
+
+
+def statuses(port: int, target: str, lines: str) -> list[int]:
+    """Return the statuses of all answers to what may be one request or two."""
+    head = f"{target} HTTP/1.1\r\nConnection: close\r\n{lines}"
+    with socket.create_connection(("127.0.0.1", port), timeout=LIMIT) as connected:
+        connected.sendall((head if "\r\n\r\n" in lines else f"{head}\r\n\r\n").encode())
+        with connected.makefile("rb") as answer:
+            return [int(status) for status in re.findall(rb"HTTP/1\.1 (\d+)", answer.read())]
 
 
 def raw_status(port: int, method: str, target: str, lines: str) -> int:
@@ -200,18 +254,27 @@ def raw_status(port: int, method: str, target: str, lines: str) -> int:
             return int(answer.readline().split()[1])
 
 
+def test_sockets_have_connections_of_their_own() -> None:
+    assert SOCKET_THREADS == THREADS
+
+
 @pytest.mark.parametrize(
-    ("module", "size"),
-    [pytest.param("config.asgi", POOL_SIZE, marks=MORE), ("config.celery", None)],
+    ("module", "threads", "size"),
+    [
+        pytest.param("config.asgi", "4", POOL_SIZE, marks=MORE),
+        ("config.asgi", "16", 16 + SOCKET_THREADS),
+        ("config.celery", "4", None),
+    ],
 )
 def test_only_the_web_server_uses_a_pool(
-    deployment: dict[str, str], module: str, size: int | None
+    deployment: dict[str, str], module: str, threads: str, size: int | None
 ) -> None:
+    """Kind: pages that fail under load, because there are more of them than connections."""
     code = (
         f"import json, {module}; from django.conf import settings; "
         "print(json.dumps(settings.DATABASES['default'].get('OPTIONS', {}).get('pool')))"
     )
-    result = run("-c", code, **deployment)
+    result = run("-c", code, **deployment, WEB_THREADS=threads)
 
     assert result.returncode == 0, result.stderr
     pool = json.loads(result.stdout)

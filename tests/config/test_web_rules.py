@@ -11,6 +11,7 @@ from pytest_django.fixtures import Settings
 
 from apps.users.models import User
 from config.settings.parts.api import API_RATES
+from tests.config.test_headers import missing_headers
 from tests.config.test_hostile_text import UUID, all_urls
 from tests.factories import make_article, make_user
 
@@ -74,13 +75,16 @@ def writes(queries: CaptureQueriesContext) -> list[str]:
 
 
 def test_reading_a_page_changes_nothing(person: User) -> None:
+    """And whatever answers, has the headers of security."""
     client = Client()
-    changes, pages = {}, 0
+    changes, without, pages = {}, {}, 0
     for url in all_urls():
         if SESSION_KEY not in client.session:  # the last page may have led out of it
             client.force_login(person)
         with CaptureQueriesContext(connection) as queries:
-            pages += client.get(url).status_code == HTTPStatus.OK
+            answer = client.get(url)
+        pages += answer.status_code == HTTPStatus.OK
+        without[url] = missing_headers(answer)
         changes[url] = writes(queries)
         if changes[url]:  # what a first visit makes is made once
             with CaptureQueriesContext(connection) as queries:
@@ -88,6 +92,7 @@ def test_reading_a_page_changes_nothing(person: User) -> None:
             changes[url] = writes(queries)
 
     assert {url: sql for url, sql in changes.items() if sql} == {}
+    assert {url: names for url, names in without.items() if names} == {}
     assert pages > 20
 
 
@@ -97,5 +102,6 @@ def test_no_answer_is_shared_with_other_origins(person: User, method: str) -> No
     client.force_login(person)
     for url in all_urls():
         answer = getattr(client, method)(url, headers={"origin": "https://evil.example"})
+        assert missing_headers(answer) == [], url
         shared = [name for name in answer.headers if name.lower().startswith("access-control-")]
         assert not shared, url

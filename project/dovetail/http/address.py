@@ -4,6 +4,7 @@ Everything that counts, limits, logs or shows addresses takes them from here.
 """
 
 import ipaddress
+from functools import lru_cache
 
 from django.conf import settings
 from django.http import HttpRequest
@@ -44,6 +45,7 @@ def network_of(address: str) -> str:
     return str(ipaddress.IPv6Network((address, IPV6_PREFIX), strict=False).network_address)
 
 
+@lru_cache(maxsize=1024)
 def _normalized(text: str) -> str:
     """Return an address in its shortest spelling, without port and zone; "" if it is none."""
     text = text.strip()

@@ -6,7 +6,9 @@ HTTPS would reject.
 
 import asyncio
 import logging
+import signal
 from collections.abc import Callable
+from typing import Any, cast
 
 from asgiref.sync import async_to_sync
 from celery import current_app
@@ -16,6 +18,7 @@ from django.core.cache.backends.memcached import BaseMemcachedCache
 from django.db import connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
+from dovetail.http import closing
 from dovetail.http.middleware import Middleware
 from dovetail.http.migrations import due_migrations
 from dovetail.http.reported import ReportedCheck
@@ -23,7 +26,11 @@ from dovetail.http.shared import SharedCheck
 
 logger = logging.getLogger(__name__)
 
+PATHS = {"/livez", "/readyz"}
 TIMEOUT = 3  # seconds each service has to answer
+DRAIN_SIGNAL = signal.SIGUSR1  # `manage.py serve` sends it to its workers before it stops them
+
+_is_draining = False
 
 
 class MigrationsDue(Exception):  # noqa: N818 - a state
@@ -50,14 +57,19 @@ def check_migrations() -> None:
 
 
 def check_cache() -> None:
-    for cache in (caches[alias] for alias in settings.CACHES):
-        if isinstance(cache, BaseMemcachedCache):
-            # Its client is told to ignore errors, so that only the value shows that it answers.
-            cache.set("readyz", "ok", timeout=TIMEOUT)
-            if cache.get("readyz") != "ok":
-                raise ConnectionError("memcached does not keep what is written to it")
-        elif ping := getattr(cache, "ping", None):
-            ping()
+    for alias in settings.CACHES:
+        check_cache_of(alias)
+
+
+def check_cache_of(alias: str) -> None:
+    cache = caches[alias]
+    if isinstance(cache, BaseMemcachedCache):
+        # Its client is told to ignore errors, so that only the value shows that it answers.
+        cache.set("readyz", "ok", timeout=TIMEOUT)
+        if cache.get("readyz") != "ok":
+            raise ConnectionError("memcached does not keep what is written to it")
+    elif ping := getattr(cache, "ping", None):
+        ping()
 
 
 def check_broker() -> None:
@@ -110,13 +122,25 @@ async def _required() -> dict[str, str]:
     return words
 
 
+def drain() -> None:
+    """Say from now on that this process is not ready. It serves what comes nevertheless."""
+    global _is_draining  # noqa: PLW0603 - a process stops once
+    _is_draining = True
+    closing.start()
+
+
 async def readiness() -> JsonResponse:
     """Check all services concurrently. Probes at the same time share the checks.
 
     Returns:
         `{"status": "ok"|"unavailable", "checks": {name: "ok"|"due"|"unavailable"}}`, with status
-        503 if a check of `REQUIRED` fails. Those of `REPORTED` change only the report.
+        503 if a check of `REQUIRED` fails. Those of `REPORTED` change only the report. While the
+        process drains, 503 and `{"status": "stopping", "checks": {}}`.
     """
+    if _is_draining:
+        answer: Any = _answer("stopping", {})
+        answer._has_been_logged = True  # noqa: SLF001 - Django would log each one as an error
+        return cast("JsonResponse", answer)
     words, passed = await asyncio.gather(
         _required(), asyncio.gather(*(check.passes() for check in reported.values()))
     )
@@ -124,9 +148,13 @@ async def readiness() -> JsonResponse:
     others = {
         name: "ok" if ok else "unavailable" for name, ok in zip(reported, passed, strict=True)
     }
+    return _answer("ok" if ready else "unavailable", words | others)
+
+
+def _answer(status: str, words: dict[str, str]) -> JsonResponse:
     return JsonResponse(
-        {"status": "ok" if ready else "unavailable", "checks": words | others},
-        status=200 if ready else 503,
+        {"status": status, "checks": words},
+        status=200 if status == "ok" else 503,
         headers={"Cache-Control": "no-store"},
     )
 

@@ -8,6 +8,7 @@ caches, limits and links.
 import logging
 import re
 from collections.abc import Callable
+from functools import lru_cache
 from http import HTTPStatus
 from urllib.parse import urlsplit
 
@@ -21,6 +22,7 @@ from dovetail.http.refused import error_page
 
 logger = logging.getLogger(__name__)
 
+KNOWN = 64  # spellings that are not examined again
 MAX_LENGTH = 253 + len(":65535")  # characters in a name (RFC 1035) and a port
 LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 DEFAULT_PORTS = {"https": 443, "http": 80}
@@ -67,6 +69,7 @@ class HostMiddleware(Middleware):
     def __init__(self, get_response: Callable[[HttpRequest], MaybeAwaitable]) -> None:
         super().__init__(get_response)
         self.reported = False
+        self._accepted = lru_cache(maxsize=KNOWN)(accepted)
 
     def process_request(self, request: HttpRequest) -> HttpResponse | None:
         if not request.path_info.startswith("/"):
@@ -77,7 +80,7 @@ class HostMiddleware(Middleware):
         if host is None:
             request.get_host()
             return None
-        if name := accepted(host):
+        if name := self._accepted(host):
             request.META[header] = name
             return None
         name = canonical(host)

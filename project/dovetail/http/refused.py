@@ -8,6 +8,7 @@ from django.template.loader import render_to_string
 from django.views import defaults
 
 from dovetail.http.bodies import REFUSED
+from dovetail.http.environ import scope_of
 from dovetail.http.middleware import Middleware
 
 
@@ -15,7 +16,7 @@ class RefusedBodyMiddleware(Middleware):
     """Responds to requests whose bodies were refused. Place it before what reads the body."""
 
     def process_request(self, request: HttpRequest) -> HttpResponse | None:
-        status: HTTPStatus | None = getattr(request, "scope", {}).get(REFUSED)
+        status: HTTPStatus | None = (scope_of(request) or {}).get(REFUSED)
         return error_page(status) if status else None
 
 

@@ -1,7 +1,8 @@
-"""Sets the headers that Django 5.2 does not: CSP, Permissions-Policy and CORP.
+"""Sets the headers that Django 5.2 does not, and on every answer: CSP, Permissions-Policy, CORP.
 
 Own code until Django 6, which has `SECURE_CSP` and its middleware; django-csp is not actively
-developed.
+developed. What other middleware answers before Django's `SecurityMiddleware` and
+`XFrameOptionsMiddleware`, such as 400 to a wrong host, gets their headers here.
 """
 
 import secrets
@@ -11,27 +12,39 @@ from typing import cast
 from django.conf import settings
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
-from django.utils.functional import SimpleLazyObject
+from django.utils.functional import SimpleLazyObject, empty
 
 from dovetail.http.middleware import Middleware
 
 # Django's debug pages contain inline styles and scripts; Django 6 exempts them too.
 DEBUG_PAGES = {HTTPStatus.NOT_FOUND, HTTPStatus.INTERNAL_SERVER_ERROR}
+NO_PAGE = "default-src 'none'; frame-ancestors 'none'"  # for what browsers show as no page
 NONCE = "<CSP_NONCE_SENTINEL>"  # the value of django.utils.csp.CSP.NONCE in Django 6
 
 
-def nonce(request: HttpRequest) -> SimpleLazyObject[str]:
+class LazyNonce(SimpleLazyObject[str]):
+    """A nonce that is generated when it is first rendered, and false until then."""
+
+    _wrapped: object
+
+    def __init__(self) -> None:
+        super().__init__(lambda: secrets.token_urlsafe(16))
+
+    def __bool__(self) -> bool:
+        return self._wrapped is not empty
+
+
+def nonce(request: HttpRequest) -> LazyNonce:
     """Return the request's nonce, generated when a template first renders it."""
     if not hasattr(request, "csp_nonce"):
-        request.csp_nonce = SimpleLazyObject(lambda: secrets.token_urlsafe(16))  # type: ignore[attr-defined]
-    return cast("SimpleLazyObject[str]", request.csp_nonce)  # type: ignore[attr-defined]
+        request.csp_nonce = LazyNonce()  # type: ignore[attr-defined]
+    return cast("LazyNonce", request.csp_nonce)  # type: ignore[attr-defined]
 
 
 def build_policy(policy: dict[str, list[str]], request: HttpRequest) -> str:
     """Return the policy as a header value, with the nonce only if the page used it."""
     used = getattr(request, "csp_nonce", None)
-    value = used is not None and str(used)
-    source = f"'nonce-{value}'" if value else ""
+    source = f"'nonce-{used}'" if used else ""
     directives = []
     for directive, sources in policy.items():
         given = [source if item == NONCE else item for item in sources]
@@ -40,24 +53,37 @@ def build_policy(policy: dict[str, list[str]], request: HttpRequest) -> str:
 
 
 def set_headers(request: HttpRequest, response: HttpResponseBase) -> None:
-    """Set the headers that the view has not set itself."""
+    """Set the headers that the view has not set itself.
+
+    None on 304, whose headers replace those of the copy that the browser has (RFC 9111, 3.2).
+    """
+    if response.status_code == HTTPStatus.NOT_MODIFIED:
+        return
     headers = response.headers
+    headers.setdefault("X-Content-Type-Options", "nosniff")
+    headers.setdefault("Referrer-Policy", settings.SECURE_REFERRER_POLICY)
+    headers.setdefault("Cross-Origin-Opener-Policy", settings.SECURE_CROSS_ORIGIN_OPENER_POLICY)
+    if headers.get("Access-Control-Allow-Origin") == "*":
+        # A static file, which any site may read, and mail programs show from theirs.
+        headers.setdefault("Cross-Origin-Resource-Policy", "cross-origin")
+        return
+    headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
+    if not getattr(response, "xframe_options_exempt", False):
+        headers.setdefault("X-Frame-Options", settings.X_FRAME_OPTIONS)
+    if not headers.get("Content-Type", "").startswith("text/html"):
+        headers.setdefault("Content-Security-Policy", NO_PAGE)
+        return
     if not (settings.DEBUG and response.status_code in DEBUG_PAGES):
         policy = build_policy(settings.SECURE_CSP, request)
         headers.setdefault("Content-Security-Policy", policy)
     if settings.REPORTING_ENDPOINTS:
         endpoints = [f'{name}="{url}"' for name, url in settings.REPORTING_ENDPOINTS.items()]
         headers.setdefault("Reporting-Endpoints", ", ".join(endpoints))
-    headers.setdefault(
-        "Permissions-Policy",
-        ", ".join(
-            f"{feature}=({' '.join(allowed)})"
-            for feature, allowed in settings.PERMISSIONS_POLICY.items()
-        ),
-    )
-    headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
+    headers.setdefault("Permissions-Policy", settings.PERMISSIONS_POLICY)
 
 
 class SecurityHeadersMiddleware(Middleware):
+    """Place it first, so that no answer is without these headers."""
+
     def process_response(self, request: HttpRequest, response: HttpResponseBase) -> None:
         set_headers(request, response)

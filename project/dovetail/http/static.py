@@ -1,20 +1,42 @@
-"""Serves static files under ASGI with WhiteNoise, streaming them and without its thread hop.
+"""Serves static files under ASGI with WhiteNoise: on the event loop before Django, or in it.
+
+    application = with_static(application)
 
 Own code because WhiteNoise has no plans for ASGI, and its fork ServeStatic serves a file several
-times slower.
+times slower. Files are compressed with Brotli and gzip only: no browser knows Zstandard but not
+Brotli, which makes them smaller.
 """
 
+import re
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable
+from functools import lru_cache
+from pathlib import Path
 from typing import Any, cast
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_async
-from django.http import FileResponse, HttpRequest
+from django.conf import settings
+from django.http import FileResponse, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
+from django.middleware.security import SecurityMiddleware
 from whitenoise.middleware import WhiteNoiseMiddleware
+from whitenoise.responders import StaticFile
 from whitenoise.storage import CompressedManifestStaticFilesStorage
 
 from dovetail.http.collected import require_files
 from dovetail.http.files import read_chunks
+from dovetail.http.lifespan import Application, Receive, Scope, Send
+from dovetail.http.security import set_headers
+from dovetail.http.usual import Usual, UsualRequest, may_answer_for
+
+MIDDLEWARE = "dovetail.http.static.StaticFilesMiddleware"
+# The headers that decide on the answer.
+READ = ["HTTP_ACCEPT_ENCODING", "HTTP_IF_NONE_MATCH", "HTTP_IF_MODIFIED_SINCE"]
+SMALL = 256 * 1024  # bytes; smaller files are kept in memory
+KEPT = 4 * 1024 * 1024  # bytes of them in a process
+
+Headers = list[tuple[bytes, bytes]]
+_listed: dict[tuple[str, str], dict[str, Any]] = {}
 
 
 class StaticFilesStorage(CompressedManifestStaticFilesStorage):  # type: ignore[misc]
@@ -40,6 +62,15 @@ class StaticFilesMiddleware(WhiteNoiseMiddleware):  # type: ignore[misc]
         if iscoroutinefunction(get_response):
             markcoroutinefunction(self)
 
+    def update_files_dictionary(self, root: str, prefix: str) -> None:
+        """List the files of a folder. A process has three lists, and reads them once."""
+        before: dict[str, Any] = self.files
+        self.files: dict[str, Any] = {}
+        if (root, prefix) not in _listed:
+            super().update_files_dictionary(root, prefix)
+            _listed[root, prefix] = self.files
+        self.files = before | _listed[root, prefix]
+
     def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
         if iscoroutinefunction(self):
             return self._respond(request)
@@ -55,3 +86,90 @@ class StaticFilesMiddleware(WhiteNoiseMiddleware):  # type: ignore[misc]
         response: FileResponse = self.serve(static_file, request)
         response.streaming_content = read_chunks(response.file_to_stream)
         return response
+
+
+def with_static(application: Application) -> Application:
+    """Return an ASGI application that answers usual requests for static files on the event loop.
+
+    All others are left to `StaticFilesMiddleware`: for a part of a file, with a body, over plain
+    HTTP where HTTPS is required, for another spelling of the host, and so on. So are all if there
+    is middleware before it that this does not know, and in development.
+    """
+    if not _may_answer():
+        return application
+    index = StaticFilesMiddleware(lambda _request: HttpResponse()).files  # empty in development
+    files = {url: file for url, file in index.items() if isinstance(file, StaticFile)}
+    usual = Usual(*READ)
+    kept = KeptFiles()
+    encode = lru_cache(maxsize=2048)(_encoded)
+
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        file = files.get(scope["path"]) if scope["type"] == "http" else None
+        request = usual.read(scope) if file else None
+        if not file or not request:
+            await application(scope, receive, send)
+            return
+        path = ""
+        if file.is_not_modified(request.META):
+            status, headers = 304, file.not_modified_response.headers
+        else:
+            path, headers = file.get_path_and_headers(request.META)
+            status = 200
+        encoded = encode(status, tuple(headers), request.is_secure())
+        await send({"type": "http.response.start", "status": status, "headers": encoded})
+        has_body = path and scope["method"] != "HEAD"
+        content = kept.content(path) if has_body else b""
+        if content is not None:
+            await send({"type": "http.response.body", "body": content})
+        else:
+            await _send_large(path, send, scope.get("extensions") or {})
+
+    return answer
+
+
+def _may_answer() -> bool:
+    return may_answer_for(MIDDLEWARE) and not (
+        settings.STATIC_URL.startswith(settings.API_PREFIX)
+        or re.match(settings.CORS_URLS_REGEX, settings.STATIC_URL)
+    )
+
+
+def _encoded(status: int, headers: tuple[tuple[str, str], ...], is_secure: bool) -> Headers:
+    """Return the headers of a file, and those that the middleware for security adds."""
+    request = UsualRequest("https" if is_secure else "http", {})
+    response = HttpResponse(headers=dict(headers), status=status, content_type="")
+    SecurityMiddleware(lambda _request: HttpResponse()).process_response(request, response)
+    set_headers(request, response)
+    if "Content-Type" not in dict(headers):
+        del response["Content-Type"]
+    return [(name.encode(), value.encode("latin-1")) for name, value in response.items()]
+
+
+class KeptFiles:
+    """Small files in memory, those that were asked for last."""
+
+    def __init__(self) -> None:
+        self._contents: OrderedDict[str, bytes] = OrderedDict()
+        self._size = 0
+
+    def content(self, path: str) -> bytes | None:
+        """Return the content of a small file, None for a large one."""
+        content = self._contents.get(path)
+        if content is not None:
+            self._contents.move_to_end(path)
+        elif Path(path).stat().st_size <= SMALL:
+            content = self._contents[path] = Path(path).read_bytes()
+            self._size += len(content)
+            while self._size > KEPT:
+                self._size -= len(self._contents.popitem(last=False)[1])
+        return content
+
+
+async def _send_large(path: str, send: Send, extensions: dict[str, Any]) -> None:
+    if "http.response.pathsend" in extensions:
+        await send({"type": "http.response.pathsend", "path": path})  # the server reads it
+        return
+    with await sync_to_async(lambda: Path(path).open("rb"), thread_sensitive=False)() as file:
+        async for chunk in read_chunks(file):
+            await send({"type": "http.response.body", "body": chunk, "more_body": True})
+    await send({"type": "http.response.body", "body": b""})

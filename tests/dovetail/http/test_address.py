@@ -144,5 +144,7 @@ def test_nothing_else_reads_the_address() -> None:
     assert readers == {
         "dovetail/http/address.py",
         "dovetail/cable/handshake.py",  # hands it to that
+        "dovetail/http/access_log.py",  # as well
+        "dovetail/http/environ.py",  # sets it, as a server does
         "dovetail/http/proxy.py",  # looks only whether it is there
     }

@@ -8,17 +8,17 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from http import HTTPStatus
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import pytest
 from django.contrib import admin
-from django.core.asgi import get_asgi_application
 from django.core.handlers import asgi
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 from pytest_django.fixtures import Settings
 
 from apps.articles.models import Article, Comment
+from dovetail.http.asgi import get_application
 from dovetail.http.bodies import does_take_files, with_body_limits
 from dovetail.http.lifespan import Application
 from tests.factories import make_user
@@ -27,9 +27,12 @@ KB, MB = 1024, 1024 * 1024
 SMALL, FILES = "/accounts/login/", "/articles/new/"
 
 
-@pytest.fixture
-def limited() -> Application:
-    return with_body_limits(cast("Application", get_asgi_application()))
+@pytest.fixture(params=["bridge", "django"])
+def limited(request: pytest.FixtureRequest, settings: Settings) -> Iterator[Application]:
+    settings.WEB_HANDLER = request.param
+    application, close = get_application()
+    yield with_body_limits(application)
+    close()
 
 
 class Spool:
@@ -56,9 +59,12 @@ class Spool:
         file.write = counting  # type: ignore[assignment]
         return file
 
-    @property
-    def is_closed(self) -> bool:
-        return all(file.closed for file in self.files)
+    async def closes(self) -> bool:
+        """Wait until all are closed, by the threads of the requests."""
+        async with asyncio.timeout(30):
+            while not all(file.closed for file in self.files):  # noqa: ASYNC110 - none tells
+                await asyncio.sleep(0.001)
+        return True
 
 
 @pytest.fixture
@@ -170,7 +176,7 @@ async def test_endless_body_is_refused_at_the_limit(
     status = await exchange.run(limited, body(100 * MB))
 
     assert status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE
-    assert spool.is_closed
+    assert await spool.closes()
     assert 0 < spool.written <= limit
     assert (b"connection" in exchange.headers) == (version == "1.1")
 
@@ -253,7 +259,7 @@ async def test_body_that_arrives_too_slowly_is_ended(
 
     assert exchange.headers[b"connection"] == b"close"
     assert "too long" in exchange.page
-    assert spool.is_closed
+    assert await spool.closes()
 
 
 async def test_body_that_trickles_is_ended(limited: Application, settings: Settings) -> None:
@@ -297,7 +303,7 @@ async def test_client_that_goes_ends_the_request(limited: Application, spool: Sp
     assert await exchange.run(limited, broken()) == HTTPStatus.BAD_REQUEST
 
     assert exchange.headers[b"connection"] == b"close"
-    assert spool.is_closed
+    assert await spool.closes()
 
 
 async def test_all_bodies_together_are_bounded(settings: Settings) -> None:

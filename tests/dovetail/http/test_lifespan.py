@@ -17,8 +17,15 @@ async def test_startup_and_shutdown_are_answered() -> None:
     async def send(message: Mapping[str, Any]) -> None:
         sent.append(message)
 
-    await with_lifespan(application)({"type": "lifespan"}, receive, send)
+    called: list[str] = []
+    answering = with_lifespan(
+        application,
+        on_startup=lambda: called.append("startup"),
+        on_shutdown=lambda: called.append("shutdown"),
+    )
+    await answering({"type": "lifespan"}, receive, send)
 
+    assert called == ["startup", "shutdown"]
     assert [message["type"] for message in sent] == [
         "lifespan.startup.complete",
         "lifespan.shutdown.complete",

@@ -10,7 +10,10 @@ from django.templatetags.static import static
 from django.test import AsyncRequestFactory, RequestFactory
 from pytest_django.fixtures import Settings
 
-from dovetail.http.static import StaticFilesMiddleware
+from config.settings.parts.http import MIDDLEWARE
+from dovetail.http import static as static_module
+from dovetail.http.static import KeptFiles, StaticFilesMiddleware, with_static
+from tests.dovetail.http.loop import Loop
 
 pytestmark = pytest.mark.django_db  # the end of a response looks at the connection
 
@@ -28,7 +31,7 @@ def collected(tmp_path: Path, settings: Settings) -> None:
     # Those of the apps take long to compress.
     settings.STATICFILES_FINDERS = ["django.contrib.staticfiles.finders.FileSystemFinder"]
     settings.STATIC_ROOT = tmp_path / "static"
-    settings.WHITENOISE_USE_FINDERS = False
+    settings.WHITENOISE_USE_FINDERS = settings.WHITENOISE_AUTOREFRESH = False
     settings.STORAGES = {
         **settings.STORAGES,
         "staticfiles": {"BACKEND": "dovetail.http.static.StaticFilesStorage"},
@@ -103,3 +106,103 @@ def test_files_are_served_under_wsgi() -> None:
 
     assert b"".join(response.streaming_content) == b"a joint"
     response.close()
+
+
+SCRIPT_URL = "/static/assets/application-BfQ1x2Yz.js"
+USUAL: list[dict[str, str]] = [
+    {},
+    {"accept_encoding": "gzip, deflate, br, zstd"},
+    {"accept_encoding": "gzip"},
+    {"method": "HEAD", "accept_encoding": "br"},
+    {"if_modified_since": "Sun, 06 Nov 2033 08:49:37 GMT"},
+    {"if_none_match": '"other"'},
+]
+UNUSUAL: list[dict[str, str]] = [
+    {"x_forwarded_proto": "http"},
+    {"x_forwarded_proto": ""},
+    {"host": "other.example"},
+    {"host": "TESTSERVER"},
+    {"host": ""},
+    {"method": "POST"},
+    {"range": "bytes=2-5"},
+    {"x_long": "x" * 20_000},
+    {"content_length": "5"},
+]
+
+
+@pytest.mark.usefixtures("behind_proxy")
+@pytest.mark.parametrize("request_headers", USUAL, ids=str)
+async def test_loop_answers_as_django_would(request_headers: dict[str, str]) -> None:
+    server = Loop(with_static)
+
+    answer = await server.get(SCRIPT_URL, request_headers)
+
+    assert server.left == 0
+    assert answer == await server.get(SCRIPT_URL, request_headers, on_loop=False)
+    assert (b"strict-transport-security", b"max-age=3600") in answer[1]
+
+
+@pytest.mark.usefixtures("behind_proxy")
+@pytest.mark.parametrize("request_headers", UNUSUAL, ids=lambda headers: str(headers)[:40])
+async def test_loop_leaves_unusual_requests_to_django(request_headers: dict[str, str]) -> None:
+    """Kind: a redirect to HTTPS, or a limit, that holds for pages only."""
+    server = Loop(with_static)
+
+    await server.get(SCRIPT_URL, request_headers)
+
+    assert server.left == 1
+
+
+@pytest.mark.usefixtures("behind_proxy")
+async def test_loop_knows_a_file_by_its_etag() -> None:
+    server = Loop(with_static)
+    _, headers, _, _ = await server.get(SCRIPT_URL, {})
+
+    answer = await server.get(SCRIPT_URL, {"if_none_match": dict(headers)[b"etag"].decode()})
+
+    assert answer[0] == 304
+    assert answer[2] == b""
+    assert server.left == 0
+
+
+@pytest.mark.usefixtures("behind_proxy")
+async def test_large_file_is_left_to_the_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(static_module, "SMALL", 100)
+    server = Loop(with_static)
+
+    status, headers, content, file = await server.get(SCRIPT_URL, {})
+
+    assert (status, content) == (200, b"")
+    assert Path(file).read_text() == SCRIPT  # noqa: ASYNC240 - a small file
+    assert dict(headers)[b"content-length"] == str(len(SCRIPT)).encode()
+
+
+async def django(_scope: Any, _receive: Any, _send: Any) -> None:
+    """Stand for the application."""
+
+
+@pytest.mark.usefixtures("behind_proxy")
+@pytest.mark.parametrize("name", ["tests.blocks_addresses", "dovetail.http.static.Unknown"])
+def test_loop_answers_nothing_behind_middleware_that_it_does_not_know(
+    settings: Settings, name: str
+) -> None:
+    settings.MIDDLEWARE = [name, *MIDDLEWARE]
+
+    assert with_static(django) == django
+
+
+def test_kept_files_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(static_module, "KEPT", 25)
+    paths = [str(tmp_path / str(number)) for number in range(3)]
+    for path in paths:
+        Path(path).write_text("x" * 10)
+    kept = KeptFiles()
+    for path in [paths[0], paths[1], paths[0], paths[2]]:
+        assert kept.content(path) == b"x" * 10
+    for path in paths:
+        Path(path).unlink()
+
+    assert kept.content(paths[0])
+    assert kept.content(paths[2])
+    with pytest.raises(FileNotFoundError):
+        kept.content(paths[1])  # the one that was asked for least recently

@@ -1,0 +1,242 @@
+"""Granian's server, with one socket for all workers, and a drain before it stops.
+
+Own code for what Granian has no option for:
+
+- On Linux, each worker of Granian listens on the port itself (SO_REUSEPORT). A second server on the
+  port then starts without an error and gets half of the requests, and what waits in the queue of a
+  worker that stops is reset. Here, as on other systems, all workers share one listening socket.
+- It stops at once. A load balancer notices that only after requests have failed, so here `/readyz`
+  answers 503 for some seconds first.
+- A worker that is told to stop while it starts forgets it.
+- While it replaces workers, it does not notice that it is to stop itself, and takes the death of a
+  worker that it replaces for a crash of the application, which ends all others.
+
+The application is loaded before the workers are forked from this process, so that they share the
+memory of its code and start within milliseconds.
+"""
+
+import gc
+import logging
+import multiprocessing
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+from django.conf import settings
+from django.db import connections
+from django.urls import get_resolver
+from django.utils.module_loading import import_string
+from granian._granian import SocketHolder
+from granian.constants import HTTPModes, Interfaces
+from granian.http import HTTP1Settings
+from granian.server.mp import MPServer as Granian, WorkerProcess
+
+from dovetail.cache.release import release
+from dovetail.http import closing, health
+from dovetail.serving.plan import Plan
+
+logger = logging.getLogger(__name__)
+
+FORKS = sys.platform == "linux"
+BACKLOG = 1024  # connections that wait to be accepted
+HEADERS = 64 * 1024  # bytes of all headers of a request
+RESTART_DELAY = 1.0  # seconds in which a new worker starts before the old one stops
+POLL = 0.05  # seconds between looks at a worker that ends
+MEMORY_SAMPLES = 3  # in a row, 30 s apart: decoding a picture is no reason to replace a worker
+# All go to the handlers of LOGGING.
+LOGGERS = {name: {"handlers": [], "propagate": True} for name in ("_granian", "granian.access")}
+
+
+def load_application() -> Any:
+    return import_string(settings.ASGI_APPLICATION)
+
+
+def load_in_worker() -> Any:
+    """Return the application. Until Granian listens to it, SIGTERM simply ends the worker.
+
+    In a process group of its own: a signal for the whole group, such as that of Ctrl-C, is for the
+    server, which lets its workers finish first.
+    """
+    os.setpgid(0, 0)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_DFL)
+    return load_application()
+
+
+def preload() -> None:
+    """Load all code, so that workers that are forked from this process share it."""
+    load_application()
+    _ = get_resolver().url_patterns  # imports the views
+    release()  # reads all code, once instead of in each worker
+    for connection in connections.all(initialized_only=True):
+        # Workers would inherit it, and read each other's answers.
+        connection.close()
+        if close_pool := getattr(connection, "close_pool", None):
+            close_pool()
+    gc.collect()
+    gc.freeze()  # a collection would write to each object, and so copy it
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Take a port, which no other program can have then.
+
+    Args:
+        host: the address to listen on.
+        port: the TCP port.
+
+    Raises:
+        OSError: another program listens on it, or the address is none of this machine's.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.create_server((host, port), family=family, backlog=BACKLOG)
+    listener.setblocking(False)
+    return listener
+
+
+class Server(Granian):
+    """Serves the project's ASGI application."""
+
+    def __init__(self, plan: Plan, listener: socket.socket) -> None:
+        """Create the server.
+
+        Args:
+            plan: the number of processes and what they may use.
+            listener: the socket to accept connections from, which the server closes.
+        """
+        host, port = listener.getsockname()[:2]
+        super().__init__(
+            ":".join(settings.ASGI_APPLICATION.rsplit(".", 1)),
+            address=host,
+            port=port,
+            interface=Interfaces.ASGI,
+            workers=plan.workers,
+            backlog=BACKLOG,
+            backpressure=plan.connections,
+            # Only HTTP/1: otherwise Granian waits without a limit for a connection's first bytes.
+            http=HTTPModes.http1,
+            http1_settings=HTTP1Settings(
+                header_read_timeout=settings.WEB_HEADER_TIMEOUT * 1000, max_buffer_size=HEADERS
+            ),
+            log_dictconfig={"loggers": LOGGERS},
+            ssl_cert=settings.WEB_TLS_CERTIFICATE,
+            ssl_key=settings.WEB_TLS_KEY,
+            respawn_failed_workers=True,
+            respawn_interval=RESTART_DELAY,
+            rss_samples=MEMORY_SAMPLES,
+            workers_kill_timeout=settings.WEB_STOP_SECONDS,
+        )
+        self.plan = plan
+        self.listener = listener
+        self._replaced: list[WorkerProcess] = []  # workers that had not ended when it was to stop
+
+    def run(self) -> None:
+        """Serve until a signal ends it."""
+        if not FORKS:
+            self.listener.close()  # Granian opens its own
+        else:
+            multiprocessing.set_start_method("fork", force=True)  # the default until Python 3.13
+            preload()
+        # Until the server and its workers can handle them; by default, they end a process.
+        for number in (health.DRAIN_SIGNAL, closing.SIGNAL, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)
+        self.serve(target_loader=load_in_worker, wrap_loader=False)
+
+    def startup(self, spawn_target: Any, target_loader: Callable[..., Any]) -> None:
+        # Not in the constructor: Granian would warn of connections that a shared socket keeps.
+        self.workers_lifetime = self.plan.lifetime or None
+        self.workers_rss = self.plan.memory * 1024 * 1024 or None
+        super().startup(spawn_target, target_loader)  # type: ignore[no-untyped-call]
+
+    def _init_shared_socket(self) -> None:
+        if not FORKS:
+            super()._init_shared_socket()  # type: ignore[no-untyped-call]
+            return
+        self._sso = None
+        holder: Any = SocketHolder  # whose arguments its types do not know
+        self._shd = holder(self.listener.fileno(), False, BACKLOG)
+
+    def _drop_shared_socket(self) -> None:
+        # Otherwise, connections would wait in its queue until the last request has ended.
+        if FORKS:
+            self.listener.close()
+        else:
+            super()._drop_shared_socket()  # type: ignore[no-untyped-call]
+
+    def shutdown(self, exit_code: int = 0) -> None:
+        self.wrks += self._replaced
+        if settings.WEB_DRAIN_SECONDS and not self.interrupt_children:
+            self._drain()
+        super().shutdown(exit_code)  # type: ignore[no-untyped-call]
+
+    def _drain(self) -> None:
+        """Let the workers say that they are not ready, until the time is up or a second signal."""
+        logger.info(
+            "Stopping: /readyz answers 503 for %g s, then the requests in flight have %g s to end",
+            settings.WEB_DRAIN_SECONDS,
+            settings.WEB_STOP_SECONDS,
+        )
+        self.interrupt_signal = False
+        for worker in self.wrks:
+            _tell(worker, health.DRAIN_SIGNAL)
+        self._wait_for(lambda: False, settings.WEB_DRAIN_SECONDS)
+
+    def _wait_for(self, condition: Callable[[], bool], seconds: float) -> None:
+        """Wait until something is so, the time is up, or the server is told to stop.
+
+        It looks again and again, because nothing tells of all three: what wakes Granian's own loop
+        may also be a look at the memory, a worker that has ended, or SIGHUP.
+        """
+        deadline = time.monotonic() + seconds
+        while not (self.interrupt_signal or condition()) and time.monotonic() < deadline:
+            time.sleep(POLL)
+
+    def _respawn_workers(
+        self, workers: list[int], spawn_target: Any, target_loader: Any, delay: float = 0
+    ) -> None:
+        """Replace workers, one after another, unless the server is to stop.
+
+        The old ones let go of their connections while the new ones start.
+        """
+        for index in workers:
+            if self.interrupt_signal:
+                return
+            old = self.wrks[index]
+            old.interrupt_by_parent = True  # if it dies, its successor is there already
+            with suppress(ValueError):
+                self.interrupt_children.remove(index)  # it has died before its turn
+            _tell(old, closing.SIGNAL)
+            self.respawned_wrks[index] = time.monotonic()
+            logger.info("Replacing worker-%d", index + 1)
+            new: WorkerProcess = self._spawn_worker(index, spawn_target, target_loader)
+            new.start()  # type: ignore[no-untyped-call]
+            self.wrks[index] = new
+            self._wait_for(lambda: False, delay)
+            if not self.interrupt_signal:
+                self._end(old)
+            if self.interrupt_signal:
+                self._replaced.append(old)  # it ends with the others
+                return
+        self._metrics.incr_spawn(len(workers))
+
+    def _end(self, old: WorkerProcess) -> None:
+        """Stop a worker whose successor has started."""
+        logger.info("Stopping old worker-%d", old.idx + 1)
+        old.terminate()  # type: ignore[no-untyped-call]
+        self._wait_for(lambda: not old.is_alive(), settings.WEB_STOP_SECONDS)  # type: ignore[no-untyped-call]
+        if self.interrupt_signal:
+            return
+        if old.is_alive():  # type: ignore[no-untyped-call]
+            logger.warning("Old worker-%d has not ended in time, and is killed", old.idx + 1)
+            old.kill()  # type: ignore[no-untyped-call]
+            old.join()  # type: ignore[no-untyped-call]
+        logger.info("Stopped old worker-%d", old.idx + 1)
+
+
+def _tell(worker: WorkerProcess, number: signal.Signals) -> None:
+    with suppress(ProcessLookupError):
+        os.kill(worker.inner.pid, number)

@@ -1,0 +1,265 @@
+"""`manage.py serve` as a process: it stops, and replaces its workers, without failing a request."""
+
+import os
+import signal
+import socket
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack, closing
+from http.client import HTTPConnection, HTTPException
+from pathlib import Path
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from tests.dovetail.serving.servers import LIMIT, WORKERS, Serve
+
+pytestmark = pytest.mark.xdist_group("waits")
+MANY = pytest.mark.long("sends 10,000 requests")
+MORE = pytest.mark.long("starts another server")
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Serve]:
+    server = Serve(tmp_path)
+    try:
+        server.wait_until_started()
+        yield server
+    finally:
+        server.end()
+
+
+def begin(client: HTTPConnection, path: str) -> None:
+    client.request("GET", path)
+
+
+def test_stopping_server_finishes_what_it_has_begun(server: Serve) -> None:
+    """Kind: errors in each deployment, because the load balancer was not told first."""
+    with ExitStack() as clients:
+        slow, stream, upload = (clients.enter_context(closing(server.connect())) for _ in range(3))
+        slow.request("GET", "/slow/")
+        stream.request("GET", "/stream/")
+        streamed = clients.enter_context(stream.getresponse())
+        assert streamed.read(6) == b"first,"
+        upload.putrequest("POST", "/upload/")
+        upload.putheader("Content-Length", "10")
+        upload.endheaders(b"12345")
+        server.wait_for(server.begun.exists)
+
+        server.process.terminate()
+
+        server.wait_for(lambda: server.get("/readyz")[0] == 503)
+        assert server.get("/quick/")[0] == 200  # the load balancer may not have noticed yet
+        server.wait_for(lambda: server.says("Stopping worker") == WORKERS)
+        with pytest.raises(ConnectionRefusedError):
+            server.get("/quick/")
+        assert not server.has_ended()
+        upload.send(b"67890")
+        server.released.touch()
+        assert upload.getresponse().read() == b"10"
+        assert slow.getresponse().read() == b"done"
+        assert streamed.read() == b"last"
+    assert server.process.wait(LIMIT) == 0
+    logged = {line["path"]: line for line in server.lines() if line["logger"] == "dovetail.access"}
+    assert logged["/slow/"]["status"] == 200
+    assert logged["/slow/"]["duration_ms"] > 500
+
+
+class Visitors:
+    """Four clients that ask for a page again and again.
+
+    Attributes:
+        answers: the number of answers by their status, and of failures by what they were.
+        workers: the processes that have answered.
+    """
+
+    def __init__(self, server: Serve, *, keep_alive: bool, pause: float = 0) -> None:
+        """Let them begin.
+
+        Args:
+            server: whom they ask.
+            keep_alive: whether each keeps its connection.
+            pause: in seconds, after each answer.
+        """
+        self.answers: Counter[object] = Counter()
+        self.workers: set[bytes] = set()
+        self._server = server
+        self._headers = {} if keep_alive else {"Connection": "close"}
+        self._pause = pause
+        self._may_end = threading.Event()
+        self._least = 0
+        self._threads = [threading.Thread(target=self._visit) for _ in range(4)]
+        for thread in self._threads:
+            thread.start()
+
+    def _visit(self) -> None:
+        client = self._server.connect()
+        while not (self._may_end.wait(self._pause) and self.answers.total() >= self._least):
+            try:
+                client.request("GET", "/quick/", headers=self._headers)
+                answer = client.getresponse()
+                self.workers.add(answer.read())
+                self.answers[answer.status] += 1
+            except (OSError, HTTPException) as error:
+                self.answers[repr(error)] += 1
+                client.close()
+        client.close()
+
+    def wait_until_replaced(self, *, limit: float = LIMIT) -> None:
+        """Wait until all workers have ended, and one of the new ones has answered."""
+        server = self._server
+        server.wait_for(lambda: server.says("Stopped old worker") >= WORKERS, limit)
+        self.workers.clear()
+        server.wait_for(lambda: self.workers)
+
+    def end(self, least: int) -> None:
+        """Let them end when all of them together have so many answers."""
+        self._least = least
+        self._may_end.set()
+        for thread in self._threads:
+            thread.join(LIMIT * 5)
+
+
+@pytest.mark.parametrize("keep_alive", [True, pytest.param(False, marks=MANY)])
+@pytest.mark.parametrize("requests", [200, pytest.param(10_000, marks=MANY)])
+def test_replaced_workers_fail_no_request(server: Serve, keep_alive: bool, requests: int) -> None:
+    """Kind: connections that wait in the queue of a worker that stops, and are reset."""
+    visitors = Visitors(server, keep_alive=keep_alive)
+    try:
+        server.wait_for(lambda: visitors.answers.total() >= 50)
+        server.process.send_signal(signal.SIGHUP)
+        visitors.wait_until_replaced()
+    finally:
+        visitors.end(requests)
+
+    assert set(visitors.answers) == {200}, visitors.answers
+    assert visitors.answers.total() >= requests
+    assert not server.says('"ERROR"')
+
+
+@pytest.mark.parametrize("number", [0, pytest.param(1, marks=MORE)])
+def test_worker_that_dies_while_workers_are_replaced_ends_no_others(
+    server: Serve, number: int
+) -> None:
+    """Kind: one worker killed for its memory, and the whole site is gone."""
+    victim = server.workers()[number]
+    server.process.send_signal(signal.SIGHUP)
+    server.wait_for(lambda: server.says("Replacing worker-1"))
+
+    os.kill(victim, signal.SIGKILL)
+
+    server.wait_for(lambda: server.says("Stopped old worker") == WORKERS)
+    assert len(server.workers()) == 2 * WORKERS
+    for _ in range(20):
+        assert server.get("/quick/")[0] == 200
+    assert not server.has_ended()
+
+
+def test_server_that_replaces_workers_stops_at_once(server: Serve) -> None:
+    """Kind: a stop that waits for slow requests one worker after the other, until it is killed."""
+    with ExitStack() as clients:
+        slow = [clients.enter_context(closing(server.connect())) for _ in range(6)]  # on both
+        for client in slow:
+            client.request("GET", "/slow/")
+        server.wait_for(server.begun.exists)
+        server.process.send_signal(signal.SIGHUP)
+        server.wait_for(lambda: server.says("Stopping old worker"))
+
+        server.process.terminate()
+
+        server.wait_for(lambda: server.get("/readyz")[0] == 503)
+        server.released.touch()
+        assert {client.getresponse().read() for client in slow} == {b"done"}
+    assert server.process.wait(LIMIT) == 0
+    assert not server.says('"ERROR"')
+
+
+def test_drain_ends_with_a_second_signal_only(tmp_path: Path) -> None:
+    """Kind: a drain that a look at the memory cuts short, or SIGHUP."""
+    server = Serve(tmp_path, DRAIN="600")
+    try:
+        server.wait_until_started()
+        server.process.terminate()
+        server.wait_for(lambda: server.get("/readyz")[0] == 503)
+
+        server.process.send_signal(signal.SIGHUP)
+
+        for _ in range(100):
+            assert server.get("/quick/")[0] == 200
+        assert not server.says("Shutting down")
+        server.process.terminate()
+        assert server.process.wait(LIMIT) == 0
+    finally:
+        server.end()
+
+
+@pytest.mark.long("waits for three looks at the memory, 30 seconds apart")
+def test_workers_with_too_much_memory_are_replaced(tmp_path: Path) -> None:
+    """Kind: a leak that ends with the container, and all requests in flight."""
+    server = Serve(tmp_path, WEB_WORKER_MEMORY="1")  # MiB, which each worker has
+    try:
+        server.wait_until_started()
+        visitors = Visitors(server, keep_alive=True, pause=0.02)
+        try:
+            visitors.wait_until_replaced(limit=300)
+        finally:
+            visitors.end(200)
+    finally:
+        server.end()
+
+    assert set(visitors.answers) == {200}, visitors.answers
+
+
+@MORE
+def test_worker_that_dies_is_replaced(server: Serve) -> None:
+    """Kind: a server with half of its workers, until someone looks."""
+    pid = int(server.get("/quick/")[1])
+    time_of_start = 6  # Granian takes a death in the first seconds for a crash of the application
+    server.wait_for(lambda: time.monotonic() - STARTED > time_of_start)
+
+    os.kill(pid, signal.SIGKILL)
+
+    server.wait_for(lambda: server.says("Started worker") > WORKERS)
+    assert server.get("/quick/")[0] == 200
+
+
+STARTED = time.monotonic()
+
+
+def test_port_that_is_taken_is_refused_in_one_sentence() -> None:
+    """Kind: two servers on one port, each with half of the requests."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+
+        with pytest.raises(CommandError, match=rf"Cannot listen on 127\.0\.0\.1, port {port} \("):
+            call_command("serve", port=port)
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({"port": 99_999}, "--port must be from 1 to 65535"),
+        ({"port": -5}, "--port must be from 1 to 65535"),
+        ({"workers": -1}, "--workers at most 512"),
+        ({"workers": 100_000}, "--workers at most 512"),
+        ({"host": ""}, "--host must not be empty"),
+        ({"host": "no-such-host.invalid"}, "Cannot listen on no-such-host.invalid"),
+    ],
+)
+def test_wrong_option_is_refused_in_one_sentence(
+    options: dict[str, str | int], expected: str
+) -> None:
+    with pytest.raises(CommandError, match=expected):
+        call_command("serve", **{"port": 1, **options})
+
+
+def test_signal_for_the_whole_group_lets_the_server_drain(server: Serve) -> None:
+    """Kind: Ctrl-C and process managers, which tell the workers, too."""
+    os.killpg(server.process.pid, signal.SIGTERM)
+
+    server.wait_for(lambda: server.get("/readyz")[0] == 503)
+    assert server.get("/quick/")[0] == 200
+    assert server.process.wait(LIMIT) == 0
+    assert not server.says("Unexpected exit")
