@@ -4,7 +4,7 @@
 
 `Cache.get_or_set` keeps a value too, but when it expires, every request that comes before it has
 been computed again computes it. Here, one does, and meanwhile the others get the old value, or wait
-if there is none. A value also counts as expired once one of its tags has been invalidated:
+if there is none. A value is dropped once one of its tags has been invalidated:
 
     invalidate("articles")  # when the current transaction commits
 
@@ -22,19 +22,20 @@ import time
 from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from hashlib import sha256
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from django.core.cache import BaseCache, caches
 from django.db import connections, models, transaction
 from django.db.models.signals import post_delete, post_save
 
+from dovetail.database.replica import from_primary
 from dovetail.models.signals import rows_changed
 
 T = TypeVar("T")
 
 CACHE = "computed"  # in CACHES
 STALE = 60  # seconds that an expired value is kept for those who come while it is computed again
-LOCK = 30  # seconds after which whoever computes a value is taken for dead
+LOCK = 30  # seconds after which whoever computes a value is taken for dead, by default
 WORD = 86_400  # seconds that a tag keeps its word; then its values are computed again
 POLL = (0.01, 0.2)  # seconds until the next look for a value that is being computed, doubling
 JITTER = 0.1  # of the time to live, so that values stored together do not expire together
@@ -47,6 +48,7 @@ def cached(
     ttl: float,
     version: object = None,
     tags: Sequence[str] = (),
+    patience: float = LOCK,
 ) -> T:
     """Return the value of a key, and compute it if it is missing, expired or invalidated.
 
@@ -62,13 +64,52 @@ def cached(
         version: what the value was made from, such as a row's `updated_at`. Another one is
             another value.
         tags: what invalidates the value. See `invalidate`.
+        patience: for how long others wait for the one that computes it, in seconds, before they
+            compute it too. A web process has few threads, so give what is quickly made less.
+
+    Raises:
+        UnsupportedValue: the value has another type.
+    """
+    return kept(key, compute, ttl=ttl, version=version, tags=tags, patience=patience).value
+
+
+class Kept(NamedTuple, Generic[T]):
+    """A value, and how long it is valid.
+
+    Attributes:
+        value: the value.
+        until: when it expires, in seconds since the epoch; 0 if it was not stored.
+        words: of its tags, in their order. It is valid for as long as `words_of` returns them.
+    """
+
+    value: T
+    until: float
+    words: list[Any]
+
+
+def kept(
+    key: str,
+    compute: Callable[[], T],
+    *,
+    ttl: float,
+    version: object = None,
+    tags: Sequence[str] = (),
+    patience: float = LOCK,
+) -> Kept[T]:
+    """Do as `cached` does, for those who remember the value themselves.
 
     Raises:
         UnsupportedValue: the value has another type.
     """
     if _is_invalidated_here(tags):
-        return compute()
-    return _Slot[T](key, version, tags, ttl).get(compute)
+        return Kept(compute(), 0, [])
+    return _Slot[T](key, version, tags, ttl, patience).get(compute)
+
+
+def words_of(tags: Collection[str]) -> dict[str, Any]:
+    """Return the words of tags, in one request to the cache, without those that have none."""
+    found = _cache().get_many([_tag(tag) for tag in tags])
+    return {tag: found[name] for tag in tags if (name := _tag(tag)) in found}
 
 
 def invalidate(*tags: str, using: str | None = None) -> None:
@@ -129,25 +170,34 @@ def version_of(*tags: str) -> str:
     return "".join(str(word) for word in _words([_tag(tag) for tag in tags]))
 
 
+def keeps_pages() -> bool:
+    """Return whether pages and their fragments are kept. In development, they are not."""
+    backend = caches.settings.get("template_fragments", {}).get("BACKEND", "")
+    return not backend.endswith(".DummyCache")
+
+
 class _Slot(Generic[T]):
     """The place of one value in the cache."""
 
-    def __init__(self, key: str, version: object, tags: Sequence[str], ttl: float) -> None:
+    def __init__(
+        self, key: str, version: object, tags: Sequence[str], ttl: float, patience: float
+    ) -> None:
         # Hashed, because memcached takes no spaces and no more than 250 bytes.
         name = sha256(f"{key}\0{version}".encode()).hexdigest()
         self.name, self.lock = f"computed:{name}", f"computing:{name}"
         self.tags = [_tag(tag) for tag in tags]
         self.ttl = ttl
+        self.patience = patience
 
-    def get(self, compute: Callable[[], T]) -> T:
+    def get(self, compute: Callable[[], T]) -> Kept[T]:
         entry, is_valid = self._read()
         if is_valid:
-            return self._value(entry)
-        until = time.monotonic() + LOCK
+            return Kept(*entry)
+        until = time.monotonic() + self.patience
         unlocked, pause = 0, POLL[0]
-        while not _cache().add(self.lock, 1, LOCK):
+        while not _cache().add(self.lock, 1, self.patience):
             if entry:
-                return self._value(entry)
+                return Kept(*entry)
             # The lock goes before its value is seen here, or there is no cache.
             unlocked = 0 if _cache().get(self.lock) else unlocked + 1
             if unlocked > 1 or time.monotonic() > until:
@@ -156,34 +206,32 @@ class _Slot(Generic[T]):
             pause = min(2 * pause, POLL[1])
             entry, is_valid = self._read()
             if is_valid:
-                return self._value(entry)
+                return Kept(*entry)
         try:
             entry, is_valid = self._read()  # it may have been stored before the lock was taken
-            return self._value(entry) if is_valid else self._store(compute)
+            return Kept(*entry) if is_valid else self._store(compute)
         finally:
             _cache().delete(self.lock)
 
     def _read(self) -> tuple[Any, bool]:
-        """Return what is stored, or None, and whether it is valid."""
+        """Return what is stored, or None, and whether it is valid.
+
+        A value from before a change is not returned: a page that is told to refresh asks once.
+        """
         found = _cache().get_many([self.name, *self.tags])
         entry = found.get(self.name)
-        if entry is None:
+        if entry is None or entry[2] != [found.get(tag) for tag in self.tags]:
             return None, False
-        _, expires, words = entry
-        is_valid = time.time() < expires and words == [found.get(tag) for tag in self.tags]
-        return entry, is_valid
+        return entry, time.time() < entry[1]
 
-    @staticmethod
-    def _value(entry: Any) -> T:
-        value: T = entry[0]
-        return value
-
-    def _store(self, compute: Callable[[], T]) -> T:
+    def _store(self, compute: Callable[[], T]) -> Kept[T]:
         words = _words(self.tags)
-        value = compute()
+        with from_primary():
+            value = compute()
         ttl = self.ttl * random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311 - no secret
-        _cache().set(self.name, [value, time.time() + ttl, words], ttl + STALE)
-        return value
+        entry = Kept(value, time.time() + ttl, words)
+        _cache().set(self.name, list(entry), ttl + STALE)
+        return entry
 
 
 def _cache() -> BaseCache:

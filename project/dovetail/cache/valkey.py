@@ -2,11 +2,13 @@
 
 All threads share one client per server; Django creates one for each use, and under ASGI a
 connection pool too. An unavailable server never causes an error: reads miss, writes are dropped,
-and each process logs a warning once a minute. And values are stored as `dovetail.cache.values`
-says, not as pickles.
+and each process logs a warning once a minute. One that does not answer in time is not asked again
+for a moment, or a page would wait as often as it asks. And values are stored as
+`dovetail.cache.values` says, not as pickles.
 """
 
 import functools
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -20,7 +22,11 @@ from dovetail.cache.values import MISSING, decode, encode
 # replica after a failover, or unable to write to its disk.
 DOWN = (redis.ConnectionError, redis.TimeoutError, redis.ResponseError)
 
+PAUSE = 2  # seconds in which a process does not ask a server that has not answered in time
 WAIT = 1  # seconds for one of a process's 50 connections; without it, the 51st thread would miss
+
+
+_paused: dict[str, float] = {}  # until when, by server
 
 
 @functools.cache
@@ -78,17 +84,24 @@ class ValkeyCacheClient(RedisCacheClient):
         return super().add(key, encode(key, value), timeout)
 
 
-def _with_fallback(name: str, fallback: Any) -> Callable[..., Any]:
-    """Return a method of `RedisCache` that returns the fallback if the server is unavailable."""
+def _with_fallback(name: str, fallback: Any, *, pauses: bool = True) -> Callable[..., Any]:
+    """Return a method of `RedisCache` that returns the fallback if the server is unavailable.
+
+    Args:
+        name: the method.
+        fallback: a value, or a function of the same arguments.
+        pauses: whether it may be left out for a moment after another call has timed out.
+    """
     method = getattr(RedisCache, name)
 
     @functools.wraps(method)
     def call(self: "ValkeyCache", *args: Any, **kwargs: Any) -> Any:
-        try:
-            return method(self, *args, **kwargs)
-        except DOWN as error:
-            outages.report(self._url, error)
-            return fallback(*args, **kwargs) if callable(fallback) else fallback
+        if not (pauses and self.is_paused()):
+            try:
+                return method(self, *args, **kwargs)
+            except DOWN as error:
+                self.note(error)
+        return fallback(*args, **kwargs) if callable(fallback) else fallback
 
     return call
 
@@ -104,11 +117,22 @@ class ValkeyCache(RedisCache):
         self._class = ValkeyCacheClient
         self._url = server
 
+    def is_paused(self) -> bool:
+        """Return whether the server has just let a call of this process time out."""
+        return time.monotonic() < _paused.get(self._url, 0)
+
+    def note(self, error: redis.RedisError) -> None:
+        """Log that the server is unavailable, and leave it alone if it did not answer."""
+        outages.report(self._url, error)
+        if isinstance(error, redis.TimeoutError):
+            _paused[self._url] = time.monotonic() + PAUSE
+
     get = _with_fallback("get", _default)
     get_many = _with_fallback("get_many", lambda *_, **__: {})
     has_key = _with_fallback("has_key", fallback=False)
     set = _with_fallback("set", None)
-    set_many = _with_fallback("set_many", lambda *_, **__: [])
+    # Not left out: it invalidates tags, which others may still read.
+    set_many = _with_fallback("set_many", lambda *_, **__: [], pauses=False)
     # True, as if the key was free: an unavailable lock must not block the work that it guards.
     add = _with_fallback("add", fallback=True)
     touch = _with_fallback("touch", fallback=False)
@@ -122,14 +146,17 @@ class ValkeyCache(RedisCache):
         Raises:
             ValueError: the key does not exist, or the server is unavailable.
         """
-        try:
-            value: int = super().incr(key, delta, version)
-        except DOWN as error:
-            raise ValueError(f"Key {key!r} not found") from error
-        return value
+        if not self.is_paused():
+            try:
+                return super().incr(key, delta, version)
+            except DOWN as error:
+                self.note(error)
+        raise ValueError(f"Key {key!r} not found")
 
     def run_script(self, script: str, keys: Sequence[str], *arguments: int) -> Any:
         """Run a Lua script on the server, where nothing interrupts it, and return its result.
+
+        It asks the server also after another call has timed out: limits are counted this way.
 
         Raises:
             redis.RedisError: the server is unavailable.

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import cast
 
+import redis
 from django.core.cache import caches
 
 from dovetail.cache.valkey import ValkeyCache
@@ -70,3 +71,18 @@ def count(
     fits, used, left = cache.run_script(SCRIPT, keys, amount, seconds * 1000, *allowed)
     counts = [Count(int(n), -(-int(ms) // 1000)) for n, ms in zip(used, left, strict=True)]
     return bool(fits), counts
+
+
+def fits(key: str, most: int, *, seconds: int) -> bool:
+    """Count one for a limit that matters less than what it limits: without a server, all fits.
+
+    Args:
+        key: of the limit.
+        most: how many it allows within a period.
+        seconds: the length of a period.
+    """
+    try:
+        is_counted, _ = count([(key, most)], 1, seconds=seconds)
+    except redis.RedisError:
+        return True
+    return is_counted

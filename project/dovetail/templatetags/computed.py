@@ -1,10 +1,9 @@
-"""`{% load computed %}`: fragments of pages that expire when rows change. See docs/cache.md."""
-
-from django import template
+"""`{% load computed %}`: parts of pages that are kept. See docs/cache.md."""
 
 from dovetail.cache.computed import version_of
+from dovetail.templatetags import fragments
 
-register = template.Library()
+register = fragments.register
 
 # {% version_of "articles" as version %}{% cache 300 newest version %}...{% endcache %}
 register.simple_tag(version_of)

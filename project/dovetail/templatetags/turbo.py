@@ -9,7 +9,8 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from dovetail.cable.streams import Streamable, sign, stream_name
-from dovetail.turbo import streams
+from dovetail.templatetags.fragments import refuse_in_fragment
+from dovetail.turbo import recency, streams
 
 register = template.Library()
 
@@ -55,13 +56,16 @@ def turbo_stream_from(
 ) -> SafeString:
     """Follow a stream while the page is open: `{% turbo_stream_from article %}`.
 
-    The signed name is bound to the current user, so keep the tag out of `{% cache %}` fragments.
+    The signed name is bound to the current user, so keep the tag out of fragments.
+    The time tells the server whether the page has missed something until it follows the stream.
     """
+    refuse_in_fragment(context)
     user = context.get("user")
     user_id = str(user.pk) if user is not None and user.is_authenticated else None
     return format_html(
-        '<turbo-cable-stream-source channel="{}" signed-stream-name="{}">'
+        '<turbo-cable-stream-source channel="{}" signed-stream-name="{}" rendered-at="{}">'
         "</turbo-cable-stream-source>",
         channel,
         sign(channel, stream_name(*streamables), user_id),
+        recency.rendering_time(context.get("request")),
     )

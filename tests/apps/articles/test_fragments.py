@@ -85,6 +85,16 @@ def test_signing_up_and_in_changes_nothing(client: Client) -> None:
     assert queries(client, "/articles/") == 0
 
 
+def test_home_page_of_visitors_is_not_that_of_people(client: Client) -> None:
+    person = Client()
+    person.force_login(make_user())
+
+    for _ in range(2):
+        assert "Create your account" in text(client, "/")
+        assert "Create your account" not in text(person, "/")
+        assert "Write an article" in text(person, "/")
+
+
 def test_uncommitted_changes_are_shown_to_their_transaction_alone(client: Client) -> None:
     make_article(title="A mortise")
     client.get("/articles/")

@@ -178,14 +178,11 @@ class TestStampede:
             first.result(60)
         assert [other.result(60) for other in others] == [7] * 5
 
-    def test_dead_process_delays_others_for_a_limited_time(
-        self, source: Source, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr(computed, "LOCK", 0.1)
-        slot = computed._Slot[int]("a", None, [], 60)  # noqa: SLF001 - as a killed process leaves it
+    def test_dead_process_delays_others_for_a_limited_time(self, source: Source) -> None:
+        slot = computed._Slot[int]("a", None, [], 60, 0.1)  # noqa: SLF001 - as a killed process leaves it
         caches["computed"].add(slot.lock, 1, 600)
 
-        assert cached("a", source, ttl=60) == 1
+        assert cached("a", source, ttl=60, patience=0.1) == 1
 
 
 @pytest.mark.django_db(transaction=True)

@@ -1,5 +1,7 @@
 import logging
+import socket
 from collections.abc import Iterator
+from contextlib import suppress
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -9,6 +11,7 @@ import redis
 from django.core.cache import cache, caches
 from django.test import Client, override_settings
 
+from dovetail.cache import valkey
 from dovetail.cache.memcached import MemcachedCache
 from dovetail.cache.valkey import ValkeyCache
 from dovetail.devtools.embedded.testing import free_port
@@ -165,6 +168,39 @@ async def test_unavailable_cache_reads_as_empty_in_async_code(
     await unavailable_cache.aset("a", 1)
 
     assert await unavailable_cache.aget("a", "fallback") == "fallback"
+
+
+def test_hanging_server_is_asked_once_in_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Kind: a page that waits a second for each of the twenty times that it asks the cache."""
+    monkeypatch.setattr(valkey, "_paused", {})
+    with socket.create_server(("127.0.0.1", 0)) as hanging:  # as a stopped process does
+        hanging.settimeout(0.01)
+        url = f"redis://127.0.0.1:{hanging.getsockname()[1]}/0"
+        paused = ValkeyCache(url, {"OPTIONS": {"socket_timeout": 0.05}})
+        connected: list[socket.socket] = []
+
+        def count_tries() -> int:
+            before = len(connected)
+            with suppress(TimeoutError):
+                while True:
+                    connected.append(hanging.accept()[0])
+            return len(connected) - before
+
+        assert paused.get("key", "default") == "default"
+        assert count_tries() > 0
+        assert paused.get_many(["key"]) == {}
+        assert paused.add("key", 1)
+        assert not paused.delete("key")
+        with pytest.raises(ValueError, match="not found"):
+            paused.incr("key")
+        assert count_tries() == 0
+        paused.set_many({"tag": "word"})
+        assert count_tries() > 0  # a change is told in any case
+        monkeypatch.setattr(valkey, "_paused", {})
+        assert paused.get("key") is None
+        assert count_tries() > 0
+        for one in connected:
+            one.close()
 
 
 def test_ping_raises_if_the_cache_is_unavailable(unavailable_cache: ValkeyCache) -> None:
