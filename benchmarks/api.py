@@ -24,7 +24,7 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT / "project"), str(ROOT)]
+sys.path[:1] = [str(ROOT / "project"), str(ROOT)]
 
 from dovetail.devtools.embedded.testing import (  # noqa: E402
     throwaway_postgres,

@@ -31,6 +31,7 @@ from rest_framework import (
 import config.urls
 from apps.articles.models import Article, Comment
 from apps.users.models import User
+from dovetail.api.fields import ImageVariantsField
 
 Answer = Callable[[], bytes]
 SEARCH = "chisels"
@@ -48,14 +49,16 @@ class PersonSerializer(serializers.ModelSerializer[User]):
 
 class SummarySerializer(serializers.ModelSerializer[Article]):
     author: Any = PersonSerializer(read_only=True)
+    cover_variants = ImageVariantsField("cover")
     comment_count = serializers.IntegerField(source="comments.count", read_only=True)
     page = serializers.CharField(source="get_absolute_url", read_only=True)
 
     class Meta:
         model = Article
         fields = [
-            *("id", "title", "slug", "summary", "category", "status", "cover", "author"),
-            *("comment_count", "page", "published_at", "created_at", "updated_at"),
+            *("id", "title", "slug", "summary", "category", "status", "cover"),
+            *("cover_variants", "author", "comment_count", "page"),
+            *("published_at", "created_at", "updated_at"),
         ]
         read_only_fields = ["slug", "status", "cover", "published_at"]
 

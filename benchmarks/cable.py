@@ -29,7 +29,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT / "project"), str(ROOT)]
+sys.path[:1] = [str(ROOT / "project"), str(ROOT)]
 
 from tests.cable.servers import Valkey  # noqa: E402
 

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT / "project"), str(ROOT)]
+sys.path[:1] = [str(ROOT / "project"), str(ROOT)]
 
 from config.settings.parts.names import PROJECT_NAME  # noqa: E402
 from dovetail.devtools.embedded.testing import (  # noqa: E402

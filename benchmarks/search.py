@@ -25,7 +25,7 @@ from typing import Any
 from uuid import UUID
 
 BASE_DIR = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(BASE_DIR / "project")]
+sys.path[:1] = [str(BASE_DIR / "project")]
 os.environ["DJANGO_SETTINGS_MODULE"] = "config.settings.dev"
 
 SEED = 1789

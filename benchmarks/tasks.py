@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT / "project"), str(ROOT)]
+sys.path[:1] = [str(ROOT / "project"), str(ROOT)]
 
 from dovetail.devtools.embedded.testing import (  # noqa: E402
     throwaway_postgres,

@@ -23,10 +23,18 @@ const API_DOCS = /^assets\/(api_docs|page|redoc|swagger_ui)-/
 // What only the pages for staff load.
 const STAFF = /^assets\/jobs-/
 
+// What pages load only if the site sends traces.
+const TELEMETRY = /^assets\/traceparent-/
+
+// What only the forms with file inputs load.
+const UPLOADS = /^assets\/upload-/
+
 /** Returns "entry" for scripts that every page runs, and a package's name for chunks on demand. */
 function kindOf(file: { type: string; fileName: string; isDynamicEntry?: boolean }): string {
   if (API_DOCS.test(file.fileName)) return "api_docs"
   if (STAFF.test(file.fileName)) return "staff"
+  if (TELEMETRY.test(file.fileName)) return "telemetry"
+  if (UPLOADS.test(file.fileName)) return "uploads"
   if (file.type !== "chunk") return file.fileName.replace(/.*\./, "")
   if (!file.isDynamicEntry) return "entry"
   return file.fileName.replace(/^assets\/|-.{8}\.js$/g, "")
@@ -45,6 +53,8 @@ test.each([
   ["careful_refresh", 1 * KB],
   ["api_docs", 4.5 * KB], // both pages, with their styles
   ["staff", 0.3 * KB],
+  ["telemetry", 0.3 * KB],
+  ["uploads", 1.3 * KB],
 ])("%s stays below %d bytes", (kind, limit) => {
   expect(sizes.get(kind)).toBeLessThan(limit)
 })
@@ -61,6 +71,8 @@ test("nothing else is loaded", () => {
     "careful_refresh",
     "api_docs",
     "staff",
+    "telemetry",
+    "uploads",
     "json",
   ]
   expect(Array.from(sizes.keys()).filter((kind) => !known.includes(kind))).toEqual([])

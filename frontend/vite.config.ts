@@ -23,6 +23,10 @@ export default defineConfig(({ mode }) => {
           "src/css/api_docs.css",
           // Of the page of background work.
           "src/js/staff/jobs.ts",
+          // Of all pages, if the site sends traces.
+          "src/js/telemetry/traceparent.ts",
+          // Of the forms with file inputs.
+          "src/js/uploads/upload.ts",
         ],
       },
     },

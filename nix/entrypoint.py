@@ -3,7 +3,8 @@
 
 Roles:
 
-    web       the web server, on PORT (default 8000) with WEB_CONCURRENCY processes (default 2)
+    web       the web server, on PORT (default 8000) with WEB_CONCURRENCY processes (by default one
+              for each processor of the container)
     worker    runs background tasks
     beat      sends scheduled tasks; of several, one sends each
     migrate   applies database migrations and exits
@@ -18,30 +19,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 
-def number(name: str, default: int, *, most: int) -> str:
-    """Return a whole number from the environment, as a string.
-
-    Raises:
-        SystemExit: the value is not a whole number, or out of range.
-    """
-    value = os.environ.get(name) or str(default)
-    if not value.isdecimal() or not 1 <= int(value) <= most:
-        sys.exit(f"error: {name} must be a whole number from 1 to {most}, not {value!r}.")
-    return value
-
-
 def web() -> list[str]:
-    workers = number("WEB_CONCURRENCY", 2, most=512)
-    server = ["granian", "--interface", "asgi", "--host", "0.0.0.0"]  # noqa: S104 - in a container
-    server += ["--port", number("PORT", 8000, most=65535), "--workers", workers]
-    # Granian's allocator then uses 4 KiB less per socket; see benchmarks/README.md.
-    os.environ.setdefault("_RJEM_MALLOC_CONF", "cache_oblivious:false")
-    # HTTP/1 only: otherwise Granian waits without a limit for the first bytes of a connection. Also
-    # for headers, in milliseconds, with their size in bytes, and the connections of a process.
-    server += ["--http", "1", "--http1-header-read-timeout", "20000"]
-    server += ["--http1-buffer-size", "65536", "--backpressure", "1024"]
-    # Without a limit, a worker told to stop while it is still starting never stops.
-    return [*server, "--workers-kill-timeout", "20s", "config.asgi:application"]
+    return [*manage(), "serve", "--host", "0.0.0.0"]  # noqa: S104 - in a container
 
 
 def worker() -> list[str]:

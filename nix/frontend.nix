@@ -116,6 +116,7 @@ let
               ]
             ))
             ../docs/openapi.yaml # of which the types of the API's client are made
+            ../project/config/settings/parts/security.py # for a test of the policy
             # Tailwind scans templates and Python for class names.
             ../project/templates
             (lib.fileset.fileFilter (file: file.hasExt "py" || file.hasExt "html") ../project/apps)

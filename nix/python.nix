@@ -53,6 +53,6 @@ let
 in
 {
   inherit interpreter;
-  environment = set.mkVirtualEnv "environment" workspace.deps.optionals; # the stack has memcached
+  environment = set.mkVirtualEnv "environment" workspace.deps.optionals; # the stack has memcached and S3
   developmentEnvironment = set.mkVirtualEnv "development-environment" workspace.deps.all;
 }

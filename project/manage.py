@@ -20,7 +20,7 @@ def main() -> None:
         sys.exit("error: Django is not installed. Run `uv run project/manage.py` instead.")
     from config.startup import one_line_errors  # noqa: PLC0415
 
-    with one_line_errors():
+    with one_line_errors(is_web=sys.argv[1:2] == ["serve"]):
         execute_from_command_line(sys.argv)
 
 

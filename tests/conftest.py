@@ -24,10 +24,11 @@ from dovetail.devtools.errors import SetupError
 from dovetail.devtools.stack.frontend import find_node
 from dovetail.devtools.supervisor.guard import Guard
 from tests import flush
+from tests.dovetail.media.buckets import s3, s3_server
 from tests.engines import on_paradedb, on_postgres, search_engine, use_engine
 
 # Import these only here: a session fixture runs once for each module that imports it.
-__all__ = ["on_paradedb", "on_postgres", "search_engine", "use_engine"]
+__all__ = ["on_paradedb", "on_postgres", "s3", "s3_server", "search_engine", "use_engine"]
 
 BROKER_DATABASE = 15  # the last of a Valkey server's databases
 SERVICES = pytest.StashKey[ExitStack]()

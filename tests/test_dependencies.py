@@ -22,6 +22,7 @@ CAPPED = {
     "channels-redis": "4.4",
     "channels": "4.4",
     "django": "5.3",
+    "urllib3": "3",
 }
 
 

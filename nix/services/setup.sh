@@ -25,6 +25,12 @@ rabbitmq=$(bash nix/services/password.sh rabbitmq)
 # a URL must not contain the other characters that a path may have
 socket=$(python -c 'import sys, urllib.parse; print(urllib.parse.quote(sys.argv[1]))' "$DATA_DIR/services/memcached.sock")
 url=http://localhost:$PORT
+s3=
+if [ "${S3_SERVER:-}" = true ]; then
+  s3='"S3_BUCKET": "uploads", "S3_REGION": "us-east-1",
+    "S3_ENDPOINT_URL": "http://127.0.0.1:'$S3_PORT'", "S3_ACCESS_KEY_ID": "development",
+    "S3_SECRET_ACCESS_KEY": "'$(bash nix/services/password.sh s3)'",'
+fi
 cat >"$DATA_DIR/up.json.new" <<JSON
 {
   "pid": $PPID,
@@ -37,6 +43,7 @@ cat >"$DATA_DIR/up.json.new" <<JSON
     "VALKEY_URL": "redis://:$valkey@127.0.0.1:$VALKEY_PORT/0",
     "MEMCACHED_URL": "memcached://$socket",
     "CELERY_BROKER_URL": "amqp://dovetail:$rabbitmq@127.0.0.1:$RABBITMQ_PORT//",
+    $s3
     "VITE_PORT": "$VITE_PORT"
   }
 }

@@ -14,7 +14,7 @@ remedy. The functions are named after the types they return.
 import builtins
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Set as AbstractSet
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +59,8 @@ def use_defaults(defaults: Mapping[builtins.str, builtins.str]) -> None:
         ImproperlyConfigured: a setting has been read already, without its default.
     """
     for name in defaults:
-        if name in names_read:
+        # `manage.py serve` has set the defaults of the application that it loads.
+        if name in names_read and _defaults.get(name) != defaults[name]:
             raise ImproperlyConfigured(
                 f"The default of {name} comes too late, because {name} has been read already: call "
                 "env.use_defaults before anything loads the settings."
@@ -93,10 +94,18 @@ def bool(name: builtins.str, *, default: builtins.bool = False) -> builtins.bool
     return value in TRUE
 
 
-def int(name: builtins.str, default: builtins.int, *, least: builtins.int = 0) -> builtins.int:
+def int(
+    name: builtins.str,
+    default: builtins.int,
+    *,
+    least: builtins.int = 0,
+    most: builtins.int | None = None,
+) -> builtins.int:
     value = str(name, builtins.str(default))
     if not re.fullmatch(r"\d{1,9}", value) or builtins.int(value) < least:
         raise ImproperlyConfigured(f"{name} must be a whole number of at least {least}.")
+    if most is not None and builtins.int(value) > most:
+        raise ImproperlyConfigured(f"{name} must be at most {most}.")
     return builtins.int(value)
 
 
@@ -152,6 +161,24 @@ def contacts(name: builtins.str) -> builtins.list[builtins.str]:
 def origins(name: builtins.str) -> builtins.list[builtins.str]:
     """Return comma-separated origins of sites as browsers send them; none if it is not set."""
     return [service_urls.origin(name, item) for item in list(name, "")]
+
+
+def path(
+    name: builtins.str, default: builtins.str, *, reserved: AbstractSet[builtins.str]
+) -> builtins.str:
+    """Return a path of the site, without a slash before it and with one after it.
+
+    Args:
+        name: of the setting.
+        default: its default.
+        reserved: the first parts of paths that are taken.
+    """
+    return service_urls.path(name, str(name, "") or default, reserved)
+
+
+def private_hosts(name: builtins.str, default: builtins.str) -> builtins.list[builtins.str]:
+    """Return comma-separated names of hosts, addresses and networks."""
+    return [service_urls.private_host(name, item) for item in list(name, default)]
 
 
 def folder(name: builtins.str, default: Path) -> Path:

@@ -5,7 +5,9 @@ that names the setting and the remedy, and contains no part of the value.
 """
 
 import difflib
+import ipaddress
 import re
+from collections.abc import Set as AbstractSet
 from typing import Any
 from urllib.parse import unquote
 
@@ -27,6 +29,10 @@ NUMBERS = (
     *("connect_timeout", "keepalives", "keepalives_idle", "keepalives_interval"),
     *("keepalives_count", "tcp_user_timeout"),
 )
+LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9])?")
+PART = re.compile(r"[a-z0-9][a-z0-9_-]*")
+MAX_PATH = 100  # characters
+MAX_NAME = 253  # characters (RFC 1035)
 SMTP_PORTS = {"smtp": 25, "smtp+tls": 587, "smtp+ssl": 465}
 
 
@@ -200,6 +206,36 @@ def contact(name: str, value: str) -> str:
         f"{name} must list URLs, such as mailto:security@site.example, "
         "https://site.example/security or tel:+1-201-555-0123."
     )
+
+
+def path(name: str, value: str, reserved: AbstractSet[str]) -> str:
+    """Return a path of the site, such as `admin/`, which none of the others hides."""
+    parts = value.strip("/").split("/")
+    if len(value) > MAX_PATH or not all(map(PART.fullmatch, parts)):
+        raise ImproperlyConfigured(
+            f"{name} must be a path such as admin/ or back-office/, of a-z, 0-9, - and _."
+        )
+    if parts[0] in reserved:
+        raise ImproperlyConfigured(
+            f"{name} starts with a part that other pages have: choose a word that is none of "
+            f"{', '.join(sorted(reserved))}."
+        )
+    return "/".join(parts) + "/"
+
+
+def private_host(name: str, value: str) -> str:
+    """Return the name of a host, or a network, in the spelling to compare with."""
+    try:
+        return str(ipaddress.ip_network(value))
+    except ValueError:
+        pass
+    labels = value.lower().split(".")
+    if len(value) > MAX_NAME or not all(map(LABEL.fullmatch, labels)) or labels[-1].isdigit():
+        raise ImproperlyConfigured(
+            f"{name} must list names of hosts, addresses and networks, such as "
+            "login.internal.example, 10.1.2.3 or 10.1.2.0/24: no scheme, no port and no *."
+        )
+    return value.lower()
 
 
 def _valkey(name: str, value: str, *schemes: str) -> str:

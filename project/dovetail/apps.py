@@ -7,13 +7,23 @@ class DovetailConfig(AppConfig):
     name = "dovetail"
 
     def ready(self) -> None:
-        from dovetail import checks, storable  # noqa: PLC0415 - needs the models
+        from dovetail import checks, service_checks, storable  # noqa: PLC0415 - needs the models
         from dovetail.cable import revocation  # noqa: PLC0415 - needs the models
-        from dovetail.media import access, cleanup  # noqa: PLC0415 - needs the models
+        from dovetail.media import (  # noqa: PLC0415 - needs the models
+            access,
+            checks as media_checks,
+            cleanup,
+            tasks,
+        )
+        from dovetail.telemetry.start import start  # noqa: PLC0415 - as above
 
         checks.register()
+        service_checks.register()
         register(access.check_indexes)
+        register(media_checks.check_s3, deploy=True)
         revocation.connect()
         storable.connect()
         cleanup.connect()
+        tasks.connect()
         autodiscover_modules("cable_channels")
+        start()

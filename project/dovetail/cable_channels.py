@@ -1,5 +1,7 @@
 from dovetail.cable.channel import Channel, Rejected
+from dovetail.cable.database import in_thread
 from dovetail.cable.streams import verify
+from dovetail.turbo.recency import may_have_missed
 
 
 class TurboStreamsChannel(Channel):
@@ -22,6 +24,9 @@ class TurboStreamsChannel(Channel):
         await self.stream_from(stream)
         if not await self.is_allowed():
             raise Rejected
+        rendered_at = self.params.get("rendered_at")
+        if rendered_at and await in_thread(may_have_missed, stream, rendered_at):
+            self.is_behind = True
 
     def catch_up(self) -> None:
         self.transmit('<turbo-stream action="refresh"></turbo-stream>')

@@ -1,15 +1,18 @@
 """System checks for `check --deploy`: what breaks in production although every setting is valid.
 
+Those that ask services for more than their migrations are in `dovetail.service_checks`.
+
 | Id | What it reports |
 |---|---|
 | `dovetail.E101` | static files are missing, so every page would fail |
 | `dovetail.W101` | requests over plain HTTP, as from a proxy, would be redirected forever |
 | `dovetail.W102` | uploads are kept in the folder of the application, which a deployment replaces |
-| `dovetail.W103` | uploads cannot be written |
 | `dovetail.W104` | migrations are to be applied |
 | `dovetail.W105` | static files have been added since they were collected |
 | `dovetail.W106` | browsers would refuse to show uploads, which are on another host |
 | `dovetail.W107` | a cache runs code that others may have written to it |
+| `dovetail.W108` | a provider's reports of bounces are not taken (`dovetail.mail.webhook`) |
+| `dovetail.W123` | pages would wait for one another's database connections |
 """
 
 import os
@@ -26,15 +29,15 @@ from django.core.cache.backends.filebased import FileBasedCache
 from django.core.cache.backends.memcached import BaseMemcachedCache
 from django.core.cache.backends.redis import RedisCache
 from django.core.files.storage import FileSystemStorage, default_storage
-from django.db import DEFAULT_DB_ALIAS, Error as DatabaseError, connections
+from django.db import Error as DatabaseError
 
 from dovetail.cache.memcached import MemcachedCache
 from dovetail.cache.valkey import ValkeyCache
+from dovetail.database.capacity import probe
 from dovetail.http.collected import COLLECT, missing_files, uncollected_files
 from dovetail.http.migrations import due_migrations
 
 Messages = list[checks.CheckMessage]
-CONNECT_TIMEOUT = 3  # seconds
 UNPICKLING = (RedisCache, BaseMemcachedCache, BaseDatabaseCache, FileBasedCache)
 SIGNING = (ValkeyCache, MemcachedCache)
 
@@ -47,6 +50,7 @@ def register() -> None:
         check_uploads,
         check_migrations,
         check_caches,
+        check_pool,
     ):
         checks.register(check, deploy=True)
 
@@ -86,26 +90,16 @@ def check_uploads(**_: Any) -> Messages:
     if not isinstance(default_storage, FileSystemStorage):
         return _check_host_of_uploads()
     folder = Path(os.path.realpath(default_storage.location))
-    messages: Messages = []
     if folder.is_relative_to(os.path.realpath(settings.BASE_DIR)):
-        messages.append(
+        return [
             checks.Warning(
                 f"Uploads are stored in {folder}, inside the application's own folder, and are "
                 "lost when that is replaced, as containers are.",
                 hint="Set DATA_DIR to a folder on a volume, or store uploads in S3.",
                 id="dovetail.W102",
             )
-        )
-    nearest = next(parent for parent in (folder, *folder.parents) if parent.exists())
-    if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
-        messages.append(
-            checks.Warning(
-                f"Uploads cannot be stored in {folder}: {nearest} is not a writable folder.",
-                hint="Set DATA_DIR to a folder on a volume that this user may write to.",
-                id="dovetail.W103",
-            )
-        )
-    return messages
+        ]
+    return []
 
 
 def _check_host_of_uploads() -> Messages:
@@ -130,16 +124,12 @@ def _check_host_of_uploads() -> Messages:
 
 
 def check_migrations(**_: Any) -> Messages:
-    """Report migrations to apply. Says nothing if the database is not available from here."""
-    connection = connections[DEFAULT_DB_ALIAS].copy()
-    options = {key: item for key, item in _options(connection).items() if key != "pool"}
-    connection.settings_dict["OPTIONS"] = {"connect_timeout": CONNECT_TIMEOUT} | options
+    """Report migrations to apply. `dovetail.service_checks` says if the database is unavailable."""
     try:
-        due = due_migrations(connection)
+        with probe() as connection:
+            due = due_migrations(connection)
     except DatabaseError:
         return []
-    finally:
-        connection.close()
     if not due:
         return []
     return [
@@ -150,10 +140,6 @@ def check_migrations(**_: Any) -> Messages:
             id="dovetail.W104",
         )
     ]
-
-
-def _options(connection: Any) -> dict[str, Any]:
-    return dict(connection.settings_dict.get("OPTIONS") or {})
 
 
 def check_caches(**_: Any) -> Messages:
@@ -169,4 +155,21 @@ def check_caches(**_: Any) -> Messages:
         )
         for alias in settings.CACHES
         if isinstance(caches[alias], UNPICKLING) and not isinstance(caches[alias], SIGNING)
+    ]
+
+
+def check_pool(**_: Any) -> Messages:
+    # Without the setting, commands have no pool, and web processes have one that is large enough.
+    pool = settings.DATABASES["default"].get("OPTIONS", {}).get("pool")
+    size = pool.get("max_size") if isinstance(pool, dict) else None
+    if size is None or size >= settings.WEB_THREADS:
+        return []
+    return [
+        checks.Warning(
+            f"A web process runs {settings.WEB_THREADS} pages at once (WEB_THREADS), but its pool "
+            f"has {size} database connections (DATABASE_POOL_SIZE). The others wait, and fail "
+            "after some seconds.",
+            hint="Unset DATABASE_POOL_SIZE, which makes it large enough, or lower WEB_THREADS.",
+            id="dovetail.W123",
+        )
     ]

@@ -29,7 +29,7 @@ ANYONE = ("ok", "ok", "ok", "ok")
 MEMBERS = ("login", "ok", "ok", "ok")
 OWNER = ("login", "hidden", "ok", "hidden")
 OWNER_OR_MODERATOR = ("login", "hidden", "ok", "ok")
-STAFF = ("login", "hidden", "hidden", "hidden")  # tests/apps/staff asks as staff
+HIDDEN = ("login", "hidden", "hidden", "hidden")  # tests of their own ask as those who may
 PROVEN = ("login", "proof", "proof", "proof")
 PAGES: dict[str, tuple[str, ...]] = {
     "home": ANYONE,
@@ -41,6 +41,12 @@ PAGES: dict[str, tuple[str, ...]] = {
     "articles:create": MEMBERS,
     "articles:mine": MEMBERS,
     "articles:trash": MEMBERS,
+    "articles:export": MEMBERS,
+    "articles:imports": ("login", "hidden", "hidden", "ok"),
+    "articles:import": HIDDEN,
+    "articles:import_start": HIDDEN,
+    "articles:import_cancel": HIDDEN,
+    "articles:import_errors": HIDDEN,
     "articles:update": OWNER_OR_MODERATOR,
     "articles:publication": OWNER_OR_MODERATOR,
     "articles:unpublication": OWNER_OR_MODERATOR,
@@ -49,11 +55,13 @@ PAGES: dict[str, tuple[str, ...]] = {
     "articles:comment_update": OWNER_OR_MODERATOR,
     "articles:comment_deletion": OWNER_OR_MODERATOR,
     **dict.fromkeys(
-        ["staff:jobs", "staff:jobs_now", "staff:jobs_retry", "staff:jobs_discard"], STAFF
+        ["staff:jobs", "staff:jobs_now", "staff:jobs_retry", "staff:jobs_discard"], HIDDEN
     ),
     "users:profile": ANYONE,
     "users:edit": MEMBERS,
     "users:activity": MEMBERS,
+    "users:mail": MEMBERS,
+    "users:mail_resumption": MEMBERS,
     "users:data": MEMBERS,
     "users:notifications": MEMBERS,
     "users:notifications_reading": MEMBERS,
@@ -67,6 +75,7 @@ PAGES: dict[str, tuple[str, ...]] = {
     "usersessions_list": MEMBERS,
     "signup_confirm": ANYONE,
 }
+IMPORTS = [f"articles:import{part}" for part in ("", "_start", "_cancel", "_errors")]
 DRAFT = {
     "articles:detail": ("hidden", "hidden", "ok", "ok"),
     "articles:comments": ("hidden", "hidden", "ok", "ok"),
@@ -111,6 +120,7 @@ class Site:
         """Return the address of a page about what the owner has."""
         arguments: dict[str, list[Any]] = {
             "articles:restoration": [self.article.pk],
+            **{page: [self.article.pk] for page in IMPORTS},
             "users:profile": [self.owner.pk],
             "users:session_end": [1],
             "users:token_revocation": [self.owner.pk],
@@ -121,7 +131,7 @@ class Site:
         if ":comment" in name and name != "articles:comments":
             return reverse(name, args=[self.article.slug, self.comment.pk])
         if name.startswith("articles:") and name.partition(":")[2] not in {
-            *("list", "dashboard", "create", "mine", "trash"),
+            *("list", "dashboard", "create", "mine", "trash", "export", "imports"),
         }:
             return reverse(name, args=[self.article.slug])
         return reverse(name)

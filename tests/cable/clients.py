@@ -73,7 +73,8 @@ class Chromium:
         self.page: Page = thread.call(self._open, script, url, session)
 
     def _open(self, script: Path, url: str, session: str) -> Page:
-        context = self.thread.browser.new_context()
+        # Past the policy of the page, which no script is a part of.
+        context = self.thread.browser.new_context(bypass_csp=True)
         if session:
             context.add_cookies([{"name": "sessionid", "value": session, "url": url}])
         page = context.new_page()

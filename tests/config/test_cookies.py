@@ -9,13 +9,28 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+from allauth.account.models import EmailAddress
+from django.test import Client
+from pytest_django.fixtures import Settings
 
 from config import env
+from dovetail.http.messages import NamedCookieStorage
+from tests.apps.users.conftest import PASSWORD, add_totp, totp_code
+from tests.config.test_headers import cookie_faults
 from tests.config.test_settings import MORE, PRODUCTION
+from tests.factories import make_user
 from tests.processes import bare_environment
 
+COOKIES = """
+import django; django.setup()
+import json
+from django.conf import settings
+values = {name: getattr(settings, name) for name in dir(settings) if "_COOKIE_" in name}
+print(json.dumps(values, default=lambda value: value.total_seconds()))
+"""
 NAMES = """
 import django; django.setup()
 import json
@@ -31,13 +46,17 @@ print(json.dumps(names))
 
 
 def cookie_names(module: str, **environment: str) -> dict[str, str]:
+    names: dict[str, str] = printed_by(NAMES, module, **environment)
+    return names
+
+
+def printed_by(code: str, module: str, **environment: str) -> Any:
     fixed = {"PYTHONPATH": "project", "DJANGO_SETTINGS_MODULE": module, "ENV_FILE": os.devnull}
     environment = bare_environment() | fixed | environment
     output = subprocess.check_output(
-        [sys.executable, "-c", NAMES], cwd=env.BASE_DIR, env=environment, text=True
+        [sys.executable, "-c", code], cwd=env.BASE_DIR, env=environment, text=True
     )
-    names: dict[str, str] = json.loads(output)
-    return names
+    return json.loads(output)
 
 
 @pytest.mark.parametrize("by", [pytest.param("PORT", marks=MORE), "up.json"])
@@ -59,6 +78,44 @@ def test_every_cookie_of_production_belongs_to_its_host() -> None:
 
     assert len(names) >= 7
     assert {name: cookie for name, cookie in names.items() if cookie[:7] != "__Host-"} == {}
+
+
+@pytest.mark.django_db
+def test_cookies_that_production_sets(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, client: Client
+) -> None:
+    """Every cookie of every step of a sign-in, and of a sign-out, with a second factor.
+
+    `test_web_rules` looks at those that other pages set.
+    """
+    production = printed_by(COOKIES, "config.settings.production", **PRODUCTION)
+    for name, value in production.items():
+        setattr(settings, name, value)
+    monkeypatch.setattr(NamedCookieStorage, "cookie_name", production["MESSAGE_COOKIE_NAME"])
+    client.defaults["wsgi.url_scheme"] = "https"
+    user = make_user("ada@example.org", password=PASSWORD)
+    EmailAddress.objects.create(user=user, email=user.email, verified=True, primary=True)
+    add_totp(user)
+
+    answers = [
+        client.get("/accounts/login/"),
+        client.post("/accounts/login/", {"login": user.email, "password": PASSWORD}),
+        client.post("/accounts/2fa/authenticate/", {"code": totp_code()}),
+        client.post("/accounts/2fa/trust/", {"action": "trust"}),
+        client.post("/accounts/logout/"),
+    ]
+
+    cookies = {name: cookie for answer in answers for name, cookie in answer.cookies.items()}
+    words = {"sessionid", "csrftoken", "messages", "device", "mfa_trusted"}
+    assert cookies.keys() == {f"__Host-{word}" for word in words}
+    for name, cookie in cookies.items():
+        assert cookie_faults(name, cookie, production["CSRF_COOKIE_NAME"]) == [], name
+        assert cookie["secure"] or not cookie.value, name  # or it is deleted, which needs no more
+    # The other two are set by scripts and by Django's page for languages.
+    assert production["THEME_COOKIE_NAME"] == "__Host-theme"
+    assert production["LANGUAGE_COOKIE_NAME"] == "__Host-language"
+    assert production["LANGUAGE_COOKIE_SECURE"]
+    assert production["LANGUAGE_COOKIE_HTTPONLY"]
 
 
 def test_no_cookie_is_written_by_a_fixed_name() -> None:

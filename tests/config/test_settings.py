@@ -7,13 +7,17 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
+from django.urls import get_resolver, resolve
 
-from config import env
+from config import env, mail_providers
+from config.settings.parts.http import TAKEN_PATHS
+from dovetail.devtools.stack.ports import DISTANCES
 from tests.processes import bare_environment
 
 PRODUCTION_MODULE = "config.settings.production"
@@ -63,8 +67,11 @@ def test_deployment_check_is_clean(tmp_path: Path) -> None:
 
     # A checkout contains neither the built front end nor collected files; tests/production checks
     # the files of the image, which contain both.
+    files = {"django_vite.W001", "dovetail.E101", "dovetail.W105"}
+    # These services do not exist.
+    services = {"dovetail.W114", "dovetail.W119", "dovetail.W120"}
     issues = set(re.findall(r"\((\w+\.[EW]\d+)\)", result.stderr))
-    assert issues <= {"django_vite.W001", "dovetail.E101", "dovetail.W105"}, result.stderr
+    assert issues - files == services, result.stderr
 
 
 def test_deployment_check_names_what_the_settings_leave_out() -> None:
@@ -78,9 +85,11 @@ def test_deployment_check_names_what_the_settings_leave_out() -> None:
 
 @MORE
 def test_server_that_ends_tls_itself_needs_no_proxy() -> None:
-    result = check_production(GRANIAN_SSL_CERTIFICATE="/etc/certificate.pem")
+    certificate = {"GRANIAN_SSL_CERTIFICATE": "/etc/certificate.pem"}
+    result = check_production(**certificate, GRANIAN_SSL_KEYFILE="/etc/key.pem")
 
     assert "TRUSTED_PROXY_COUNT" not in result.stderr
+    assert "GRANIAN_SSL_KEYFILE must be set together" in check_production(**certificate).stderr
 
 
 def test_missing_setting_is_reported_in_one_line() -> None:
@@ -143,6 +152,17 @@ def test_production_requires_the_setting(load: Callable[..., ModuleType], name: 
         ("JWT_PRIVATE_KEY", "short", "JWT_PRIVATE_KEY is too weak"),
         ("JWT_PRIVATE_KEY", "a" * 60, "JWT_PRIVATE_KEY is too weak"),
         ("JWT_PRIVATE_KEY", PRODUCTION["SECRET_KEY"], "JWT_PRIVATE_KEY is too weak"),
+        ("ADMIN_PATH", "Back Office", "ADMIN_PATH must be a path such as admin/"),
+        ("ADMIN_PATH", "../admin", "ADMIN_PATH must be a path such as admin/"),
+        ("ADMIN_PATH", "<str:x>/", "ADMIN_PATH must be a path such as admin/"),
+        ("ADMIN_PATH", "/", "ADMIN_PATH must be a path such as admin/"),
+        ("ADMIN_PATH", "articles/admin", "ADMIN_PATH starts with a part that other pages have"),
+        ("ADMIN_PATH", "static", "ADMIN_PATH starts with a part that other pages have"),
+        ("OUTGOING_PRIVATE_HOSTS", "https://login.internal", "OUTGOING_PRIVATE_HOSTS must list"),
+        ("OUTGOING_PRIVATE_HOSTS", "*.internal", "OUTGOING_PRIVATE_HOSTS must list names of"),
+        ("OUTGOING_PRIVATE_HOSTS", "10.1.2.3/8", "OUTGOING_PRIVATE_HOSTS must list names of"),
+        ("OUTGOING_PRIVATE_HOSTS", "127.1", "OUTGOING_PRIVATE_HOSTS must list names of"),
+        ("OUTGOING_PRIVATE_HOSTS", "login:8443", "OUTGOING_PRIVATE_HOSTS must list names of"),
         ("CSP_REPORT_URL", "http://reports.example/", "CSP_REPORT_URL is malformed"),
         ("CSP_REPORT_URL", "https://reports.example/; script-src *", "CSP_REPORT_URL contains a"),
         ("CSP_REPORT_URL", "https://reports.example/;script-src", "CSP_REPORT_URL contains a"),
@@ -157,6 +177,8 @@ def test_production_requires_the_setting(load: Callable[..., ModuleType], name: 
         ("CELERY_BROKER_URL", "amqp://guest:guest@rabbitmq", "CELERY_BROKER_URL names RabbitMQ "),
         ("MEMCACHED_URL", "memcached://memcached", "MEMCACHED_URL names memcached on another ho"),
         ("ALLOW_UNAUTHENTICATED_SERVICES", "some", "ALLOW_UNAUTHENTICATED_SERVICES must be true"),
+        ("EMAIL_PROVIDER", "postmark", "EMAIL_PROVIDER and EMAIL_URL are both set"),
+        ("EMAIL_PROVIDER", "postmrak", "EMAIL_PROVIDER names no provider that is known. Did you "),
         ("EMAIL_URL", "mail.example", "EMAIL_URL is malformed"),
         ("EMAIL_URL", "mailbox", "EMAIL_URL is malformed"),
         ("EMAIL_URL", "smtp://mail.example", "EMAIL_URL would send mail"),
@@ -191,6 +213,26 @@ def test_production_rejects_the_value(
         load(**{name: value})
     if name.startswith("SECRET_KEY"):
         assert not {*value.split(",")} & {*str(refused.value).split()}
+
+
+@pytest.mark.parametrize(
+    ("url", "is_accepted"),
+    [
+        ("http://127.0.0.1:8025", True),
+        ("http://mail.example", False),
+        ("ftp://mail.example", False),
+    ],
+)
+def test_production_sends_mail_to_no_provider_unencrypted(
+    load: Callable[..., ModuleType], url: str, *, is_accepted: bool
+) -> None:
+    changes = {"EMAIL_URL": "", "EMAIL_PROVIDER": "postmark", "POSTMARK_SERVER_TOKEN": "secret"}
+
+    with (
+        nullcontext() if is_accepted else pytest.raises(ImproperlyConfigured, match="POSTMARK_API")
+    ):
+        loaded = load(**changes, POSTMARK_API_URL=url)
+        assert loaded.MAIL_TRANSPORT == "anymail.backends.postmark.EmailBackend"
 
 
 def test_production_accepts_strong_previous_keys(load: Callable[..., ModuleType]) -> None:
@@ -268,7 +310,12 @@ def test_reports_go_to_the_configured_url(load: Callable[..., ModuleType]) -> No
     assert settings.REPORTING_ENDPOINTS == {"csp": "https://reports.example/csp"}
     assert settings.SECURE_CSP["report-to"] == ["csp"]
     assert settings.SECURE_CSP["report-uri"] == ["https://reports.example/csp"]
-    assert "report-to" not in load(CSP_REPORT_URL="").SECURE_CSP
+    assert settings.CSP_REPORTS is False
+
+    settings = load(CSP_REPORT_URL="")
+    assert settings.SECURE_CSP["report-uri"] == [f"/{resolve('/csp-reports/').route}"]
+    assert settings.REPORTING_ENDPOINTS == {"csp": "/csp-reports/"}
+    assert settings.CSP_REPORTS is True
 
 
 def test_api_is_shared_with_no_other_site_by_default(load: Callable[..., ModuleType]) -> None:
@@ -321,6 +368,20 @@ def test_hsts_grows_by_settings(
         settings.SECURE_HSTS_INCLUDE_SUBDOMAINS,
         settings.SECURE_HSTS_PRELOAD,
     )
+
+
+def test_replica_is_off_until_it_is_set(load: Callable[..., ModuleType]) -> None:
+    settings = load()
+    assert list(settings.DATABASES) == ["default"]
+    assert "dovetail.database.replica.ReplicaMiddleware" not in settings.MIDDLEWARE
+
+    settings = load(
+        DATABASE_REPLICA_URL="postgres://site:secret@replica/site", DATABASE_POOL_SIZE="4"
+    )
+    replica = settings.DATABASES["replica"]
+    assert (replica["HOST"], replica["OPTIONS"]["pool"]["max_size"]) == ("replica", 4)
+    assert settings.DATABASE_ROUTERS == ["dovetail.database.replica.ReplicaRouter"]
+    assert "dovetail.database.replica.ReplicaMiddleware" in settings.MIDDLEWARE
 
 
 @pytest.mark.parametrize("missing", ["HSTS_SECONDS", "HSTS_INCLUDE_SUBDOMAINS"])
@@ -440,7 +501,28 @@ def test_env_example_lists_every_setting() -> None:
         "config.settings.production", **PRODUCTION
     )
 
+    for provider in mail_providers.PROVIDERS.values():  # of which only one is read
+        read |= {"EMAIL_WEBHOOK_SECRET", *provider.names}
     # Ports of services are read by `up` and by process-compose, not by the settings.
     ports = re.findall(r"\$\{(\w+):-\d+\}", (env.BASE_DIR / "process-compose.yaml").read_text())
 
-    assert listed == read | set(ports)
+    assert listed == read | set(ports) | set(DISTANCES)
+
+
+def test_paths_and_hosts_are_read_in_one_spelling(load: Callable[..., ModuleType]) -> None:
+    settings = load(
+        ADMIN_PATH="/back-office/admin", OUTGOING_PRIVATE_HOSTS="Login.Internal, 10.1.2.0/24,::1"
+    )
+
+    assert settings.ADMIN_PATH == "back-office/admin/"
+    assert settings.OUTGOING_PRIVATE_HOSTS == ["login.internal", "10.1.2.0/24", "::1/128"]
+    assert settings.OUTGOING_PLAIN_HTTP is False
+    assert load().ADMIN_PATH == "admin/"
+    assert load().OUTGOING_PRIVATE_HOSTS == []
+
+
+def test_paths_that_are_taken_are_known() -> None:
+    """Kind: a path of the admin that another page hides, or that hides another."""
+    first = {str(pattern.pattern).partition("/")[0] for pattern in get_resolver().url_patterns}
+
+    assert first - {"", "admin"} <= TAKEN_PATHS

@@ -84,20 +84,22 @@ def broker(site: str) -> str:
 
 
 @contextmanager
-def running_stack(port: int, **changes: str) -> Iterator[str]:
+def running_stack(port: int, *arguments: str, **changes: str) -> Iterator[str]:
     """Start a stack with fresh state and yield its address.
 
     Args:
         port: the port of the web server; the next three are used, too.
+        arguments: of `up`.
         changes: changes to the environment.
     """
     services = {"DATABASE_URL", "VALKEY_URL", "CELERY_BROKER_URL", "DJANGO_SETTINGS_MODULE"}
     environment = {name: value for name, value in os.environ.items() if name not in services}
+    command = ["up", "--build", "--port", str(port)]
     with throwaway_data_dir(settings.DATA_DIR) as data:
         log = data / "up.log"
         with log.open("w") as output:
             up = subprocess.Popen(
-                [sys.executable, "project/manage.py", "up", "--build", "--port", str(port)],
+                [sys.executable, "project/manage.py", *command, *arguments],
                 cwd=settings.BASE_DIR,
                 env=environment | {"DATA_DIR": str(data)} | changes,
                 stdout=output,

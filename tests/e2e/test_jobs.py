@@ -1,5 +1,7 @@
 """The page of background work, while a worker fails."""
 
+import uuid
+
 import kombu
 from playwright.sync_api import expect
 
@@ -19,7 +21,7 @@ def send_a_mail_that_is_none(broker: str) -> None:
             exchange=mail.exchange,
             routing_key=mail.routing_key,
             declare=[mail],
-            headers={"task": TASK, "id": "broken"},
+            headers={"task": TASK, "id": str(uuid.uuid4())},
         )
 
 

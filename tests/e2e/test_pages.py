@@ -3,6 +3,7 @@
 from typing import Literal
 from urllib.parse import urlsplit
 
+from django.conf import settings
 from playwright.sync_api import Browser, Page, expect
 
 from tests.e2e.people import DEMO_PASSWORD, HOME, sign_in
@@ -17,6 +18,7 @@ PUBLIC = [
     "/accounts/signup/",
     "/accounts/password/reset/",
     "/dev/mailbox/",
+    "/dev/mail/",
 ]
 PRIVATE = [
     "/articles/new/",
@@ -24,6 +26,7 @@ PRIVATE = [
     "/articles/trash/",
     "/people/me/edit/",
     "/people/me/tokens/",
+    "/people/me/mail/",
     "/accounts/email/",
     "/accounts/password/change/",
     "/accounts/logout/",
@@ -87,3 +90,30 @@ def test_site_works_without_javascript(browser: Browser, site: str) -> None:
     page.get_by_role("button", name="Save").click()
     expect(page.get_by_role("heading", name="Without a script")).to_be_visible()
     context.close()
+
+
+def test_browser_knows_the_features_that_are_denied(page: Page) -> None:
+    """Kind: a misspelled name, which denies nothing; a feature that a page uses."""
+    page.goto("/accounts/login/")
+    known = set(page.evaluate("document.featurePolicy.features()"))
+    allowed = set(page.evaluate("document.featurePolicy.allowedFeatures()"))
+
+    assert {"publickey-credentials-get", "publickey-credentials-create", "clipboard-write"} <= (
+        allowed
+    )
+    assert allowed & set(settings.DENIED_FEATURES) == set()
+    # An older browser knows fewer, and a newer one others.
+    assert len(set(settings.DENIED_FEATURES) - known) <= 6
+    assert len({name for name in allowed if not name.startswith("ch-")}) <= 12
+
+
+def test_font_is_loaded_with_the_style_sheet_and_once(page: Page) -> None:
+    """Kind: a font that the browser learns of from the style sheet, after text is shown."""
+    page.goto("/")
+    page.evaluate("document.fonts.ready")
+
+    loads = page.evaluate(
+        "performance.getEntriesByType('resource').filter(one => one.name.endsWith('.woff2'))"
+        ".map(one => one.initiatorType)"
+    )
+    assert loads == ["link"]

@@ -299,6 +299,22 @@ def test_going_back_resubscribes(page: Page) -> None:
     expect(page.locator("turbo-cable-stream-source[connected]")).to_have_count(1)
 
 
+def test_change_before_the_page_has_subscribed_is_shown(visit: Visit) -> None:
+    reader, author = visit(), visit(AUTHOR)
+    held = hold(reader, "**/assets/actioncable*")
+    reader.goto("/articles/")
+    mark(reader)
+    wait_until(reader, lambda: held)
+    name = title()
+    publish(author, name)
+    expect(reader.get_by_role("link", name=name)).to_have_count(0)
+
+    held[0].continue_()
+
+    expect(reader.get_by_role("link", name=name)).to_be_visible()
+    assert is_marked(reader)
+
+
 @DETAIL
 def test_returning_to_the_tab_refreshes_the_page(page: Page) -> None:
     sockets: list[WebSocketRoute] = []

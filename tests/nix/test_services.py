@@ -120,3 +120,24 @@ def test_stop_does_not_count_as_a_crash(tmp_path: Path, free_port: int) -> None:
     output = process.communicate(timeout=30)[1]
     assert "restarting it" not in output
     assert process.returncode == 0
+
+
+def test_s3_server_runs_only_if_asked_for(tmp_path: Path) -> None:
+    process = start("s3", tmp_path, S3_SERVER="false", S3_PORT=1)
+    assert "off: set S3_SERVER=true" in process.communicate(timeout=60)[1]
+    assert process.returncode == 0
+
+
+def test_s3_server_gets_its_key_by_a_file(tmp_path: Path, free_port: int) -> None:
+    path = program(tmp_path, "weed", f"printf '%s ' \"$@\" >{tmp_path}/arguments; cat s3.json")
+    process = start("s3", tmp_path, S3_SERVER="true", S3_PORT=free_port, PORT=8000, PATH=path)
+    process.communicate(timeout=60)
+
+    assert process.returncode == 0
+    secret = (tmp_path / "services/s3.password").read_text()
+    configuration = tmp_path / "services/s3/s3.json"
+    assert secret in configuration.read_text()
+    assert configuration.stat().st_mode & 0o077 == 0
+    arguments = (tmp_path / "arguments").read_text()
+    assert secret not in arguments
+    assert f"-s3.port={free_port} " in arguments

@@ -110,6 +110,7 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Image]:
                 "EMAIL_URL": "smtp://localhost:25",
                 "DEFAULT_FROM_EMAIL": "Site <hello@site.example>",
                 "DATA_DIR": str(folder / "data"),
+                "WEB_HANDLER": os.environ.get("WEB_HANDLER", "bridge"),
             },
         )
         image.assemble()

@@ -26,6 +26,7 @@ QUICK = """
 from config.settings.production import *
 
 REQUEST_TIMEOUT = 1
+WEB_HEADER_TIMEOUT = 1
 """
 
 
@@ -37,7 +38,6 @@ def hurried(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[We
     web = Web(
         site.image,
         folder / "web.log",
-        *("--http1-header-read-timeout", "1000"),
         DJANGO_SETTINGS_MODULE="quick",
         PYTHONPATH=str(folder),
         WEB_CONCURRENCY="1",

@@ -1,6 +1,7 @@
 """A visitor of the deployed site, behind a proxy that terminates TLS."""
 
 import io
+import json
 import re
 import secrets
 from pathlib import Path
@@ -10,6 +11,8 @@ import pytest
 import requests
 from PIL import Image as Picture
 
+from dovetail.http import access_log
+from dovetail.http.static import SMALL
 from tests.cable.websocket import HandshakeRejected, RawSocket
 from tests.production.conftest import Site, Visitor, wait_until_it_answers
 from tests.production.image import Image, Web
@@ -77,6 +80,18 @@ def test_static_files_are_compressed_and_cached_forever(visitor: Visitor) -> Non
         assert "immutable" in response.headers["Cache-Control"], path
         if path.endswith((".js", ".css")):
             assert response.headers["Content-Encoding"] in {"gzip", "br"}, path
+
+
+def test_large_static_file_is_complete(site: Site, visitor: Visitor) -> None:
+    """Such a file is left to the server, after headers that tell its length."""
+    folder = site.image.folder / "staticfiles"
+    file = max(folder.rglob("*.js"), key=lambda path: path.stat().st_size)
+    url = f"{visitor.url}/static/{file.relative_to(folder).as_posix()}"
+
+    answer = visitor.get(url, headers={"Accept-Encoding": "identity"}, timeout=60)
+
+    assert file.stat().st_size > SMALL
+    assert answer.content == file.read_bytes()
 
 
 def test_sign_in_sets_cookies_for_this_host_only(visitor: Visitor) -> None:
@@ -171,6 +186,31 @@ def test_readiness_waits_for_the_migrations(site: Site) -> None:
     now = requests.get(f"http://127.0.0.1:{site.web.port}/readyz", timeout=60)
     assert now.status_code == 200
     assert set(now.json()["checks"].values()) == {"ok"}
+
+
+def test_log_names_the_request_and_the_person(site: Site, visitor: Visitor) -> None:
+    visitor.sign_in()
+
+    answer = visitor.get(
+        f"{visitor.url}/people/me/edit/?secret=1", headers={"X-Request-ID": "edge-42"}, timeout=60
+    )
+
+    assert answer.headers["X-Request-ID"] == "edge-42"
+    [line] = [line for line in site.web.log.read_text().splitlines() if "edge-42" in line]
+    logged = json.loads(line)
+    assert logged["logger"] == access_log.logger.name
+    assert (logged["method"], logged["path"]) == ("GET", "/people/me/edit/")
+    assert (logged["status"], logged["bytes"]) == (200, int(answer.headers["Content-Length"]))
+    assert logged["user_id"]
+    assert logged["address"] == "127.0.0.1"
+    assert "secret" not in line
+
+
+def test_server_says_what_it_chose(site: Site) -> None:
+    log = site.web.log.read_text()
+
+    assert "WEB_CONCURRENCY sets another number" in log
+    assert "connections to the database" in log
 
 
 def test_deployment_check_is_clean(site: Site) -> None:

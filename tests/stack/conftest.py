@@ -6,7 +6,7 @@ CI runs them separately (`.ci/nix`).
 
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import pytest
 
@@ -55,6 +55,18 @@ class Eventually:
         if time.monotonic() > self.deadline:
             pytest.fail("The condition was not met in time")
         time.sleep(0.1)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Add the ends of the stack's logs to the report of a failed test."""
+    report = yield
+    stack = getattr(item, "funcargs", {}).get("stack")
+    if report.failed and stack:
+        report.sections += [(f"{name}.log", stack.log(name)[-4000:]) for name in stack.processes()]
+    return report
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -30,6 +30,7 @@ FOREIGN = (
     "VALKEY_URL",
     "CELERY_BROKER_URL",
     "MEMCACHED_URL",
+    "S3_",
     "DJANGO_",
 )
 
@@ -127,12 +128,12 @@ class Stack:
             text=True,
         ).stdout
 
-    def manage(self, *arguments: str) -> str:
-        """Run a Django command as in another terminal."""
+    def manage(self, *arguments: str, **changes: str) -> str:
+        """Run a Django command as in another terminal, with changes to the environment."""
         return subprocess.run(
             ["python", "project/manage.py", *arguments],
             cwd=ROOT,
-            env=self.environment,
+            env=self.environment | changes,
             check=True,
             stdout=subprocess.PIPE,
             text=True,

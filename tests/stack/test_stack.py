@@ -3,11 +3,15 @@ import os
 import re
 import shelve
 import signal
+import socket
 import stat
 import subprocess
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
 from datetime import timedelta
 from http import HTTPStatus
 from pathlib import Path
+from threading import Event, Thread
 from urllib.parse import urlencode, urlsplit
 
 import amqp
@@ -17,6 +21,7 @@ import pytest
 import redis
 from django.conf import settings
 from pymemcache import Client
+from pymemcache.exceptions import MemcacheError
 
 from dovetail.tasks.queues import TASKS, queue
 from tests.stack.conftest import Eventually
@@ -171,16 +176,18 @@ def test_readiness_names_a_stopped_service(stack: Stack, eventually: type[Eventu
 
 def test_crashed_server_is_restarted(stack: Stack, eventually: type[Eventually]) -> None:
     keeper = stack.processes()["memcached"]["pid"]
+    path = str(stack.data / "services" / "memcached.sock")
+    with closing(Client(path, timeout=5)) as memcached:
+        crashed = memcached.stats()[b"pid"]
 
-    for pid in descendants(keeper) - {keeper}:
-        os.kill(pid, signal.SIGKILL)
+        for pid in descendants(keeper) - {keeper}:
+            os.kill(pid, signal.SIGKILL)
 
-    for _ in eventually():
-        if (
-            "restarting it" in stack.log("memcached")
-            and (stack.data / "services/memcached.sock").exists()
-        ):
-            break
+        for _ in eventually():
+            with suppress(OSError, MemcacheError):  # its socket outlives it
+                if memcached.stats()[b"pid"] != crashed:
+                    break
+    assert "restarting it" in stack.log("memcached")
     assert stack.processes()["memcached"]["is_running"]
 
 
@@ -226,6 +233,59 @@ def test_second_stack_in_the_same_checkout_is_refused(stack: Stack) -> None:
     )
 
 
+def test_broker_that_never_confirms_is_unavailable(stack: Stack) -> None:
+    """Kind: RabbitMQ blocks publishers while its memory or disk is full, and a request waits."""
+    code = """
+from kombu.exceptions import OperationalError
+from apps.core.tasks import clear_expired_sessions
+try:
+    clear_expired_sessions.delay()
+except OperationalError as error:
+    print("unavailable:", repr(error))
+"""
+    url = stack.settings()["CELERY_BROKER_URL"]
+    with mute_proxy(stack.ports["RABBITMQ_PORT"]) as port:
+        mute = url.replace(str(stack.ports["RABBITMQ_PORT"]), str(port))
+        said = stack.manage("shell", "--no-imports", "--command", code, CELERY_BROKER_URL=mute)
+
+    assert "unavailable: " in said
+
+
+@contextmanager
+def mute_proxy(port: int) -> Iterator[int]:
+    """Start a proxy for RabbitMQ that passes no answer on after a message was sent, as its port."""
+    publish = bytes([0, 60, 0, 40])  # class and method of AMQP 0-9-1's basic.publish
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def serve() -> None:
+        with suppress(OSError):
+            while True:
+                client, _ = listener.accept()
+                server = socket.create_connection(("127.0.0.1", port))
+                sent = Event()
+                Thread(target=pump, args=(client, server, sent), daemon=True).start()
+                Thread(target=drop, args=(server, client, sent), daemon=True).start()
+
+    def pump(client: socket.socket, server: socket.socket, sent: Event) -> None:
+        with suppress(OSError), client, server:
+            while data := client.recv(65536):
+                if publish in data:
+                    sent.set()
+                server.sendall(data)
+
+    def drop(server: socket.socket, client: socket.socket, sent: Event) -> None:
+        with suppress(OSError), client, server:
+            while data := server.recv(65536):
+                if not sent.is_set():
+                    client.sendall(data)
+
+    Thread(target=serve, daemon=True).start()
+    try:
+        yield listener.getsockname()[1]
+    finally:
+        listener.close()
+
+
 def test_message_for_a_task_that_no_worker_knows_is_kept(
     stack: Stack, eventually: type[Eventually]
 ) -> None:
@@ -242,6 +302,19 @@ def test_message_for_a_task_that_no_worker_knows_is_kept(
         "no.such.task",
         "Dead letter: rejected by a worker (queue bulk)",
     )
+
+
+def test_malformed_message_is_kept(stack: Stack, eventually: type[Eventually]) -> None:
+    """Kind: a message that ends the worker, which meets it again."""
+    task = "apps.articles.tasks.remove_old_imports"
+    with kombu.Connection(stack.settings()["CELERY_BROKER_URL"]) as broker:
+        broker.Producer().publish(
+            [[], {}, {}], exchange="tasks", routing_key="bulk", headers={"task": task}
+        )
+
+    _, error = failure(stack, eventually, f"task = '{task}'")
+
+    assert error == "Dead letter: rejected by a worker (queue bulk)"
 
 
 def test_message_that_kills_each_worker_is_kept(stack: Stack, eventually: type[Eventually]) -> None:
@@ -269,7 +342,7 @@ def failure(stack: Stack, eventually: type[Eventually], condition: str) -> tuple
     collect = "from dovetail.tasks.dead_letters import collect; collect()"  # as beat does
     query = f"SELECT task, error FROM dovetail_tasks_taskfailure WHERE {condition}"  # noqa: S608
     with psycopg.connect(stack.settings()["DATABASE_URL"], autocommit=True) as database:
-        for _ in eventually():
+        for _ in eventually(90):  # each time, Django starts
             stack.manage("shell", "--no-imports", "--command", collect)
             if found := database.execute(query).fetchone():
                 return str(found[0]), str(found[1])

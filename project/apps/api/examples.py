@@ -50,6 +50,14 @@ SUMMARY = {
     "category": "design",
     "status": "published",
     "cover": f"{SITE}/media/covers/4f9d2a7c.webp",
+    "cover_variants": [
+        {
+            "name": "card",
+            "width": 800,
+            "type": "image/avif",
+            "url": f"{SITE}/media/covers/4f9d2a7c.webp.card.avif",
+        }
+    ],
     "author": ADA,
     "comment_count": 3,
     "page": "/articles/on-joints/",
@@ -58,7 +66,13 @@ SUMMARY = {
 }
 TEXT = {"body": "Wood holds wood."}
 ARTICLE = SUMMARY | TEXT
-NEW_SUMMARY = SUMMARY | {"status": "draft", "cover": None, "comment_count": 0, "published_at": None}
+NEW_SUMMARY = SUMMARY | {
+    "status": "draft",
+    "cover": None,
+    "cover_variants": [],
+    "comment_count": 0,
+    "published_at": None,
+}
 DRAFT = NEW_SUMMARY | TEXT
 
 COMMENT = {

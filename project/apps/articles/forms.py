@@ -2,9 +2,10 @@ from typing import Any
 
 from django import forms
 
-from apps.articles.models import Article, Category, Comment
+from apps.articles.models import Article, ArticleImport, Category, Comment
 from apps.articles.models.comment import TOO_MANY
 from dovetail.models.versions import VersionedModelForm
+from dovetail.storable import storable
 
 
 class ArticleForm(VersionedModelForm[Article]):
@@ -15,6 +16,22 @@ class ArticleForm(VersionedModelForm[Article]):
             "summary": forms.Textarea(attrs={"rows": 2}),
             "body": forms.Textarea(attrs={"rows": 16}),
         }
+
+
+class ArticleImportForm(forms.ModelForm[ArticleImport]):
+    # Not the model's, which limits the length of a name that is not kept.
+    file = forms.FileField(
+        label="CSV file", widget=forms.FileInput(attrs={"accept": ".csv,text/csv"})
+    )
+
+    class Meta:
+        model = ArticleImport
+        fields = ["file"]
+
+    def clean_file(self) -> Any:
+        file = self.cleaned_data["file"]
+        self.instance.name = storable(file.name)[:100]
+        return file
 
 
 class CommentForm(VersionedModelForm[Comment]):

@@ -151,9 +151,7 @@ class SearchPage(ArticleSearch):
 
     def __init__(self, data: QueryDict) -> None:
         self.data = data
-        self.form = SearchForm(data)
-        self.form.is_valid()
-        chosen = self.form.cleaned_data
+        chosen = self.form.cleaned_data if data else {}
         self.order: str = chosen.get("order", "")
         super().__init__(
             chosen.get("q", ""),
@@ -161,6 +159,12 @@ class SearchPage(ArticleSearch):
             author=chosen.get("author"),
             is_newest_first=self.order == "date",
         )
+
+    @cached_property
+    def form(self) -> SearchForm:
+        form = SearchForm(self.data)
+        form.is_valid()
+        return form
 
     @property
     def hidden(self) -> dict[str, Any]:
@@ -173,6 +177,8 @@ class SearchPage(ArticleSearch):
 
         With anything else in the query string, links that keep it differ.
         """
+        if not self.data:
+            return True
         given = {name: value for name, value in self.data.items() if value}
         return not self.words and given == self.filters and not self.form.errors
 

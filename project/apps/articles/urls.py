@@ -1,6 +1,6 @@
 from django.urls import path
 
-from apps.articles.views import articles, comments
+from apps.articles.views import articles, comments, imports
 
 app_name = "articles"
 urlpatterns = [
@@ -10,6 +10,12 @@ urlpatterns = [
     path("mine/", articles.MyArticlesView.as_view(), name="mine"),
     path("trash/", articles.TrashView.as_view(), name="trash"),
     path("trash/<uuid:pk>/restoration/", articles.RestorationView.as_view(), name="restoration"),
+    path("export/", imports.ArticleExportView.as_view(), name="export"),
+    path("imports/", imports.ImportCreateView.as_view(), name="imports"),
+    path("imports/<uuid:pk>/", imports.ImportView.as_view(), name="import"),
+    path("imports/<uuid:pk>/start/", imports.ImportStartView.as_view(), name="import_start"),
+    path("imports/<uuid:pk>/cancel/", imports.ImportCancelView.as_view(), name="import_cancel"),
+    path("imports/<uuid:pk>/errors/", imports.ImportErrorsView.as_view(), name="import_errors"),
     path("<str:slug>/", articles.ArticleDetailView.as_view(), name="detail"),
     path("<str:slug>/edit/", articles.ArticleUpdateView.as_view(), name="update"),
     path("<str:slug>/publication/", articles.PublicationView.as_view(), name="publication"),

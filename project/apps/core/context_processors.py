@@ -13,6 +13,7 @@ def site(_request: HttpRequest) -> dict[str, Any]:
     return {
         "site_name": settings.SITE_NAME,
         "csrf_cookie_name": settings.CSRF_COOKIE_NAME,
+        "traces_from_browsers": settings.TRACES_FROM_BROWSERS,
         "show_mailbox": apps.is_installed("dovetail.devtools"),
     }
 

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, cast
 
 from django.contrib import messages
 from django.contrib.auth.mixins import LoginRequiredMixin
+from django.core.paginator import Page, Paginator
 from django.db.models import Count, Min
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
@@ -51,7 +52,14 @@ class JobsView(StaffOnlyMixin, ListView[TaskFailure]):
     permission = VIEW
     template_name = "staff/jobs.html"
     paginate_by = PAGE_SIZE
-    model = TaskFailure
+    queryset = TaskFailure.objects.for_list()
+
+    def paginate_queryset(
+        self, queryset: Any, page_size: int
+    ) -> tuple[Paginator[TaskFailure], Page[TaskFailure], Any, bool]:
+        """Show the last page instead of one that has become empty while someone looked at it."""
+        page = self.get_paginator(queryset, page_size).get_page(self.request.GET.get("page"))
+        return page.paginator, page, page.object_list, page.has_other_pages()
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         user = cast("User", self.request.user)
@@ -85,14 +93,21 @@ class FailuresView(StaffOnlyMixin, View):
         pks = [int(pk) for pk in named if pk.isdecimal() and len(pk) <= LONGEST_PK]
         return TaskFailure.objects.filter(pk__in=pks)
 
+    def back(self) -> HttpResponse:
+        """Redirect to the page, or home those who may not view it."""
+        return redirect("staff:jobs" if may(cast("User", self.request.user), VIEW) else "home")
+
 
 class RetryView(FailuresView):
     permission = RETRY
 
     def post(self, request: HttpRequest) -> HttpResponse:
         count = failures.retry(self.selected(request))
-        say(request, count, "started again")
-        return redirect("staff:jobs")
+        if not count and self.selected(request).exists():
+            messages.info(request, "Its arguments are not known, so it cannot be started again.")
+        else:
+            say(request, count, "started again")
+        return self.back()
 
 
 class DiscardView(FailuresView):
@@ -101,7 +116,7 @@ class DiscardView(FailuresView):
     def post(self, request: HttpRequest) -> HttpResponse:
         count, _ = self.selected(request).delete()
         say(request, count, "discarded")
-        return redirect("staff:jobs")
+        return self.back()
 
 
 def say(request: HttpRequest, count: int, what: str) -> None:

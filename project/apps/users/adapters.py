@@ -13,7 +13,10 @@ from allauth.core.exceptions import ImmediateHttpResponse
 from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.mfa.models import Authenticator
 from allauth.mfa.utils import is_mfa_enabled
-from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
+from allauth.socialaccount.adapter import (
+    DefaultSocialAccountAdapter,
+    _build_apps_from_settings,
+)
 from allauth.socialaccount.models import SocialAccount, SocialApp, SocialLogin
 from allauth.usersessions.adapter import DefaultUserSessionsAdapter
 from django.conf import settings
@@ -21,6 +24,7 @@ from django.contrib import messages
 from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import PermissionDenied, ValidationError
+from django.core.mail import EmailMessage
 from django.db import IntegrityError, transaction
 from django.forms import BaseForm
 from django.http import HttpRequest, HttpResponse
@@ -36,7 +40,10 @@ from apps.users.sessions import end_sessions
 from apps.users.sso import binding, linking, reauthentication, rights
 from apps.users.sso.provider import SESSION_KEY as SSO_KEY, SingleSignOnProvider
 from apps.users.sso.views import LOGOUT_KEY
+from dovetail.http import outgoing
 from dovetail.http.address import client_address
+from dovetail.lines import as_line
+from dovetail.mail.messages import compose
 from dovetail.models.conflicts import violated_constraint
 
 
@@ -70,6 +77,17 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         }
         site = SimpleNamespace(domain=urlsplit(settings.SITE_URL).netloc, name=settings.SITE_NAME)
         super().send_mail(template_prefix, email, {**context, **links, "current_site": site})
+
+    def render_mail(
+        self,
+        template_prefix: str,
+        email: str | list[str],
+        context: dict[str, Any],
+        headers: dict[str, str] | None = None,
+    ) -> EmailMessage:
+        """Return a mail in the layout of all mail."""
+        to = [email] if isinstance(email, str) else email
+        return compose(template_prefix, context, to=to, headers=headers)
 
     def send_password_reset_mail(self, user: User, email: str, context: dict[str, Any]) -> None:
         if bound := binding.provider_for(user):
@@ -156,6 +174,18 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
 
 
 class SocialAccountAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
+    def get_requests_session(self) -> outgoing.Session:
+        """Return what all requests to providers go through."""
+        return outgoing.Session(timeout=settings.SOCIALACCOUNT_REQUESTS_TIMEOUT)
+
+    def list_apps(
+        self, request: HttpRequest, provider: str | None = None, client_id: str | None = None
+    ) -> list[SocialApp]:
+        """Return the providers of the settings. None are in the database, so it is not asked."""
+        del request
+        apps = _build_apps_from_settings(provider=provider, client_id=client_id)
+        return [app for found in apps.values() for app in found]
+
     def get_provider(
         self, request: HttpRequest, provider: str, client_id: str | None = None
     ) -> Any:
@@ -174,7 +204,7 @@ class SocialAccountAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
         user: User = super().populate_user(request, sociallogin, data)
         name = data.get("name")
         length = User._meta.get_field("display_name").max_length
-        user.display_name = name[:length] if isinstance(name, str) else ""
+        user.display_name = as_line(name)[:length] if isinstance(name, str) else ""
         return user
 
     def pre_social_login(self, request: HttpRequest, sociallogin: SocialLogin) -> None:

@@ -52,7 +52,7 @@ def are_on() -> bool:
 
 
 def find(access_token: str) -> UserSession | None:
-    """Return the session that an access token is for, with its user, in two queries.
+    """Return the session that an access token is for, with its user, in one query.
 
     They only read: that the session is in use is recorded at each refresh.
     """

@@ -33,7 +33,7 @@ from django.utils.crypto import constant_time_compare
 from django.utils.functional import SimpleLazyObject
 
 from apps.users.models import User
-from apps.users.sessions import ROW, is_listed, user_agent
+from apps.users.sessions import ROW, SessionStore, is_listed, user_agent
 from apps.users.sso import rights
 from dovetail.http.middleware import Middleware
 from dovetail.models.conflicts import violated_constraint
@@ -63,11 +63,16 @@ def find_user(request: HttpRequest) -> User | AnonymousUser:
 
 
 def find_row(session: SessionBase) -> UserSession | None:
-    """Return the row of a session with its user, in one query; None if it is not signed in."""
+    """Return the row of a session with its user; None if it is not signed in.
+
+    Usually, the session has loaded both. Otherwise, this is one query.
+    """
     if SESSION_KEY not in session:
         return None
-    rows = UserSession.objects.select_related("user").filter(user=session[SESSION_KEY])
-    row = rows.filter(pk=session.get(ROW)).first()
+    row = cast("SessionStore", session).take_row()
+    if row is None or row.pk != session.get(ROW) or str(row.user_id) != session[SESSION_KEY]:
+        rows = UserSession.objects.select_related("user").filter(user=session[SESSION_KEY])
+        row = rows.filter(pk=session.get(ROW)).first()
     if not is_listed(session, row) or not _may_continue(session, row.user):
         return None
     return row

@@ -17,6 +17,7 @@ from django.db import models
 from apps.core.models import BaseModel
 from apps.users.devices import describe
 from apps.users.models import DataExport, User
+from dovetail.mail.models import Suppression
 
 EXCLUDED_FIELDS = {"password", "digest"}
 
@@ -27,6 +28,9 @@ def collect(user: User) -> dict[str, Any]:
         "account": _values(user),
         "email_addresses": list(
             EmailAddress.objects.filter(user=user).values("email", "verified", "primary")
+        ),
+        "mail_problems": list(
+            Suppression.objects.for_address(user.email).values("reason", "detail", "occurred_at")
         ),
         "connected_accounts": list(
             SocialAccount.objects.filter(user=user).values(

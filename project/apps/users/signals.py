@@ -1,4 +1,4 @@
-"""Starts and ends sessions when people sign in or change credentials, and resizes avatars."""
+"""Starts and ends sessions when people sign in or change credentials."""
 
 from typing import Any
 
@@ -21,9 +21,7 @@ from apps.users import access_tokens, guesses, sessions
 from apps.users.enrolment import require_code_too
 from apps.users.models import User
 from apps.users.sso import rights
-from apps.users.tasks import make_small_avatar
 from dovetail.cable.broadcasting import disconnect
-from dovetail.media.cleanup import files_changed
 
 
 def start_session(request: HttpRequest, user: User, **_: Any) -> None:
@@ -103,20 +101,8 @@ def close_sockets(instance: Authenticator, **_: Any) -> None:
         disconnect([User(pk=instance.user_id)])
 
 
-def resize_avatar(instance: User, *, fields: list[str], using: str, **_: Any) -> None:
-    """Queue the small variant of a new avatar, or the removal of that of a cleared one."""
-    if "avatar" in fields:
-        pk = str(instance.pk)
-        # Until the task has run, pages show the large variant.
-        if instance.avatar_small:
-            instance.avatar_small = ""
-            User.objects.using(using).filter(pk=pk).update(avatar_small="")
-        transaction.on_commit(lambda: make_small_avatar.delay(pk), using=using, robust=True)
-
-
 def connect() -> None:
     """Connect the functions above."""
-    files_changed.connect(resize_avatar, sender=User)
     post_delete.connect(end_session, sender=UserSession)
     user_logged_in.connect(start_session)
     user_logged_out.connect(mark_signed_out)

@@ -6,7 +6,6 @@ from allauth.usersessions.models import UserSession
 from celery import shared_task
 from django.conf import settings
 from django.contrib.sessions.models import Session
-from django.core.files.base import ContentFile
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import transaction
 from django.urls import reverse
@@ -15,11 +14,8 @@ from django.utils import timezone
 from apps.users import addresses, mail, personal_data
 from apps.users.models import DataExport, PersonalAccessToken, SecurityEvent, User
 from apps.users.sso import rights
-from dovetail.media.images import shrink_square
 
 logger = logging.getLogger(__name__)
-
-SMALL_AVATAR = 96  # pixels; twice the largest size in lists, for high-density screens
 
 
 @shared_task
@@ -34,22 +30,6 @@ def revoke_expired_rights() -> None:
     """Revoke mapped rights past SSO_LIFETIME of people who make no requests."""
     for user in User.objects.filter(mapped_rights_expire_at__lte=timezone.now()):
         rights.revoke_expired(user)
-
-
-@shared_task
-def make_small_avatar(user_id: str) -> None:
-    """Generate the small variant of a person's avatar, which replaces the previous one."""
-    with transaction.atomic():
-        user = User.objects.select_for_update().filter(pk=user_id).first()
-        if user is None:
-            return
-        if user.avatar:
-            with user.avatar.open() as file:
-                content = shrink_square(file.read(), SMALL_AVATAR)
-            user.avatar_small.save("small.webp", ContentFile(content), save=False)
-        else:
-            user.avatar_small = ""
-        user.save(update_fields=["avatar_small", "updated_at"])
 
 
 @shared_task

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from apps.users import token_views, views
+from apps.users import mail_views, token_views, views
 
 app_name = "users"
 urlpatterns = [
@@ -15,6 +15,8 @@ urlpatterns = [
         token_views.AccessTokenRevocationView.as_view(),
         name="token_revocation",
     ),
+    path("me/mail/", mail_views.MailView.as_view(), name="mail"),
+    path("me/mail/resumption/", mail_views.MailResumptionView.as_view(), name="mail_resumption"),
     path("me/data/", views.DataView.as_view(), name="data"),
     path("me/data/exports/", views.ExportCreateView.as_view(), name="export_create"),
     path("me/data/exports/<uuid:pk>/", views.ExportView.as_view(), name="export"),

@@ -30,6 +30,8 @@ from apps.users.models.notification import with_details
 from apps.users.security_log import Kind, record
 from apps.users.signals import end_all_sessions
 from dovetail.http.bodies import takes_files
+from dovetail.http.limits import refusal
+from dovetail.media.direct import UploadsMixin
 from dovetail.models.versions import VersionedUpdateView
 
 NOTIFICATIONS_PER_PAGE = 20
@@ -55,6 +57,7 @@ class ProfileView(DetailView[User]):
 @method_decorator(takes_files, name="dispatch")
 class ProfileUpdateView(
     LoginRequiredMixin,
+    UploadsMixin,
     SuccessMessageMixin[ProfileForm],
     VersionedUpdateView[User, ProfileForm],
 ):
@@ -140,7 +143,7 @@ class ExportView(LoginRequiredMixin, View):
             # Not back to here: a download would leave the form open that asks for the proof.
             page = urlencode({REDIRECT_FIELD_NAME: reverse("users:data")})
             return redirect(f"{reverse('account_reauthenticate')}?{page}")
-        return exports.download(export, person(request))
+        return refusal(request, "exports") or exports.download(export, person(request))
 
 
 @sensitive

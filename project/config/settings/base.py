@@ -20,7 +20,9 @@ from config.settings.parts.names import *
 from config.settings.parts.paths import *
 from config.settings.parts.search import *
 from config.settings.parts.security import *
+from config.settings.parts.server import *
 from config.settings.parts.sso import *
+from config.settings.parts.telemetry import *
 from config.settings.parts.templates import *
 
 # Makes `ListView[Article]` work at runtime too, not only in annotations.

@@ -21,6 +21,7 @@ env.use_defaults(
         "EMAIL_URL": "mailbox",
         "DEFAULT_FROM_EMAIL": f"{names.SITE_NAME} <hello@localhost>",
         "VITE_DEV_SERVER": "true",
+        "SENTRY_ENVIRONMENT": "development",
     }
 )
 # A running `manage.py up` writes the addresses of its services here.
@@ -46,14 +47,14 @@ from config.settings.base import *  # noqa: E402
 
 INSTALLED_APPS += ["dovetail.devtools"]
 MAIL_DIR = DATA_DIR / "mail"
+TRACES_DIR = DATA_DIR / "traces"
 MIDDLEWARE.insert(
     MIDDLEWARE.index("django.contrib.sessions.middleware.SessionMiddleware"),
     "dovetail.devtools.middleware.DueMigrationsMiddleware",
 )
 ENV: ModuleType = env  # tells `manage.py up` which services and ports are set
-PORT = env.int("PORT", 8000, least=1)  # of the web server; `manage.py up --port` sets it
 # Browsers send a cookie to every port of a host: without the port in their names, two checkouts
-# would sign each other out.
+# would sign each other out. `manage.py up --port` sets it.
 SESSION_COOKIE_NAME = f"sessionid_{PORT}"
 CSRF_COOKIE_NAME = f"csrftoken_{PORT}"
 LANGUAGE_COOKIE_NAME = f"language_{PORT}"
@@ -64,6 +65,8 @@ MESSAGE_COOKIE_NAME = f"messages_{PORT}"
 DEMO = "apps.articles.demo.people"  # `manage.py up` prints its LOGINS and PASSWORD
 # Such as the other end of an SSH tunnel, or `runserver 8080`.
 HOSTS_ON_ANY_PORT = ["localhost", "127.0.0.1", "[::1]"]
+# One person tries much, and so do tests.
+RATE_LIMITS = {scope: 10 * limit for scope, limit in RATE_LIMITS.items()}
 INTERNAL_IPS = ["127.0.0.1", "::1"]
 
 # Without a cache: outside of runserver, edited templates would appear only after a restart.

@@ -43,8 +43,8 @@ if not validate_host(split_domain_port(urlsplit(SITE_URL).netloc)[0], ALLOWED_HO
     raise ImproperlyConfigured(
         "ALLOWED_HOSTS must contain the host of SITE_URL, or the links in mails lead nowhere."
     )
-_smtp = env.email("EMAIL_URL")
-if not (
+_smtp = {} if EMAIL_PROVIDER else env.email("EMAIL_URL")
+if _smtp and not (
     _smtp["EMAIL_USE_TLS"]
     or _smtp["EMAIL_USE_SSL"]
     or is_loopback(_smtp["EMAIL_HOST"])
@@ -55,6 +55,16 @@ if not (
         "host: use smtp+tls:// or smtp+ssl://, or, if only trusted machines are in between, add "
         "the host to EMAIL_PLAINTEXT_HOSTS."
     )
+for _name, _value in ANYMAIL.items():
+    if (
+        _name.endswith("_API_URL")
+        and not _value.startswith("https://")
+        and not is_loopback(urlsplit(_value).hostname or "")
+    ):
+        raise ImproperlyConfigured(
+            f"{_name} would send mail, and the links to reset passwords in it, unencrypted to "
+            "another host: use https://."
+        )
 if VITE_DEV_SERVER:
     raise ImproperlyConfigured(
         "VITE_DEV_SERVER must be off in production, which serves the built files: unset it."
@@ -64,11 +74,17 @@ if not env.bool("ALLOW_UNAUTHENTICATED_SERVICES"):
     service_access.check_broker("CELERY_BROKER_URL", CELERY_BROKER_URL)
     service_access.check_memcached("MEMCACHED_URL", env.memcached("MEMCACHED_URL"))
 
+if bool(WEB_TLS_CERTIFICATE) != bool(WEB_TLS_KEY):
+    raise ImproperlyConfigured(
+        "GRANIAN_SSL_CERTIFICATE and GRANIAN_SSL_KEYFILE must be set together: with one of them, "
+        "the server would speak plain HTTP."
+    )
+
 READINESS_NEEDS_MIGRATIONS = True  # in development, `up` says which ones are to be applied
 SECURE_SSL_REDIRECT = True
 if TRUSTED_PROXY_COUNT:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
-elif env.is_set("GRANIAN_SSL_CERTIFICATE"):
+elif WEB_TLS_CERTIFICATE:
     SILENCED_SYSTEM_CHECKS += ["dovetail.W101"]  # the server itself terminates TLS
 SESSION_COOKIE_SECURE = True
 SESSION_COOKIE_NAME = "__Host-sessionid"

@@ -37,6 +37,8 @@ CELERY_TASK_ALWAYS_EAGER = True
 CELERY_TASK_EAGER_PROPAGATES = True
 CHANNEL_LAYERS = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
 STATICFILES_DIRS = []
+# On the disk, even while an `up --s3` is running here. Tests that need S3 start their own.
+STORAGES["default"] = {"BACKEND": "dovetail.media.disk.DiskStorage"}
 # Templates are compiled once and fragments are kept, as in production.
 TEMPLATES[0]["APP_DIRS"] = True
 del TEMPLATES[0]["OPTIONS"]["loaders"]

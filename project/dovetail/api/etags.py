@@ -4,6 +4,7 @@ A view with `VersionedMixin` answers `If-None-Match` with 304 after one short qu
 changes only with `If-Match` (RFC 9110, section 13): 428 without it, 412 if the row has changed.
 """
 
+import json
 from collections.abc import Iterable, Mapping
 from hashlib import sha256
 from http import HTTPStatus
@@ -11,6 +12,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any, ClassVar
 from uuid import UUID
 
+from django.core.files.storage import default_storage
 from django.db import models
 from django.http import Http404
 from django.shortcuts import get_object_or_404
@@ -50,11 +52,14 @@ class VersionedMixin(_Base):
         version_fields: what the representation depends on: names of fields and annotations, across
             relations too, of which one changes whenever it does. The queryset should load the
             relations.
+        shown_fields: what it depends on besides, but what no one edits, as it is set by a task. It
+            counts for `If-None-Match` only, so that no change of a person is refused for it.
         versioned_changes: the actions that demand `If-Match`, for the schema.
         locked: the rows to choose from, if a request that changes several has locked them.
     """
 
     version_fields: ClassVar[tuple[str, ...]] = ("updated_at",)
+    shown_fields: ClassVar[tuple[str, ...]] = ()
     versioned_changes: ClassVar[frozenset[str]] = frozenset({"update", "partial_update", "destroy"})
     locked: Mapping[UUID, Any] | None = None
 
@@ -76,21 +81,26 @@ class VersionedMixin(_Base):
     def etag(self, pk: UUID) -> str:
         """Return the ETag of a row in the form that the request asks for.
 
-        Its first part is the row's, its second that of the form: of `fields` and `expand`.
+        Its first part is the row's, its second that of the form: of `fields` and `expand`, and of
+        what else is shown, such as links to uploads, which end where they are signed.
         """
-        rows = self.get_queryset()
-        return self.etag_from(get_object_or_404(rows.values_list(*self.version_fields), pk=pk))
+        rows = self.get_queryset().values_list(*self.version_fields, *self.shown_fields)
+        return self.etag_from(get_object_or_404(rows, pk=pk))
 
     def etag_of(self, row: models.Model) -> str:
         """Return the ETag of a row that is at hand, with its annotations."""
         return self.etag_from(
-            attrgetter(name.replace("__", "."))(row) for name in self.version_fields
+            attrgetter(name.replace("__", "."))(row)
+            for name in (*self.version_fields, *self.shown_fields)
         )
 
     def etag_from(self, values: Iterable[Any]) -> str:
-        """Return the ETag of a row with these values of `version_fields`."""
+        """Return the ETag of a row with these values of `version_fields` and `shown_fields`."""
         form = self.request.META.get("QUERY_STRING", "")
-        return f'"{_digest(*values)}.{_digest(form)}"'
+        # Only storages with links that end have a version of them.
+        links = getattr(default_storage, "links_version", str)()
+        given, count = list(values), len(self.version_fields)
+        return f'"{_digest(*given[:count])}.{_digest(form, links, *given[count:])}"'
 
     def lock(self, pks: Iterable[UUID]) -> dict[UUID, Any]:
         """Return those of these rows that the person sees, locked until the transaction ends.
@@ -134,7 +144,12 @@ class VersionedMixin(_Base):
 
 
 def _digest(*values: Any) -> str:
-    return sha256("\0".join(map(str, values)).encode()).hexdigest()[:LENGTH]
+    return sha256("\0".join(map(_text, values)).encode()).hexdigest()[:LENGTH]
+
+
+def _text(value: Any) -> str:
+    """Return a value as text; JSON as PostgreSQL writes it, from where it may come unread."""
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, dict) else str(value)
 
 
 def _row_part(etag: str) -> str:

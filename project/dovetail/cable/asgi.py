@@ -3,13 +3,14 @@
 import asyncio
 import logging
 
-from dovetail.cable import origin, protocol
+from dovetail.cable import connects, origin, protocol
 from dovetail.cable.connection import Connection
 from dovetail.cable.database import in_thread
-from dovetail.cable.handshake import header, identify
+from dovetail.cable.handshake import address, header, identify
 from dovetail.cable.hub import Hub
 from dovetail.cable.identity import Identity
 from dovetail.cable.recheck import end_lost_sessions
+from dovetail.http.address import network_of
 from dovetail.http.headers import are_too_long
 from dovetail.http.lifespan import Application, Receive, Scope, Send
 
@@ -50,6 +51,10 @@ async def _serve(scope: Scope, receive: Receive, send: Send) -> None:
     allowed = origin.is_allowed(header(scope, b"origin"), header(scope, b"host") or "")
     if protocol.SUBPROTOCOL not in offered or not allowed:
         await send({"type": "websocket.close", "code": 1008})
+        return
+    if not connects.fits(network_of(address(scope))):
+        logger.warning("Rejected cable connection: its network connects too often")
+        await send({"type": "websocket.close", "code": 1013})
         return
     revocations = Hub.revocations
     try:

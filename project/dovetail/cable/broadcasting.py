@@ -13,6 +13,7 @@ from channels.layers import get_channel_layer
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.db import transaction
 
+from dovetail import telemetry
 from dovetail.cable import protocol
 from dovetail.cable.hub import CONTROL
 from dovetail.cable.identity import session_digest
@@ -114,5 +115,7 @@ def _publish_control(message: dict[str, Any]) -> None:
 
 async def _send(*messages: tuple[str, dict[str, Any]]) -> None:
     layer: Any = get_channel_layer()
-    for group, message in messages:
-        await layer.group_send(group, message)
+    with telemetry.span("broadcast"):
+        traced = {"traceparent": parent} if (parent := telemetry.traceparent()) else {}
+        for group, message in messages:
+            await layer.group_send(group, message | traced)

@@ -61,6 +61,7 @@ class Channel:
     Attributes:
         params: what the browser sent besides the channel's name.
         is_confirmed: whether the subscription is confirmed; before that, it receives nothing.
+        is_behind: whether to `catch_up` once it is confirmed.
     """
 
     registry: ClassVar[dict[str, type["Channel"]]] = {}
@@ -73,6 +74,7 @@ class Channel:
         self.prefix = protocol.message_prefix(identifier)
         self.streams: list[str] = []
         self.is_confirmed = False
+        self.is_behind = False
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
@@ -94,7 +96,7 @@ class Channel:
         """Clean up after the subscription ends."""
 
     def catch_up(self) -> None:
-        """Make up for messages lost while the channel layer was unavailable."""
+        """Make up for messages lost while subscribing or while the layer was unavailable."""
 
     async def is_allowed(self) -> bool:
         """Return whether the user may follow the stream; `reauthorize` checks this again."""
@@ -113,6 +115,8 @@ class Channel:
         """Send encoded JSON that was broadcast to a followed stream."""
         if self.is_confirmed:
             self.connection.push(protocol.message(self.prefix, payload))
+        else:
+            self.is_behind = True
 
     async def ask(self, question: Callable[[Person], bool]) -> bool:
         """Return the answer to a question about the current user, which may query the database."""

@@ -215,6 +215,10 @@ class Connection:
                 return
         # Confirm a repeated subscribe too: without an answer, the client keeps asking.
         self.push(protocol.confirmation(identifier))
+        channel = self.subscriptions[identifier]
+        if channel.is_behind:
+            channel.is_behind = False
+            channel.catch_up()
 
     def _build(self, identifier: str) -> Channel | None:
         if len(identifier) > MAX_IDENTIFIER:

@@ -2,7 +2,7 @@
 
 On SIGTERM, ASGI servers cut their sockets before they end the lifespan, so by then it is too late.
 This handles SIGTERM first, tells the browsers, and then sends the server SIGINT, which stops it in
-the same way.
+the same way. Before that, `manage.py serve` sends the signals of `health` and `closing`.
 """
 
 import asyncio
@@ -10,6 +10,7 @@ import signal
 import threading
 
 from dovetail.cable.hub import Hub
+from dovetail.http import closing, health
 
 TIMEOUT = 1.0  # seconds for browsers to receive the message and close
 
@@ -26,6 +27,8 @@ def drain_on_sigterm() -> None:
             tasks.append(loop.create_task(_drain()))
 
     loop.add_signal_handler(signal.SIGTERM, handle)
+    loop.add_signal_handler(health.DRAIN_SIGNAL, health.drain)
+    loop.add_signal_handler(closing.SIGNAL, closing.retire)
 
 
 async def _drain() -> None:

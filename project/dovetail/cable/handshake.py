@@ -39,8 +39,13 @@ def identify(scope: dict[str, Any]) -> Identity:
         user = load_session_user(session.get(SESSION_KEY), key)
         if user.is_authenticated and _is_session_of(user, session):
             return Identity(str(user.pk), session_digest(key), key, user.get_session_auth_hash())
+    return Identity(address=address(scope))
+
+
+def address(scope: dict[str, Any]) -> str:
+    """Return the IP address that a handshake came from, "" if it is not known."""
     peer, *_ = scope.get("client") or [None]
-    return Identity(address=address_of(peer, header(scope, b"x-forwarded-for") or ""))
+    return address_of(peer, header(scope, b"x-forwarded-for") or "")
 
 
 def _is_session_of(user: Any, session: dict[str, Any]) -> bool:

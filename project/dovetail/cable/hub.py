@@ -16,6 +16,7 @@ from weakref import WeakKeyDictionary
 
 from channels.layers import get_channel_layer
 
+from dovetail import telemetry
 from dovetail.cable import protocol
 from dovetail.cable.channel import Channel, Socket
 from dovetail.cable.database import THREADS
@@ -100,6 +101,11 @@ class Hub:
     def of(cls, loop: asyncio.AbstractEventLoop) -> "Hub | None":
         """Return a loop's hub, None if the loop has no sockets."""
         return cls._hubs.get(loop)
+
+    @classmethod
+    def count_sockets(cls) -> int:
+        """Return the number of sockets of this process; from any thread."""
+        return sum(len(hub.connections) for hub in list(cls._hubs.values()))
 
     def add(self, connection: Socket) -> None:
         self.connections.add(connection)
@@ -204,10 +210,9 @@ class Hub:
     def _deliver(self, message: dict[str, Any]) -> None:
         try:
             match message["type"]:
-                case "cable.message" if "kind" in message:
-                    self._merge(message)
                 case "cable.message":
-                    self.deliver_here(message["stream"], message["payload"])
+                    with telemetry.continued(message.get("traceparent", "")):
+                        self._deliver_or_merge(message)
                 case "cable.disconnect":
                     self._disconnect(message)
                 case "cable.reauthorize":
@@ -222,8 +227,15 @@ class Hub:
         if stream and stream.rechecks:
             stream.missed = True
             return
-        for channel in list(stream.channels) if stream else ():
-            channel.deliver(payload)
+        with telemetry.span("deliver"):
+            for channel in list(stream.channels) if stream else ():
+                channel.deliver(payload)
+
+    def _deliver_or_merge(self, message: dict[str, Any]) -> None:
+        if "kind" in message:
+            self._merge(message)
+        else:
+            self.deliver_here(message["stream"], message["payload"])
 
     def _merge(self, message: dict[str, Any]) -> None:
         """Wait a moment for more messages of this kind, and deliver a single message instead."""

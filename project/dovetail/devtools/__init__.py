@@ -1,4 +1,6 @@
-"""Development tools: `manage.py up`, its embedded services, and the mailbox. Not in the image.
+"""Development tools: `manage.py up`, its embedded services, the mailbox and the previews of mail.
+
+They are not in the image.
 
 `up` starts the whole application with nothing else installed: it runs its own PostgreSQL and a
 server that speaks the Valkey protocol, unless `DATABASE_URL`, `VALKEY_URL` or `CELERY_BROKER_URL`

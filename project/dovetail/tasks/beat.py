@@ -9,7 +9,7 @@ import logging
 from datetime import UTC, datetime
 from typing import Any
 
-from celery.beat import PersistentScheduler, ScheduleEntry
+from celery.beat import PersistentScheduler, ScheduleEntry, SchedulingError
 from celery.schedules import crontab
 from django.db import Error, close_old_connections, connection, transaction
 from django.utils import timezone
@@ -27,9 +27,13 @@ class Scheduler(PersistentScheduler):
         try:
             with transaction.atomic():
                 if claim(entry, timezone.now()):
-                    super().apply_entry(entry, producer)
+                    logger.info("Sending %s (%s)", entry.name, entry.task)
+                    # Not the method above it, which would hide that another should send it.
+                    self.apply_async(entry, producer=producer, advance=False)
         except Error:
             logger.exception("%s is not sent: the database is unavailable", entry.name)
+        except SchedulingError:
+            logger.exception("%s is not sent: the broker is unavailable", entry.name)
         finally:
             close_old_connections()
 

@@ -1,13 +1,15 @@
 """Turns dead letters into records of failures, so that all that failed is in one list."""
 
 import logging
+from hashlib import sha256
 from typing import Any
 
 from celery import shared_task
 from kombu import Message
-from kombu.exceptions import KombuError, OperationalError
+from kombu.exceptions import OperationalError
 from kombu.serialization import dumps
 
+from dovetail.storable import storable
 from dovetail.tasks.models import TaskFailure
 from dovetail.tasks.once import once
 from dovetail.tasks.queues import DEAD, connect
@@ -31,32 +33,48 @@ def collect() -> int:
 
     Raises:
         kombu.exceptions.OperationalError: the broker is unavailable.
+        django.db.OperationalError: the database is unavailable; nothing was taken.
     """
     count = 0
+    # First, because RabbitMQ drops what has been taken and given back twenty times.
+    TaskFailure.objects.exists()
     with connect() as broker, broker.channel() as channel:
-        queue = DEAD(channel)
-        queue.declare()
-        while count < MOST and (message := queue.get(accept=["json"])):
+        DEAD(channel).declare()
+        while count < MOST and (message := _take(channel)):
             record(message)
             message.ack()
             count += 1
     return count
 
 
+def _take(channel: Any) -> Message | None:
+    """Return the next dead letter.
+
+    Not `Queue.get`, which raises for one that cannot be unpacked, and would do so for ever.
+    """
+    raw = channel.basic_get(DEAD.name)
+    message: Message | None = channel.message_to_python(raw) if raw else None
+    if message:
+        message.accept = {"application/json"}
+    return message
+
+
 def record(message: Message) -> None:
     """Record a dead letter once, even if this process is killed before it is acknowledged."""
-    headers: dict[str, Any] = message.headers or {}
+    headers: dict[str, Any] = message.headers if isinstance(message.headers, dict) else {}
     deaths = _deaths(headers)
     failure = TaskFailure(
         task=_text(headers.get("task") or "unknown"),
         task_id=_text(headers.get("id") or ""),
         arguments=_arguments(message),
-        error=_reason(deaths),
+        error=_text(_reason(deaths)),
     )
+    # An id alone does not tell calls apart: messages that someone has made by hand have none.
+    content = sha256(repr(message.body).encode()).hexdigest()[:32]
     times = [str(death.get("time")) for death in deaths]
-    with once(_text(f"dead {failure.task_id} {times}")) as is_first:
+    with once(_text(f"dead {content} {failure.task_id} {times}")) as is_first:
         if is_first:
-            failure.save(force_insert=True)
+            failure.keep()
 
 
 def _arguments(message: Message) -> str:
@@ -64,7 +82,7 @@ def _arguments(message: Message) -> str:
     try:
         args, kwargs, _ = message.decode()
         _, _, arguments = dumps((list(args), dict(kwargs)), serializer="json")
-    except (KombuError, TypeError, ValueError):
+    except Exception:  # noqa: BLE001 - whatever someone has sent
         return ""
     return str(arguments)
 
@@ -81,8 +99,10 @@ def _reason(deaths: list[dict[str, Any]]) -> str:
 def _deaths(headers: dict[str, Any]) -> list[dict[str, Any]]:
     """Return what RabbitMQ noted about each queue that the message has left this way."""
     deaths = headers.get("x-death")
-    return [death for death in deaths if isinstance(death, dict)] if deaths else []
+    return (
+        [death for death in deaths if isinstance(death, dict)] if isinstance(deaths, list) else []
+    )
 
 
 def _text(value: object) -> str:
-    return str(value).replace("\0", "")[:255]
+    return str(storable(str(value)))[:255]

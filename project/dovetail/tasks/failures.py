@@ -4,12 +4,12 @@ import logging
 from typing import Any
 
 from celery import Task, shared_task
-from django.db import Error, transaction
+from django.db import Error, connection, transaction
 from kombu.exceptions import EncodeError
 from kombu.serialization import dumps
 
 from dovetail.tasks import outbox
-from dovetail.tasks.models import OutboxEntry, TaskFailure, TaskFailureQuerySet
+from dovetail.tasks.models import TaskFailure, TaskFailureQuerySet
 
 logger = logging.getLogger(__name__)
 
@@ -27,10 +27,14 @@ def record(
     """Keep the failure of a task, as a receiver of Celery's `task_failure`."""
     try:
         call = str(dumps((args or (), kwargs or {}), serializer="json")[2])
-        failure = TaskFailure.of(sender.name, task_id, call, exception, str(einfo))
-        failure.save(force_insert=True)
+        TaskFailure.of(sender.name, task_id, call, exception, str(einfo)).keep()
     except (Error, EncodeError):  # Celery has logged the failure itself
         logger.exception("The failure of %s cannot be recorded", sender.name)
+    finally:
+        # The main process of a worker, which records what was killed, has no task after which
+        # Django closes a connection that is of no use any more.
+        if not connection.in_atomic_block:
+            connection.close_if_unusable_or_obsolete()
 
 
 def retry(failures: TaskFailureQuerySet) -> int:
@@ -46,7 +50,7 @@ def retry(failures: TaskFailureQuerySet) -> int:
         retried = list(failures.retryable().select_for_update().order_by("pk"))
         TaskFailure.objects.filter(pk__in=[failure.pk for failure in retried]).delete()
         for failure in retried:
-            outbox.put(OutboxEntry(task=failure.task, arguments=failure.arguments))
+            outbox.put(failure.as_entry())
     return len(retried)
 
 

@@ -1,20 +1,26 @@
 """The kit's tables for background work."""
 
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any, Self
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from celery import current_app
-from django.db import models
+from django.db import IntegrityError, models, transaction
 from django.utils import timezone
 from kombu.serialization import dumps, loads
 
+from dovetail import telemetry
 from dovetail.models import BaseManager, BaseQuerySet
+from dovetail.models.conflicts import violated_constraint
+from dovetail.storable import storable
 from dovetail.turbo.models import BroadcastsRefreshes
 
 KEPT = timedelta(days=7)  # the records of what has been done
 FAILURES_KEPT = timedelta(days=30)
 LONGEST = 20_000  # characters of a traceback
+CUT = "\n[…]\n"
+UNIQUE_CALL = "task_failure_is_unique"
 
 
 class DoneQuerySet(models.QuerySet["Done"]):
@@ -42,6 +48,10 @@ class TaskFailureQuerySet(BaseQuerySet["TaskFailure"]):
     def retryable(self) -> Self:
         """Limit to the calls of which the arguments are known."""
         return self.exclude(arguments="")
+
+    def for_list(self) -> Self:
+        """Load what a list shows, and not the arguments, which may be megabytes."""
+        return self.defer("arguments").annotate(is_retryable=~models.Q(arguments=""))
 
     def expired(self) -> Self:
         return self.filter(failed_at__lt=timezone.now() - FAILURES_KEPT)
@@ -73,13 +83,31 @@ class TaskFailure(BroadcastsRefreshes):
 
     class Meta:
         ordering = ("-failed_at", "-pk")
+        constraints = [
+            # A call that fails twice, as when its message was delivered twice, is to be done once.
+            models.UniqueConstraint(
+                fields=["task_id"], condition=~models.Q(task_id=""), name=UNIQUE_CALL
+            )
+        ]
 
     def __str__(self) -> str:
         return f"{self.task} {self.task_id}"
 
-    @property
-    def is_retryable(self) -> bool:
-        return self.arguments != ""
+    def keep(self) -> None:
+        """Save the record, unless the same call has one."""
+        try:
+            with transaction.atomic():
+                self.save(force_insert=True)
+        except IntegrityError as error:
+            if violated_constraint(error) != UNIQUE_CALL:
+                raise
+
+    def as_entry(self) -> "OutboxEntry":
+        """Return the same call for the outbox, with its id, by which `once` knows it."""
+        entry = OutboxEntry(task=self.task, arguments=self.arguments)
+        with suppress(ValueError):  # the id of a message that someone has made by hand
+            entry.task_id = UUID(self.task_id)
+        return entry
 
     @classmethod
     def of(
@@ -94,9 +122,25 @@ class TaskFailure(BroadcastsRefreshes):
             error: why it failed.
             traceback: as text; its end is kept.
         """
-        said = f"{type(error).__name__}: {error}".replace("\0", "")[:1000]
-        shown = traceback.replace("\0", "")[-LONGEST:]
-        return cls(task=task, task_id=task_id, arguments=arguments, error=said, traceback=shown)
+        try:
+            said = f"{type(error).__name__}: {error}"
+        except Exception:  # noqa: BLE001 - whatever its __str__ does
+            said = type(error).__name__
+        return cls(
+            task=storable(task)[:255],
+            task_id=storable(task_id)[:255],
+            arguments=arguments,
+            error=storable(said)[:1000],
+            traceback=storable(_shortened(traceback)),
+        )
+
+
+def _shortened(text: str) -> str:
+    """Return the start and the end of a traceback, of which the end may be one long message."""
+    if len(text) <= LONGEST:
+        return text
+    half = (LONGEST - len(CUT)) // 2
+    return text[:half] + CUT + text[-half:]
 
 
 class OutboxEntry(models.Model):
@@ -109,12 +153,17 @@ class OutboxEntry(models.Model):
         task_id: of the message, the same if it is sent twice.
         arguments: as Celery serializes them, so that dates and the like arrive as such. It is text,
             since PostgreSQL's JSON cannot hold each string that JSON can.
+        traceparent: of the request that made the call, whose trace the task belongs to; or "".
     """
 
     id = models.BigAutoField(primary_key=True)
     task = models.CharField(max_length=255)
     task_id = models.UUIDField(default=uuid4, editable=False)
     arguments = models.TextField()
+    # The default is also the database's, for processes of the previous version during a rollout.
+    traceparent = models.CharField(
+        max_length=55, blank=True, default=telemetry.traceparent, db_default=""
+    )
     created_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
@@ -144,4 +193,5 @@ class OutboxEntry(models.Model):
             celery.exceptions.NotRegistered: there is no such task any more.
         """
         args, kwargs = loads(self.arguments, "application/json", "utf-8")
-        current_app.tasks[self.task].apply_async(args, kwargs, task_id=str(self.task_id))
+        with telemetry.continued(self.traceparent):
+            current_app.tasks[self.task].apply_async(args, kwargs, task_id=str(self.task_id))

@@ -21,6 +21,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from celery import Task, shared_task
+from celery.exceptions import SoftTimeLimitExceeded
 from django.db import connection, transaction
 from kombu.exceptions import OperationalError
 
@@ -102,10 +103,12 @@ def _send_batch() -> int:
             except OperationalError as error:
                 failure = error
                 break
+            except SoftTimeLimitExceeded:
+                raise  # it says nothing about the entry
             except Exception as error:
                 logger.exception("%s cannot be sent, and is kept as a failure", entry)
                 call = entry.task, str(entry.task_id), entry.arguments
-                TaskFailure.of(*call, error, traceback.format_exc()).save(force_insert=True)
+                TaskFailure.of(*call, error, traceback.format_exc()).keep()
             done.append(entry.pk)
         OutboxEntry.objects.filter(pk__in=done).delete()
     if failure:

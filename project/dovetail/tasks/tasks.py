@@ -1,6 +1,7 @@
 """The kit's Celery tasks, in the module where Celery discovers them."""
 
 from dovetail.mail.tasks import deliver_mail
+from dovetail.media.tasks import delete_orphaned_files, make_missing_variants, make_variants
 from dovetail.tasks.dead_letters import collect_dead_letters
 from dovetail.tasks.failures import remove_old_failures
 from dovetail.tasks.once import remove_old_records
@@ -9,8 +10,11 @@ from dovetail.turbo.tasks import render_broadcast
 
 __all__ = [
     "collect_dead_letters",
+    "delete_orphaned_files",
     "deliver_mail",
     "drain_outbox",
+    "make_missing_variants",
+    "make_variants",
     "remove_old_failures",
     "remove_old_records",
     "render_broadcast",

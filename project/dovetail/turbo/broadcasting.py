@@ -16,7 +16,7 @@ from django.db.models import Model
 from dovetail.cable import protocol
 from dovetail.cable.broadcasting import send_merged
 from dovetail.cable.streams import Streamable, stream_name
-from dovetail.turbo import streams
+from dovetail.turbo import recency, streams
 from dovetail.turbo.rendering import render_and_send
 from dovetail.turbo.request import current_request_id
 from dovetail.turbo.tasks import pack, render_broadcast
@@ -36,7 +36,12 @@ def broadcast_refreshes_to(streamables: Iterable[Streamable]) -> None:
     names = list(dict.fromkeys(map(stream_name, streamables)))
     own = protocol.encode(streams.refresh(request_id=current_request_id.get()))
     merged = protocol.encode(streams.refresh())
-    transaction.on_commit(lambda: send_merged(names, "refresh", own, merged), robust=True)
+
+    def send() -> None:
+        recency.record(names)
+        send_merged(names, "refresh", own, merged)
+
+    transaction.on_commit(send, robust=True)
 
 
 def broadcast_append_to(

@@ -36,7 +36,7 @@ class DeferredMessages:
 def defer_messages(request: HttpRequest, turbo: TurboRequest) -> None:
     """Keep the messages for a later response if this one may not be shown in full."""
     storage = getattr(request, "_messages", None)
-    if storage is not None and (turbo.is_prefetch or "Turbo-Frame" in request.headers):
+    if storage is not None and (turbo.is_prefetch or "HTTP_TURBO_FRAME" in request.META):
         request._messages = DeferredMessages(storage)  # type: ignore[attr-defined] # noqa: SLF001
 
 

@@ -72,17 +72,22 @@ class BroadcastsRefreshes(models.Model):
         return [self, self.refreshes or self._meta.label_lower]
 
 
-def broadcast_refreshes(rows: Iterable[BroadcastsRefreshes]) -> None:
+def broadcast_refreshes(rows: Iterable[BroadcastsRefreshes], *, are_new: bool = False) -> None:
     """Refresh the pages that follow these rows, on commit.
 
     Values with the name of a refreshed list as their tag expire first, so that its pages show new
     ones.
+
+    Args:
+        rows: the rows.
+        are_new: whether they were created just now, so that no page follows one of them yet. For
+            thousands of rows, that saves a message each.
     """
     streams: list[Streamable] = []
     for row in rows:
-        if row.is_hidden:
+        if row.is_hidden and not are_new:
             reauthorize(row)
-        streams += row.refreshed_streams()
+        streams += [stream for stream in row.refreshed_streams() if not (are_new and stream is row)]
     invalidate(*{stream for stream in streams if isinstance(stream, str)})
     broadcast_refreshes_to(streams)
 
@@ -99,6 +104,12 @@ def _on_hard_delete(instance: BroadcastsRefreshes, **_: Any) -> None:
 
 
 def _on_rows_changed(
-    sender: type[BroadcastsRefreshes], *, pks: list[Any], using: str, **_: Any
+    sender: type[BroadcastsRefreshes],
+    *,
+    pks: list[Any],
+    using: str,
+    is_created: bool,
+    **_: Any,
 ) -> None:
-    broadcast_refreshes(sender._base_manager.using(using).filter(pk__in=pks))
+    rows = sender._base_manager.using(using).filter(pk__in=pks)
+    broadcast_refreshes(rows, are_new=is_created)

@@ -5,7 +5,7 @@ from django.template.loader import render_to_string
 
 from dovetail.cable import protocol
 from dovetail.cable.broadcasting import send_now
-from dovetail.turbo import streams
+from dovetail.turbo import recency, streams
 
 logger = logging.getLogger(__name__)
 
@@ -26,4 +26,5 @@ def render_and_send(
     except Exception:
         logger.exception("Could not render %s; nothing was broadcast to %s", template, name)
         return
+    recency.record([name])
     send_now(name, protocol.encode(html))

@@ -20,6 +20,7 @@ from tests.factories import make_article, make_comment, make_token, make_user
 pytestmark = pytest.mark.django_db
 
 LIST = "/api/v1/articles/"
+VARIANTS = {"file": "avatars/ada.webp", "width": 512, "height": 512, "made": {"small": 96}}
 
 
 def url(article: Article, part: str = "") -> str:
@@ -44,6 +45,7 @@ class TestList:
             "category": "design",
             "status": "published",
             "cover": None,
+            "cover_variants": [],
             "author": str(author.pk),
             "comment_count": 1,
             "page": "/articles/on-joints/",
@@ -195,12 +197,12 @@ class TestDetail:
         assert len(set(tags)) == len(tags)
 
     @pytest.mark.parametrize(
-        "change", [{"email": "countess@example.org"}, {"avatar_small": "avatars/small.webp"}]
+        "change", [{"email": "countess@example.org"}, {"avatar_variants": VARIANTS}]
     )
     def test_etag_changes_with_what_is_shown_of_the_author(
-        self, api: APIClient, author: User, change: dict[str, str]
+        self, api: APIClient, author: User, change: dict[str, Any]
     ) -> None:
-        author.display_name = ""
+        author.display_name, author.avatar = "", "avatars/ada.webp"
         author.save()
         address = url(make_article(author)) + "?expand=author"
         before = api.get(address)
@@ -225,7 +227,7 @@ class TestDetail:
 
     def test_etags_of_a_query_and_of_a_row_are_the_same(self, api: APIClient, author: User) -> None:
         address = url(make_article(author))
-        User.objects.filter(pk=author.pk).update(avatar_small="avatars/small.webp")
+        User.objects.filter(pk=author.pk).update(avatar_variants=VARIANTS)
 
         etag = api.get(address)["ETag"]
 
@@ -254,6 +256,12 @@ class TestCreate:
             {"title": "x" * 140, "body": "Text"},
             {"title": "New", "body": "x" * 100_001},
             {"title": "New", "body": "Text", "summary": "x" * 301},
+            {
+                "title": "New",
+                "body": "Text",
+                "summary": "x" * 300 + "\x1d" * 9,
+                "category": "culture",
+            },
             {"title": "New", "body": "Text", "category": "none"},
             {"title": "New", "body": "Text", "category": "culture"},
         ],

@@ -260,9 +260,9 @@ def test_number_of_queries_is_bounded(as_author: APIClient, author: User) -> Non
     each = {name: (many[name] - few[name]) / 10 for name in kinds}
     assert each == {"create": 9, "update": 8, "delete": 11}
     assert {name: few[name] - 2 * each[name] for name in kinds} == {
-        "create": 4,  # the session and the transaction
-        "update": 6,  # and the permissions, and the lock of all rows
-        "delete": 6,
+        "create": 3,  # the session and the transaction
+        "update": 5,  # and the permissions, and the lock of all rows
+        "delete": 5,
     }
 
 

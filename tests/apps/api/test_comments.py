@@ -176,7 +176,7 @@ class TestCreate:
     def test_takes_few_queries(self, as_author: APIClient, assert_queries: QueryCount) -> None:
         article = make_article()
         # The session, the person and their permissions; the article with its author; the lock and
-        # the limit; the comment, and the notification with what it extends.
+        # the limit; the comment, the notification with what it extends, and the call of its mail.
         with assert_queries(9):
             as_author.post(of(article), {"body": "Well cut."})
 

@@ -96,6 +96,12 @@ def assert_alike(example: Any, real: Any, place: str = "#") -> None:
             assert_alike(one, other, f"{place}/{index}")
 
 
+COVER: dict[str, Any] = {
+    "cover": "covers/4f9d2a7c.webp",
+    "cover_variants": {"file": "covers/4f9d2a7c.webp", "made": {"card": 800}},
+}
+
+
 class World:
     """The rows that the examples are about, and those who send the requests."""
 
@@ -103,8 +109,8 @@ class World:
         self.author = make_member(
             "ada@example.org", password=PASSWORD, pk=examples.ADA, display_name="Ada Lovelace"
         )
-        self.article = make_article(self.author, pk=examples.ARTICLE_ID)
-        make_article(self.author, pk=examples.OTHER_ID)
+        self.article = make_article(self.author, pk=examples.ARTICLE_ID, **COVER)
+        make_article(self.author, pk=examples.OTHER_ID, **COVER)
         self.comment = Comment(pk=examples.COMMENT_ID, article=self.article, author=self.author)
         self.comment.save()
         make_comment(self.article)  # of which the author is notified

@@ -238,11 +238,11 @@ def test_schema_names_the_header_where_it_is_taken(api: APIClient) -> None:
 def test_costs_three_queries(
     as_author: APIClient, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
-    with django_assert_num_queries(9) as without:
+    with django_assert_num_queries(8) as without:
         as_author.post(LIST, BODY)
     with django_assert_num_queries(len(without) + 3 + 2):  # and two for the savepoint of a test
         send(as_author)
-    with django_assert_num_queries(6):
+    with django_assert_num_queries(5):
         assert send(as_author)["Idempotency-Replayed"] == "true"
 
 

@@ -314,18 +314,18 @@ def started_token(started: dict[str, Any]) -> dict[str, str]:
 
 
 class TestAccess:
-    def test_takes_two_queries_and_writes_nothing(
+    def test_takes_one_query_and_writes_nothing(
         self,
         app: APIClient,
         django_assert_num_queries: DjangoAssertNumQueries,
     ) -> None:
         token = sign_in(app).json()["access_token"]
         UserSession.objects.update(last_seen_at="2020-01-01T00:00Z")
-        with django_assert_num_queries(2) as queries:
+        with django_assert_num_queries(1) as queries:
             assert app_sessions.find(token)
         assert all(query["sql"].startswith("SELECT") for query in queries.captured_queries)
 
-        with django_assert_num_queries(3):  # and the list
+        with django_assert_num_queries(2):  # and the list
             assert status(app, token) == HTTPStatus.OK
 
     def test_every_bad_token_gets_the_same_answer(self, app: APIClient, settings: Settings) -> None:

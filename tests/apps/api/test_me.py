@@ -30,7 +30,7 @@ class TestProfile:
         author: User,
         django_assert_num_queries: DjangoAssertNumQueries,
     ) -> None:
-        with django_assert_num_queries(3):  # two of them for the session
+        with django_assert_num_queries(2):  # one of them for the session
             answer = as_author.get(URL)
         row = answer.json()
         assert row == {
@@ -44,7 +44,7 @@ class TestProfile:
             "joined_at": row["joined_at"],
             "updated_at": row["updated_at"],
         }
-        with django_assert_num_queries(3):
+        with django_assert_num_queries(2):
             same = as_author.get(URL, headers={"if-none-match": answer["ETag"]})
         assert same.status_code == HTTPStatus.NOT_MODIFIED
         assert as_author.get(f"{URL}?fields=email").json() == {"email": "ada@example.org"}
@@ -122,7 +122,7 @@ class TestEmailAddresses:
             EmailAddress.objects.create(user=author, email=email, verified=primary, primary=primary)
         EmailAddress.objects.create(user=make_user(), email="other@example.org")
 
-        with django_assert_num_queries(3):
+        with django_assert_num_queries(2):
             answer = as_author.get(f"{URL}email-addresses/")
 
         assert answer.json()["results"] == [
@@ -251,7 +251,7 @@ class TestExports:
         on_page = pages_of(proven).get(f"/people/me/data/exports/{export.pk}/")
         assert on_page.status_code == HTTPStatus.NOT_FOUND
 
-    def test_take_three_queries_for_any_number(
+    def test_take_two_queries_for_any_number(
         self,
         as_author: APIClient,
         author: User,
@@ -259,7 +259,7 @@ class TestExports:
     ) -> None:
         for _ in range(5):
             DataExport.objects.create(user=author, content={"large": "x" * 1000})
-        with django_assert_num_queries(3) as queries:
+        with django_assert_num_queries(2) as queries:
             answer = as_author.get(EXPORTS)
         assert len(answer.json()["results"]) == 5
         assert '"content" IS NOT NULL' in queries[-1]["sql"]

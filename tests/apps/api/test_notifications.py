@@ -87,7 +87,7 @@ class TestList:
         for _ in range(20):
             make_comment(make_article(author))
         # The session, the person, a page of notifications, and their comments.
-        with assert_queries(4):
+        with assert_queries(3):
             assert len(rows(as_author)) == 20
 
     def test_is_limited_to_unread_or_read_ones(self, as_author: APIClient, author: User) -> None:

@@ -9,6 +9,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 from django.test import Client, RequestFactory
+from django.urls import reverse
 from django.views import defaults
 from pytest_django.fixtures import Settings
 
@@ -53,7 +54,7 @@ def test_turbo_tracks_the_user_and_the_assets(client: Client) -> None:
 
 @pytest.mark.django_db
 def test_page_and_policy_have_the_same_nonce(client: Client) -> None:
-    response = client.get("/")
+    response = client.get(reverse("api:reference"))
 
     (nonce,) = re.findall(r'name="csp-nonce" property="csp-nonce" nonce="([^"]+)"', response.text)
     assert f"'nonce-{nonce}'" in response["Content-Security-Policy"]

@@ -18,6 +18,7 @@ from django.test import Client
 from apps.articles.models import Article, Comment
 from apps.users.admin import UserAdmin
 from apps.users.models import PersonalAccessToken, SecurityEvent, User
+from dovetail.mail.models import Suppression
 from tests.apps.users.conftest import PASSWORD, add_totp, reauthenticate
 from tests.factories import make_token, make_user
 
@@ -97,7 +98,7 @@ def test_only_known_models_are_in_the_admin() -> None:
 
     assert shown == {
         Article, Comment, Authenticator, EmailAddress, Group, PersonalAccessToken, SecurityEvent,
-        SocialAccount, User, UserSession,
+        SocialAccount, Suppression, User, UserSession,
     }  # fmt: skip
 
 

@@ -161,7 +161,7 @@ def test_session_that_is_saved_again_is_not_signed_in(
     assert not is_logged_in(browser)
 
 
-def test_session_takes_two_queries(
+def test_session_takes_one_query(
     client: Client,
     member: User,
     rf: RequestFactory,
@@ -171,9 +171,9 @@ def test_session_takes_two_queries(
     request = rf.get("/")
     request.session = SessionStore(client.session.session_key)
 
-    with django_assert_num_queries(2):  # the session; its row with the person
+    with django_assert_num_queries(1):  # the session, its row and the person
         assert find_user(request) == member
-    with django_assert_num_queries(3):  # and the notifications
+    with django_assert_num_queries(2):  # and the notifications
         client.get("/accounts/logout/")
 
 

@@ -1,12 +1,17 @@
 """Access to the admin."""
 
+import importlib
+import re
+from collections.abc import Iterator
 from http import HTTPStatus
 
 import pytest
 from django.test import Client
+from django.urls import clear_url_caches
 from pytest_django.fixtures import Settings
 
 from apps.users.models import User
+from config import urls
 from config.settings.parts import auth
 from tests.apps.users.conftest import add_totp
 from tests.factories import make_user
@@ -72,3 +77,36 @@ def test_visitors_are_sent_to_the_login(client: Client) -> None:
 
 def test_second_factor_is_optional_in_development() -> None:
     assert auth.MFA_REQUIRED_FOR_STAFF is False
+
+
+@pytest.fixture
+def _moved(settings: Settings) -> Iterator[None]:
+    """Have the admin at another path, as with ADMIN_PATH."""
+    settings.ADMIN_PATH = "back-office/"
+    importlib.reload(urls)
+    clear_url_caches()
+    yield
+    settings.ADMIN_PATH = "admin/"
+    importlib.reload(urls)
+    clear_url_caches()
+
+
+@pytest.mark.usefixtures("_moved")
+def test_admin_at_another_path_asks_for_a_factor_and_links_to_itself(
+    client: Client, staff: User
+) -> None:
+    assert client.get("/admin/").status_code == HTTPStatus.NOT_FOUND
+    sign_in = client.get("/back-office/auth/group/", follow=True)
+    assert sign_in.request["PATH_INFO"] == "/accounts/login/"
+    client.force_login(staff)
+    setup = client.get("/back-office/auth/group/", follow=True)
+    assert setup.request["PATH_INFO"] == "/accounts/2fa/"
+
+    add_totp(staff)
+    for page in ("", "auth/group/", "auth/group/add/", "articles/article/add/", "logout/"):
+        answer = client.get(f"/back-office/{page}", follow=True)
+        assert answer.status_code == HTTPStatus.OK, page
+        text = answer.content.decode()
+        assert not re.search(r'(href|action|data-\S+)="/admin/', text), page
+        assert page == "logout/" or 'action="/back-office/logout/"' in text
+    assert client.get("/back-office/").headers["Cache-Control"].count("no-store") == 1

@@ -13,7 +13,7 @@ from pytest_django.fixtures import Settings
 from zeal import zeal_ignore
 
 from apps.users.models import User
-from apps.users.tasks import make_small_avatar
+from dovetail.media.variants import variant_of
 from tests.factories import make_article, make_user
 
 pytestmark = pytest.mark.django_db
@@ -127,7 +127,7 @@ def user(client: Client, settings: Settings, tmp_path: Path) -> User:
     return user
 
 
-def test_avatar_is_cropped_and_gets_a_small_variant(
+def test_avatar_is_cropped_and_gets_variants(
     client: Client,
     user: User,
     django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
@@ -136,11 +136,13 @@ def test_avatar_is_cropped_and_gets_a_small_variant(
         upload(client, (900, 300))
 
     user.refresh_from_db()
-    for picture, side in ((user.avatar, 512), (user.avatar_small, 96)):
-        with Image.open(picture.path) as image:
+    variants = {name: variant_of(user.avatar, name) for name in ("small", "large")}
+    for file, side in ((user.avatar, 512), (variants["small"], 96), (variants["large"], 256)):
+        with Image.open(file.path) as image:
             assert image.size == (side, side)
     page = client.get("/").content.decode()
-    assert user.avatar_small.url in page
+    assert f'src="{variants["small"].url}"' in page
+    assert variants["large"].url not in page
 
 
 def test_replacing_an_avatar_deletes_its_files(
@@ -154,42 +156,16 @@ def test_replacing_an_avatar_deletes_its_files(
             upload(client, (60, 80), color)
     files = [path for path in tmp_path.rglob("*") if path.is_file()]
     user.refresh_from_db()
-    assert {path.name for path in files} == {
-        Path(str(user.avatar.name)).name,
-        Path(str(user.avatar_small.name)).name,
-    }
+    stem = Path(str(user.avatar.name)).name
+    kinds = [f".{size}.{kind}" for size in ("small", "large") for kind in ("avif", "webp")]
+    assert {path.name for path in files} == {stem + suffix for suffix in ["", *kinds]}
 
     with django_capture_on_commit_callbacks(execute=True):
         client.post("/people/me/edit/", {"display_name": "Ada", "avatar-clear": "on"})
 
     user.refresh_from_db()
-    assert (user.avatar.name, user.avatar_small.name) == ("", "")
+    assert user.avatar.name == ""
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
-
-
-def test_old_small_avatar_is_not_shown_until_the_new_one_is_made(
-    client: Client,
-    user: User,
-    monkeypatch: pytest.MonkeyPatch,
-    django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
-) -> None:
-    """Kind: what waits for a task stays for ever if the task is lost."""
-    with django_capture_on_commit_callbacks(execute=True):
-        upload(client, (60, 80))
-    user.refresh_from_db()
-    old = Path(user.avatar_small.path)
-
-    def fail(*_: object) -> None:
-        raise OSError("The broker is away")
-
-    monkeypatch.setattr(make_small_avatar, "delay", fail)
-    with django_capture_on_commit_callbacks(execute=True):
-        upload(client, (60, 80), "red")
-
-    user.refresh_from_db()
-    assert user.avatar
-    assert not user.avatar_small
-    assert not old.exists()
 
 
 SCRIPT = b'<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>'

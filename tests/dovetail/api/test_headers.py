@@ -36,7 +36,7 @@ def test_pages_of_the_site_decide_for_themselves() -> None:
     answer = Client().get("/articles/")
 
     assert "Authorization" not in answer.get("Vary", "")
-    assert "Cache-Control" not in answer.headers
+    assert answer["Cache-Control"] == "public, max-age=0"
 
 
 async def test_answers_of_the_event_loop_have_them_too() -> None:

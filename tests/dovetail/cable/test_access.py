@@ -287,7 +287,7 @@ class TestRevocation:
         assert await browser.receive() == REMOTE
 
     @pytest.mark.parametrize(
-        "fields", [None, ["last_login"], ["display_name"], ["avatar", "avatar_small"]]
+        "fields", [None, ["last_login"], ["display_name"], ["avatar", "avatar_variants"]]
     )
     async def test_saving_unrelated_fields_closes_nothing(
         self, connect: Connect, ada: User, fields: list[str] | None

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from asgiref.sync import sync_to_async
 
-from dovetail.cable import asgi
+from dovetail.cable import asgi, connects
 from dovetail.cable.connection import MAX_IDENTIFIER
 from tests.dovetail.cable.conftest import Browser, Connect, log_in, turbo_identifier
 from tests.factories import make_user
@@ -70,6 +70,23 @@ async def test_addresses_of_an_ipv6_network_share_the_limit(
 
     assert not await is_accepted(**{"x-forwarded-for": "2001:db8:0:1::2"})
     assert await is_accepted(**{"x-forwarded-for": "2001:db8:0:2::1"})
+
+
+async def test_connects_of_a_network_are_limited(
+    monkeypatch: pytest.MonkeyPatch, settings: Any
+) -> None:
+    """Kind: a socket that is opened and closed again, each time with a query for its session."""
+    monkeypatch.setattr(connects, "MAX_PER_NETWORK", 2)
+    monkeypatch.setattr("dovetail.cable.connects.monotonic", lambda: 6_000_000.0)
+    settings.TRUSTED_PROXY_COUNT = 1
+    forged = [f"198.51.100.{number}, 2001:db8:9::{number}" for number in range(3)]
+
+    accepted = [await is_accepted(**{"x-forwarded-for": value}) for value in forged]
+
+    assert accepted == [True, True, False]
+    assert await is_accepted(**{"x-forwarded-for": "2001:db8:9:1::1"})
+    monkeypatch.setattr("dovetail.cable.connects.monotonic", lambda: 6_000_060.0)
+    assert await is_accepted(**{"x-forwarded-for": forged[0]})
 
 
 async def test_long_identifier_is_rejected(connect: Connect) -> None:

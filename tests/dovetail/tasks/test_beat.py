@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from celery import current_app, shared_task
-from celery.beat import ScheduleEntry
+from celery.beat import ScheduleEntry, SchedulingError
 from celery.schedules import crontab, schedule
 from django.conf import settings
 from django.db import OperationalError, connections, transaction
@@ -141,6 +141,23 @@ def test_unavailable_database_does_not_end_the_scheduler(
 
     assert "minutely is not sent: the database is unavailable" in caplog.text
     assert sent == []
+
+
+def test_second_scheduler_sends_if_the_first_has_no_broker(
+    schedulers: list[Any], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Kind: a daily task that is skipped because of one machine."""
+
+    def refuse(*_: object, **__: object) -> None:
+        raise SchedulingError("no broker")
+
+    due = entry(crontab(), timezone.now() - timedelta(minutes=2), "minutely")
+    monkeypatch.setattr(schedulers[0], "apply_async", refuse)
+    for one in schedulers:
+        one.apply_entry(due)
+
+    assert "minutely is not sent: the broker is unavailable" in caplog.text
+    assert sent == ["minutely"]
 
 
 def test_every_entry_of_the_settings_can_be_claimed(schedulers: list[Any]) -> None:

@@ -1,10 +1,11 @@
 """Dead letters, as RabbitMQ marks them, on a broker of the tests' own."""
 
 import json
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 from celery import current_app
+from django.db import DatabaseError, connection
 from kombu.exceptions import OperationalError
 
 from dovetail.tasks import dead_letters
@@ -63,6 +64,30 @@ def test_dead_letter_that_comes_again_is_recorded_once() -> None:
     assert TaskFailure.objects.count() == 1
 
 
+def test_letters_without_an_id_are_told_apart() -> None:
+    """Kind: two that died in the same second, of which the second was lost."""
+    die([["Ada"], {}, {}], id=None)
+    die([["Grace"], {}, {}], id=None)
+
+    assert collect() == 2
+    assert TaskFailure.objects.count() == 2
+
+
+def test_nothing_is_taken_without_the_database() -> None:
+    def refuse(*_: object) -> NoReturn:
+        raise DatabaseError("the database is shutting down")
+
+    die()
+    with connection.execute_wrapper(refuse), pytest.raises(DatabaseError):
+        collect()
+    app: Any = current_app
+    with app.connection_for_write() as connected:
+        left = DEAD(connected.default_channel).get()
+
+    assert left is not None
+    assert not left.delivery_info.get("redelivered")
+
+
 @pytest.mark.parametrize("body", ["no JSON", b"\xff\xfe", "[1, 2]", '{"a": 1}', "[1, 2, 3]", ""])
 def test_message_that_is_no_call_is_recorded_without_arguments(body: Any) -> None:
     """Kind: one message that stops all that come after it."""
@@ -83,6 +108,11 @@ def test_message_that_is_no_call_is_recorded_without_arguments(body: Any) -> Non
         {"task": "a\0b" * 200, "id": "\0" * 300},
         {"x-death": ["text", {}]},
         {"x-death": {"reason": "rejected"}},
+        {"x-death": 7},
+        {"x-death": [{"reason": "\ud800", "queue": "\0", "time": "\ud800"}]},
+        {"task": "x\ud800", "id": "\udfff"},
+        {"compression": "unknown"},
+        {"compression": "zlib"},
         {"task": ["a"], "id": {"b": 1}},
     ],
 )

@@ -1,6 +1,9 @@
 """What the outbox promises, with a broker of its own."""
 
+import logging
+import socket
 import threading
+import time
 import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -9,6 +12,7 @@ from typing import Any
 
 import pytest
 from celery import current_app, shared_task
+from celery.exceptions import SoftTimeLimitExceeded
 from django.db import connection, connections, transaction
 from django.db.models import QuerySet
 from kombu.exceptions import EncodeError, OperationalError
@@ -19,6 +23,7 @@ from tests.queueing import queue_tasks
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
+LONG = 60  # seconds; without a limit, it takes minutes
 NOWHERE = "redis://127.0.0.1:9/0"
 DRAIN = "dovetail.tasks.outbox.drain_outbox"
 
@@ -28,6 +33,10 @@ Arrived = Callable[[], list[Any]]
 @shared_task
 def say(*args: Any, **kwargs: Any) -> None:
     del args, kwargs
+
+
+@shared_task
+def wait() -> None: ...
 
 
 @pytest.fixture
@@ -182,6 +191,47 @@ def test_call_of_a_task_that_is_gone_is_kept_as_a_failure(
     assert broken.error.startswith("DecodeError: ")
     assert broken.arguments == "no JSON"
     assert "Traceback" in broken.traceback
+
+
+def test_entry_whose_error_cannot_be_stored_stops_nothing(
+    arrived: Arrived, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.CRITICAL)  # xdist cannot send the text to its controller
+    OutboxEntry(task=wait.name, arguments='[[],{"\\ud800":1}]').save()
+    outbox.delay(say, "after it")
+
+    outbox.drain()
+
+    assert said(arrived())[-1] == "after it"
+
+
+def test_time_limit_while_sending_is_no_failure_of_the_entry(
+    arrived: Arrived, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(_: OutboxEntry) -> None:
+        raise SoftTimeLimitExceeded
+
+    outbox.delay(say, "later")
+    with monkeypatch.context() as patch:
+        patch.setattr(OutboxEntry, "send", stop)
+        with pytest.raises(SoftTimeLimitExceeded):
+            outbox.drain()
+    assert not TaskFailure.objects.exists()
+
+    outbox.drain()
+    assert said(arrived()) == ["later"]
+
+
+def test_broker_that_never_answers_holds_up_a_request_for_seconds(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        queue_tasks(monkeypatch, f"redis://127.0.0.1:{silent.getsockname()[1]}/0")
+        start = time.monotonic()
+        outbox.wake()
+
+    assert "The broker is unavailable" in caplog.text
+    assert time.monotonic() - start < LONG
 
 
 def test_many_workers_keep_the_order(arrived: Arrived) -> None:

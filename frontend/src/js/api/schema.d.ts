@@ -618,6 +618,17 @@ export interface components {
              * @description The address of its picture.
              */
             readonly cover: string | null;
+            /** @description Its picture in smaller sizes. They follow seconds after the picture. */
+            readonly cover_variants: {
+                /** @description What it is for. */
+                name: string;
+                /** @description In pixels. */
+                width: number;
+                /** @description Its media type. */
+                type: string;
+                /** Format: uri */
+                url: string;
+            }[];
             /** @description An id, or with `expand=author` all of it. */
             readonly author: string | components["schemas"]["Person"];
             /** @description How many comments there are on it. */
@@ -681,6 +692,17 @@ export interface components {
              * @description The address of its picture.
              */
             readonly cover: string | null;
+            /** @description Its picture in smaller sizes. They follow seconds after the picture. */
+            readonly cover_variants: {
+                /** @description What it is for. */
+                name: string;
+                /** @description In pixels. */
+                width: number;
+                /** @description Its media type. */
+                type: string;
+                /** Format: uri */
+                url: string;
+            }[];
             /** @description An id, or with `expand=author` all of it. */
             readonly author: string | components["schemas"]["Person"];
             /** @description How many comments there are on it. */
@@ -878,6 +900,17 @@ export interface components {
              * @description The address of its picture.
              */
             readonly cover: string | null;
+            /** @description Its picture in smaller sizes. They follow seconds after the picture. */
+            readonly cover_variants: {
+                /** @description What it is for. */
+                name: string;
+                /** @description In pixels. */
+                width: number;
+                /** @description Its media type. */
+                type: string;
+                /** Format: uri */
+                url: string;
+            }[];
             readonly author: components["schemas"]["Person"];
             /**
              * Format: uri-reference
@@ -1623,7 +1656,7 @@ export interface operations {
                 /** @description Relations to answer with in full, instead of ids. */
                 expand?: "author"[];
                 /** @description The members to answer with. */
-                fields?: ("id" | "title" | "slug" | "summary" | "category" | "status" | "cover" | "author" | "comment_count" | "page" | "published_at" | "created_at" | "updated_at")[];
+                fields?: ("id" | "title" | "slug" | "summary" | "category" | "status" | "cover" | "cover_variants" | "author" | "comment_count" | "page" | "published_at" | "created_at" | "updated_at")[];
                 /** @description What to order by; with `-` in front, the other way round. */
                 ordering?: "created_at" | "-created_at" | "updated_at" | "-updated_at" | "title" | "-title";
                 /** @description How many to answer with at most. */
@@ -1804,7 +1837,7 @@ export interface operations {
                 /** @description Relations to answer with in full, instead of ids. */
                 expand?: "author"[];
                 /** @description The members to answer with. */
-                fields?: ("id" | "title" | "slug" | "summary" | "category" | "status" | "cover" | "author" | "comment_count" | "page" | "published_at" | "created_at" | "updated_at" | "body")[];
+                fields?: ("id" | "title" | "slug" | "summary" | "category" | "status" | "cover" | "cover_variants" | "author" | "comment_count" | "page" | "published_at" | "created_at" | "updated_at" | "body")[];
             };
             header?: {
                 /** @description The ETag of what you have: if it is still current, the answer is 304. */
@@ -2237,7 +2270,7 @@ export interface operations {
                 /** @description Relations to answer with in full, instead of ids. */
                 expand?: "author"[];
                 /** @description The members to answer with. */
-                fields?: ("id" | "title" | "slug" | "summary" | "category" | "status" | "cover" | "author" | "comment_count" | "page" | "published_at" | "created_at" | "updated_at")[];
+                fields?: ("id" | "title" | "slug" | "summary" | "category" | "status" | "cover" | "cover_variants" | "author" | "comment_count" | "page" | "published_at" | "created_at" | "updated_at")[];
                 /** @description How many to answer with at most. */
                 page_size?: number;
             };

@@ -1,4 +1,4 @@
-import { Application, type ControllerConstructor } from "@hotwired/stimulus"
+import { Application, Controller, type ControllerConstructor } from "@hotwired/stimulus"
 
 const controllers = import.meta.glob<ControllerConstructor>("./*_controller.ts", {
   eager: true,
@@ -6,6 +6,8 @@ const controllers = import.meta.glob<ControllerConstructor>("./*_controller.ts",
 })
 
 const application = Application.start()
+// For the controllers that only some pages load, such as uploads/.
+window.Stimulus = { application, Controller }
 
 for (const [path, controller] of Object.entries(controllers)) {
   application.register(identifier(path), controller)

@@ -55,5 +55,5 @@ if (userOf(document))
 
 // Broadcasts are delivered at most once, so refresh after a gap, and after losing access.
 for (const event of ["cable:reconnected", "cable:lost"]) {
-  addEventListener(event, () => refresh())
+  document.addEventListener(event, () => refresh())
 }

@@ -10,6 +10,7 @@ declare module "@hotwired/turbo" {
   interface Adapter {
     /** The browser adapter's timer, which shows the progress bar when it fires. */
     visitProgressBarTimeout?: number
+    progressBar: { stylesheetElement: HTMLStyleElement }
   }
   interface TurboSession {
     /** The X-Turbo-Request-Ids of this window's recent requests. */

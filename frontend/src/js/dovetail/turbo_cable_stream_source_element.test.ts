@@ -73,10 +73,14 @@ const settle = () => vi.advanceTimersByTimeAsync(20)
 
 async function follow(name = "news:signed"): Promise<string> {
   document.body.innerHTML = `<ul id="list"></ul>
-    <turbo-cable-stream-source channel="TurboStreamsChannel" signed-stream-name="${name}">
+    <turbo-cable-stream-source channel="TurboStreamsChannel" signed-stream-name="${name}" rendered-at="1">
     </turbo-cable-stream-source>`
   await vi.waitUntil(() => socket()?.sent.length)
-  return JSON.stringify({ channel: "TurboStreamsChannel", signed_stream_name: name })
+  return JSON.stringify({
+    channel: "TurboStreamsChannel",
+    signed_stream_name: name,
+    rendered_at: "1",
+  })
 }
 
 beforeEach(() => {
@@ -154,6 +158,7 @@ test("every subscription dispatches cable:reconnected", async () => {
   const other = document.createElement("turbo-cable-stream-source")
   other.setAttribute("channel", "TurboStreamsChannel")
   other.setAttribute("signed-stream-name", "two")
+  other.setAttribute("rendered-at", "1")
   document.body.append(other)
   await settle()
   const second = first.replace("one", "two")

@@ -51,6 +51,7 @@ export class TurboCableStreamSourceElement extends HTMLElement {
       {
         channel: this.getAttribute("channel") ?? "",
         signed_stream_name: this.getAttribute("signed-stream-name"),
+        rendered_at: this.getAttribute("rendered-at"),
       },
       {
         connected: ifCurrent(() => this.#connected()),
@@ -101,7 +102,7 @@ export class TurboCableStreamSourceElement extends HTMLElement {
   }
 
   #dispatch(event: string): void {
-    document.dispatchEvent(new CustomEvent(event, { bubbles: true }))
+    document.dispatchEvent(new Event(event))
   }
 }
 

@@ -4,7 +4,7 @@ from rest_framework import serializers
 from apps.api.examples import ARTICLE, NEW_ARTICLE, SUMMARY, answered, sent
 from apps.api.serializers.people import PersonSerializer
 from apps.articles.models import Article
-from dovetail.api.fields import ImageField, PageField
+from dovetail.api.fields import ImageField, ImageVariantsField, PageField
 from dovetail.api.serializers import ModelSerializer
 
 
@@ -16,6 +16,9 @@ class ArticleSummarySerializer(ModelSerializer[Article]):
     cover = serializers.ImageField(
         read_only=True, allow_null=True, help_text="The address of its picture."
     )
+    cover_variants = ImageVariantsField(
+        "cover", help_text="Its picture in smaller sizes. They follow seconds after the picture."
+    )
     comment_count = serializers.IntegerField(
         read_only=True, help_text="How many comments there are on it."
     )
@@ -23,8 +26,9 @@ class ArticleSummarySerializer(ModelSerializer[Article]):
     class Meta:
         model = Article
         fields = [
-            *("id", "title", "slug", "summary", "category", "status", "cover", "author"),
-            *("comment_count", "page", "published_at", "created_at", "updated_at"),
+            *("id", "title", "slug", "summary", "category", "status", "cover"),
+            *("cover_variants", "author", "comment_count", "page"),
+            *("published_at", "created_at", "updated_at"),
         ]
         read_only_fields = ["slug", "status", "author", "published_at"]
         extra_kwargs = {

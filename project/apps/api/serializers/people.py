@@ -10,9 +10,10 @@ from dovetail.api.fields import ImageField, PageField
 from dovetail.api.serializers import ModelSerializer
 
 # What `PersonSerializer` reads of a person, and what the version of an article or a comment has of
-# its author: two of these change without `updated_at`.
-SHOWN = {"id", "email", "display_name", "avatar", "avatar_small"}
-AUTHOR_VERSION = ("author__updated_at", "author__email", "author__avatar_small")
+# its author: the address, and the variants, change without `updated_at`.
+SHOWN = {"id", "email", "display_name", "avatar", "avatar_variants"}
+AUTHOR_VERSION = ("author__updated_at", "author__email")
+AUTHOR_SHOWN = ("author__avatar_variants",)
 
 
 class PersonSerializer(ModelSerializer[User]):

@@ -27,7 +27,7 @@ from apps.api.examples import (
 from apps.api.filters.articles import ArticleFilter
 from apps.api.permissions import ArticlePermission
 from apps.api.serializers.articles import ArticleSerializer, ArticleSummarySerializer
-from apps.api.serializers.people import AUTHOR_VERSION, SHOWN
+from apps.api.serializers.people import AUTHOR_SHOWN, AUTHOR_VERSION, SHOWN
 from apps.articles.models import Article, ArticleQuerySet, Comment
 from apps.users.models import User
 from dovetail.api.bulk import BulkMixin
@@ -41,6 +41,7 @@ NOT_SHOWN = [  # of the authors in a list
     f"author__{field.name}" for field in User._meta.concrete_fields if field.name not in SHOWN
 ]
 VERSION = ("updated_at", "comment_count", *AUTHOR_VERSION)
+ALSO_SHOWN = ("cover_variants", *AUTHOR_SHOWN)
 
 
 class Articles:
@@ -60,7 +61,9 @@ UNDELETED = Articles(Article.objects.all())
 ALL = Articles(Article.all_objects.all())
 # The versions of what visitors see, and so everyone.
 SEEN_BY_ALL = Prepared(
-    lambda pk: UNDELETED.whole.visible_to(AnonymousUser()).filter(pk=pk).values_list(*VERSION)
+    lambda pk: (
+        UNDELETED.whole.visible_to(AnonymousUser()).filter(pk=pk).values_list(*VERSION, *ALSO_SHOWN)
+    )
 )
 
 
@@ -73,6 +76,7 @@ class ArticleViewSet(BulkMixin, ListModelMixin, GenericViewSet[Article]):
     filterset_class: Any = ArticleFilter
     ordering_fields = ("created_at", "updated_at", "title")
     version_fields = VERSION
+    shown_fields = ALSO_SHOWN
     bulk_leaves_out = frozenset({"body"})
 
     def get_serializer_class(self) -> type[BaseSerializer[Article]]:
@@ -138,7 +142,7 @@ class ArticleViewSet(BulkMixin, ListModelMixin, GenericViewSet[Article]):
     @extend_schema(
         request=None,
         responses={HTTPStatus.OK: ArticleSerializer},
-        examples=[answered("A draft", DRAFT)],
+        examples=[answered("A draft", ARTICLE | {"status": "draft"})],
     )
     @publication.mapping.delete
     @transaction.atomic

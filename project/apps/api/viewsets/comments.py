@@ -11,7 +11,7 @@ from rest_framework.response import Response
 
 from apps.api.permissions import CommentPermission, person_of
 from apps.api.serializers.comments import CommentSerializer
-from apps.api.serializers.people import AUTHOR_VERSION
+from apps.api.serializers.people import AUTHOR_SHOWN, AUTHOR_VERSION
 from apps.articles.models import Article, Comment, CommentQuerySet
 from apps.articles.models.comment import TOO_MANY
 from dovetail.api.etags import VersionedMixin
@@ -33,6 +33,7 @@ class ArticleCommentViewSet(VersionedMixin, ListModelMixin, GenericViewSet[Comme
     serializer_class = CommentSerializer
     ordering_fields = ("created_at",)
     version_fields = VERSION
+    shown_fields = AUTHOR_SHOWN
 
     def article(self) -> Article:
         # The author is notified of a new comment.
@@ -74,6 +75,7 @@ class CommentViewSet(VersionedMixin, GenericViewSet[Comment]):
     permission_classes = (CommentPermission,)
     serializer_class = CommentSerializer
     version_fields = VERSION
+    shown_fields = AUTHOR_SHOWN
 
     def get_queryset(self) -> CommentQuerySet:
         comments: CommentQuerySet = Comment.objects.visible_to(self.request.user)

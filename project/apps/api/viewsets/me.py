@@ -51,8 +51,7 @@ class OwnMixin(PrivateMixin, VersionedMixin):
     """Limits a viewset to the row of the person who asks, which its address does not name."""
 
     queryset = User.objects.none()
-    # The small avatar, and the address, change without `updated_at`.
-    version_fields = ("updated_at", "email", "avatar", "avatar_small")
+    version_fields = ("updated_at", "email", "avatar")  # the address changes without `updated_at`
 
     def get_queryset(self) -> QuerySet[User]:
         return User.objects.filter(pk=person_of(self.request).pk)

@@ -13,14 +13,17 @@ from apps.core.models import SearchManager, SearchQuerySet, SoftDeleteModel
 from apps.users.models import User
 from dovetail.cable.streams import Streamable
 from dovetail.http.reverse import reverse
+from dovetail.lines import validate_line
 from dovetail.media.fields import ImageField
 from dovetail.media.names import RandomName
+from dovetail.media.variants import VariantsField
 from dovetail.models.conflicts import retry_on_conflict
+from dovetail.models.prepared import PreparedRow
 from dovetail.search import SearchConfig, SearchIndex
 from dovetail.turbo.models import BroadcastsRefreshes
 
 # The first path segments of the other URLs in apps.articles.urls.
-RESERVED_SLUGS = {"dashboard", "mine", "new", "trash"}
+RESERVED_SLUGS = {"dashboard", "export", "imports", "mine", "new", "trash"}
 UNIQUE_SLUG = "article_slug_is_unique"
 NUMBERED_ATTEMPTS = 3  # after so many conflicts, a slug ends in random letters
 
@@ -88,7 +91,7 @@ class Article(BroadcastsRefreshes, SoftDeleteModel):
     author = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="articles"
     )
-    title = models.CharField(max_length=140)
+    title = models.CharField(max_length=140, validators=[validate_line])
     slug = models.SlugField(max_length=160, allow_unicode=True, editable=False)
     summary = models.CharField(
         max_length=300, blank=True, help_text="One or two sentences, shown in lists."
@@ -102,6 +105,7 @@ class Article(BroadcastsRefreshes, SoftDeleteModel):
     cover = ImageField(
         upload_to=RandomName("covers"), blank=True, help_text="JPEG, PNG, WebP or GIF, up to 5 MB."
     )
+    cover_variants = VariantsField("cover", {"thumbnail": 400, "card": 800, "full": 1600})
 
     objects = SearchManager.from_queryset(ArticleQuerySet)()
     all_objects = SearchManager.from_queryset(ArticleQuerySet)(with_deleted=True)
@@ -164,6 +168,11 @@ class Article(BroadcastsRefreshes, SoftDeleteModel):
             self.slug = ""  # was not saved
             raise
 
+    @classmethod
+    def with_slug(cls, slug: str) -> "Article | None":
+        """Return an article and its author, or None."""
+        return BY_SLUG.first(slug)
+
     def can_be_seen_by(self, user: User | AnonymousUser) -> bool:
         return self.is_published or self.can_be_edited_by(user)
 
@@ -215,3 +224,6 @@ class Article(BroadcastsRefreshes, SoftDeleteModel):
         return next(
             slug for number in range(2, len(taken) + 3) if (slug := f"{base}-{number}") not in taken
         )
+
+
+BY_SLUG = PreparedRow(lambda slug: Article.objects.filter(slug=slug).select_related("author"), str)

@@ -11,19 +11,26 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.cache import add_never_cache_headers
 from django.utils.decorators import method_decorator
+from django.utils.functional import SimpleLazyObject
 from django.views.generic import CreateView, DetailView, ListView, TemplateView, View
 
 from apps.articles.dashboard import Dashboard
 from apps.articles.forms import ArticleForm
-from apps.articles.models import Article
+from apps.articles.models import Article, Category
 from apps.articles.search import SearchPage
 from apps.users.models import User
+from dovetail.cache.pages import for_visitors
 from dovetail.http.bodies import takes_files
+from dovetail.http.limits import refusal
+from dovetail.media.direct import UploadsMixin
 from dovetail.models.versions import VersionedUpdateView
 
 PAGE_SIZE = 12
 
 
+@method_decorator(
+    for_visitors(Article.refreshes, query={"category": Category.values}), name="dispatch"
+)
 class ArticleListView(ListView[Article]):
     template_name = "articles/article_list.html"
     paginate_by = PAGE_SIZE
@@ -36,6 +43,17 @@ class ArticleListView(ListView[Article]):
         paginator = super().get_paginator(*args, **kwargs)
         paginator.count = self.search.count()
         return paginator
+
+    def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        if request.GET.get("q") and (refused := refusal(request, "search")):
+            return refused
+        search = SearchPage(request.GET)
+        if search.is_first_page:
+            # The page is made if it is not kept, see the template.
+            self.search = search
+            page = SimpleLazyObject(lambda: self.paginate_queryset(search.results(), PAGE_SIZE)[1])
+            return render(request, self.template_name, {"search": search, "page_obj": page})
+        return super().get(request, *args, **kwargs)
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         return super().get_context_data(search=self.search, **kwargs)
@@ -65,11 +83,16 @@ class TrashView(LoginRequiredMixin, ListView[Article]):
         return rows.for_cards().order_by("-deleted_at")
 
 
+@method_decorator(for_visitors(Article.refreshes), name="dispatch")
 class ArticleDetailView(DetailView[Article]):
     template_name = "articles/article_detail.html"
 
-    def get_queryset(self) -> QuerySet[Article]:
-        return Article.objects.visible_to(self.request.user).select_related("author")
+    def get_object(self, queryset: QuerySet[Article] | None = None) -> Article:
+        del queryset  # a query of its own is compiled once
+        article = Article.with_slug(self.kwargs["slug"])
+        if article is None or not article.can_be_seen_by(self.request.user):
+            raise Http404
+        return article
 
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         """Show the article, or tell its author that a moderator removed it."""
@@ -102,7 +125,10 @@ class ArticleDetailView(DetailView[Article]):
 
 @method_decorator(takes_files, name="dispatch")
 class ArticleCreateView(
-    LoginRequiredMixin, SuccessMessageMixin[ArticleForm], CreateView[Article, ArticleForm]
+    LoginRequiredMixin,
+    UploadsMixin,
+    SuccessMessageMixin[ArticleForm],
+    CreateView[Article, ArticleForm],
 ):
     form_class = ArticleForm
     template_name = "articles/article_form.html"
@@ -129,6 +155,7 @@ class EditableArticleMixin(LoginRequiredMixin):
 @method_decorator(takes_files, name="dispatch")
 class ArticleUpdateView(
     EditableArticleMixin,
+    UploadsMixin,
     SuccessMessageMixin[ArticleForm],
     VersionedUpdateView[Article, ArticleForm],
 ):

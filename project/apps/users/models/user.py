@@ -10,7 +10,7 @@ from django.contrib.auth.models import (
 )
 from django.core.exceptions import ValidationError
 from django.db import models, transaction
-from django.db.models.fields.files import ImageFieldFile
+from django.db.models.fields.files import FieldFile
 from django.db.models.functions import Lower
 from django.utils import timezone
 from django.utils.functional import cached_property
@@ -18,8 +18,10 @@ from django.utils.functional import cached_property
 from apps.core.models import BaseManager, BaseModel, BaseQuerySet
 from apps.users.fields import LowercaseEmailField
 from dovetail.http.reverse import reverse
+from dovetail.lines import validate_line
 from dovetail.media.fields import ImageField
 from dovetail.media.names import RandomName
+from dovetail.media.variants import VariantsField, variant_of
 from dovetail.models.cascade import delete_dependents, dependents_deleted
 from dovetail.search import SearchConfig, SearchIndex
 
@@ -92,11 +94,14 @@ class User(AbstractUser, BaseModel):
     last_name = None  # type: ignore[assignment]
     email = LowercaseEmailField("email address", unique=True)
     display_name = models.CharField(
-        max_length=80, blank=True, help_text="Shown next to what you write."
+        max_length=80,
+        blank=True,
+        validators=[validate_line],
+        help_text="Shown next to what you write.",
     )
     biography = models.TextField(max_length=600, blank=True, help_text="A few sentences about you.")
     avatar = ImageField(upload_to=RandomName("avatars"), square=AVATAR, blank=True)
-    avatar_small = ImageField(upload_to=RandomName("avatars"), blank=True, editable=False)
+    avatar_variants = VariantsField("avatar", {"small": 96, "large": 256})
     # When the person closed the account. `banned_at` is when an administrator did: each can be
     # undone only by those who did it, and the account is active only if neither is set.
     deleted_at = models.DateTimeField(null=True, blank=True, editable=False, db_index=True)
@@ -136,7 +141,6 @@ class User(AbstractUser, BaseModel):
         indexes = [
             # dovetail.media looks for the rows of a file.
             models.Index(fields=["avatar"], name="user_avatar"),
-            models.Index(fields=["avatar_small"], name="user_avatar_small"),
             SearchIndex(
                 SearchConfig(
                     {"email": 3, "display_name": 2, "biography": 1},
@@ -161,9 +165,9 @@ class User(AbstractUser, BaseModel):
         return self.get_full_name()
 
     @property
-    def list_avatar(self) -> ImageFieldFile:
+    def list_avatar(self) -> FieldFile:
         """The picture for lists: the small one, or the large one until a task has made it."""
-        return self.avatar_small or self.avatar
+        return variant_of(self.avatar, "small")
 
     @property
     def is_mfa_enabled(self) -> bool:

@@ -26,6 +26,8 @@ INSTALLED_APPS = [
     "config",
     "dovetail",
     "dovetail.api",
+    "dovetail.mail",
+    "dovetail.media",
     "dovetail.tasks",
     "apps.core",
     "apps.users",

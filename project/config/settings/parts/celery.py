@@ -14,8 +14,16 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 # Without a broker, queueing fails within seconds instead of blocking the request.
 CELERY_BROKER_CONNECTION_TIMEOUT = 2
 CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 2, "interval_start": 0, "interval_step": 0.2}
+# In seconds. Without a limit, a server that accepts connections and never answers would hold up
+# requests. A worker that waits for messages asks for a second or two at a time.
 if CELERY_BROKER_URL.startswith("amqp"):
-    CELERY_BROKER_TRANSPORT_OPTIONS = {"confirm_publish": True}
+    CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, object] = {
+        "confirm_publish": True,
+        "read_timeout": 5,
+        "write_timeout": 5,
+    }
+else:
+    CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_timeout": 3, "socket_connect_timeout": 2}
 
 # Apart, so that a task of minutes in "bulk" delays no mail: a worker may serve some of them only.
 CELERY_TASK_QUEUES = [queue("default"), queue("mail"), queue("bulk")]
@@ -26,7 +34,10 @@ CELERY_TASK_CREATE_MISSING_QUEUES = False  # a misspelled name would be one that
 CELERY_TASK_ROUTES = {
     "dovetail.mail.tasks.*": "mail",
     "dovetail.tasks.outbox.*": "mail",
+    "apps.articles.tasks.check_import": "bulk",
+    "apps.articles.tasks.run_import": "bulk",
     "apps.users.tasks.collect_data": "bulk",
+    "dovetail.media.tasks.*": "bulk",
 }
 
 # Tasks are acknowledged when done. If a worker dies, its task runs again, so tasks are idempotent.
@@ -50,6 +61,10 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": crontab(),  # each minute
         "options": {"expires": 60},
     },
+    "delete-unused-uploads": {
+        "task": "dovetail.media.tasks.delete_unused_uploads",
+        "schedule": crontab(hour="3", minute="40"),
+    },
     "delete-expired-answers": {
         "task": "dovetail.api.tasks.delete_expired_answers",
         "schedule": crontab(minute="50"),
@@ -70,6 +85,14 @@ CELERY_BEAT_SCHEDULE = {
         "task": "apps.users.tasks.revoke_expired_rights",
         "schedule": crontab(minute="*/10"),
     },
+    "resume-imports": {
+        "task": "apps.articles.tasks.resume_imports",
+        "schedule": crontab(),  # every minute
+    },
+    "remove-old-imports": {
+        "task": "apps.articles.tasks.remove_old_imports",
+        "schedule": crontab(hour="3", minute="40"),
+    },
     "remove-old-exports": {
         "task": "apps.users.tasks.remove_old_exports",
         "schedule": crontab(hour="3", minute="20"),
@@ -77,6 +100,14 @@ CELERY_BEAT_SCHEDULE = {
     "remove-expired-access-tokens": {
         "task": "apps.users.tasks.remove_expired_access_tokens",
         "schedule": crontab(hour="3", minute="15"),
+    },
+    "make-missing-variants": {
+        "task": "dovetail.media.tasks.make_missing_variants",
+        "schedule": crontab(hour="2", minute="30"),
+    },
+    "delete-orphaned-files": {
+        "task": "dovetail.media.tasks.delete_orphaned_files",
+        "schedule": crontab(hour="3", minute="40"),
     },
     "remove-old-failures-of-tasks": {
         "task": "dovetail.tasks.failures.remove_old_failures",

@@ -1,4 +1,4 @@
-"""Services that need no installation: PostgreSQL, Node and a Valkey-protocol server.
+"""Services that need no installation: PostgreSQL, Node, a Valkey-protocol server and an S3 server.
 
 Tests run them as throwaway services:
 

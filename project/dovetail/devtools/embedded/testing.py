@@ -18,11 +18,11 @@ from pathlib import Path
 
 import redis
 
-from dovetail.devtools.embedded import valkey
+from dovetail.devtools.embedded import seaweedfs, valkey
 from dovetail.devtools.embedded.account import reachable, server_account
 from dovetail.devtools.embedded.client import no_client_variables
 from dovetail.devtools.embedded.postgres import START_TIMEOUT, Cluster, find_binaries
-from dovetail.devtools.errors import SetupError
+from dovetail.devtools.errors import NotReadyError, SetupError
 from dovetail.devtools.supervisor.guard import Guard
 
 ATTEMPTS = 3  # another program may take the free port before the server does
@@ -168,6 +168,58 @@ def embedded_valkey() -> Iterator[str]:
         yield valkey.url(int(port), password)
     finally:
         guard.close(server)
+
+
+@contextmanager
+def throwaway_s3(
+    data_dir: Path, *origins: str
+) -> Iterator[tuple[seaweedfs.Server, subprocess.Popen[bytes]]]:
+    """Run an empty S3 server with a bucket.
+
+    Args:
+        data_dir: the checkout's `DATA_DIR`; its embedded server is used, or installed there.
+        origins: of pages that may send files to the bucket.
+
+    Yields:
+        The server, and its process, which leads a group of its own.
+
+    Raises:
+        SetupError: it could not be installed or started.
+    """
+    guard = Guard()
+    processes: list[subprocess.Popen[bytes]] = []
+    try:
+        home = Path(tempfile.mkdtemp(prefix="dovetail-"))
+        guard.remove_at_end(home)
+        program = seaweedfs.find_program(data_dir / "embedded", guard)
+        for _ in range(ATTEMPTS):
+            server = seaweedfs.Server(program, home, free_ports(seaweedfs.PORTS))
+            server.prepare()
+            with (home / "log").open("wb") as output:
+                process = subprocess.Popen(  # noqa: S603 - trusted arguments
+                    guard.wrapped(server.command(), stop_signal=signal.SIGKILL),
+                    stdin=guard.pipe,
+                    stdout=output,
+                    stderr=subprocess.STDOUT,
+                    start_new_session=True,
+                    cwd=home,
+                    env=server.own_environment(),
+                )
+            processes.append(process)
+            if _answers(partial(_serves, server), process):
+                server.create_bucket(*origins)
+                yield server, process
+                return
+        log = (home / "log").read_text(errors="replace")
+        raise SetupError(f"The S3 server did not start: {log[-500:]}")
+    finally:
+        guard.close(*processes)
+
+
+def _serves(server: seaweedfs.Server) -> bool:
+    with contextlib.suppress(NotReadyError):
+        return server.is_ready()
+    return False
 
 
 def free_port() -> int:

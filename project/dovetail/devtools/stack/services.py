@@ -1,4 +1,4 @@
-"""The database, the cache and the broker: embedded ones, or those named in the settings."""
+"""The database, the cache, the broker and S3: embedded ones, or those named in the settings."""
 
 import signal
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ from django.conf import settings
 from django.db import DatabaseError, connection
 
 from dovetail.cache.urls import client_url
-from dovetail.devtools.embedded import valkey
+from dovetail.devtools.embedded import seaweedfs, valkey
 from dovetail.devtools.embedded.account import reachable, server_account
 from dovetail.devtools.embedded.postgres import Cluster, find_binaries
 from dovetail.devtools.errors import SetupError
@@ -28,7 +28,7 @@ class Services:
 
     Attributes:
         ports: the ports that they listen on.
-        database, cache, broker: whether `up` runs it.
+        database, cache, broker, s3: whether `up` runs it.
         password: that of the Valkey-protocol server, which up.json passes on. Each run has another.
     """
 
@@ -36,16 +36,27 @@ class Services:
     database: bool
     cache: bool
     broker: bool
+    s3: bool
     password: str = field(default_factory=valkey.new_password, repr=False)
 
     @classmethod
-    def from_settings(cls, ports: Ports) -> "Services":
-        """Choose the services that are not configured in the settings."""
+    def from_settings(cls, ports: Ports, *, s3: bool) -> "Services":
+        """Choose the services that are not configured in the settings.
+
+        Raises:
+            SetupError: an S3 server is wanted, but the settings name another.
+        """
+        if s3 and settings.ENV.is_set("S3_BUCKET"):
+            raise SetupError(
+                "S3_BUCKET is set, so that uploads go there: unset it to use the embedded S3 "
+                "server, or leave out --s3."
+            )
         return cls(
             ports,
             database=not settings.ENV.is_set("DATABASE_URL"),
             cache=not settings.ENV.is_set("VALKEY_URL"),
             broker=not settings.ENV.is_set("CELERY_BROKER_URL"),
+            s3=s3,
         )
 
     @property
@@ -53,7 +64,7 @@ class Services:
         """Whether to run the Valkey-protocol server, which is both cache and broker."""
         return self.cache or self.broker
 
-    def environment(self, cluster: Cluster | None) -> dict[str, str]:
+    def environment(self, cluster: Cluster | None, s3: seaweedfs.Server | None) -> dict[str, str]:
         """Return the settings that point to the embedded services."""
         server = valkey.url(self.ports.valkey, self.password)
         found = {}
@@ -63,6 +74,8 @@ class Services:
             found["VALKEY_URL"] = f"{server}/0"
         if self.broker:
             found["CELERY_BROKER_URL"] = f"{server}/1"
+        if s3:
+            found |= s3.environment()
         return found
 
     def program(self, environment: dict[str, str]) -> Program:
@@ -100,6 +113,32 @@ def postgres(cluster: Cluster) -> Program:
         stop_signal=signal.SIGINT,
         last_signal=signal.SIGQUIT,
         switch=cluster.switch,
+    )
+
+
+def prepare_s3(data_dir: Path, port: int, guard: Guard) -> seaweedfs.Server:
+    """Install the S3 server if needed, and write its configuration.
+
+    Raises:
+        SetupError: there is none for this platform, or it could not be installed.
+    """
+    program = seaweedfs.find_program(data_dir / "embedded", guard)
+    server = seaweedfs.Server(program, data_dir / "s3", port)
+    server.prepare()
+    return server
+
+
+def s3(server: seaweedfs.Server) -> Program:
+    """Return the embedded S3 server."""
+    return Program(
+        name="s3",
+        command=server.command(),
+        cwd=server.home,
+        environment=server.own_environment(),
+        is_ready=server.is_ready,
+        # It would wait for half a minute; what it has acknowledged is on the disk.
+        stop_signal=signal.SIGINT,
+        last_signal=signal.SIGKILL,
     )
 
 

@@ -15,12 +15,21 @@ from typing import Any
 
 from django.conf import settings
 
-from dovetail.devtools.embedded import valkey
+from dovetail.devtools.embedded import seaweedfs, valkey
 from dovetail.devtools.embedded.client import forget_client_variables
 from dovetail.devtools.embedded.postgres import Cluster
 from dovetail.devtools.environment import environment_of_python
 from dovetail.devtools.errors import SetupError
-from dovetail.devtools.stack import checkout, code, database, page, ports, programs, services
+from dovetail.devtools.stack import (
+    checkout,
+    code,
+    collector,
+    database,
+    page,
+    ports,
+    programs,
+    services,
+)
 from dovetail.devtools.stack.frontend import Frontend, find_node
 from dovetail.devtools.stack.instance import Instance
 from dovetail.devtools.supervisor.console import Console
@@ -31,12 +40,14 @@ from dovetail.devtools.supervisor.threads import in_thread
 WATCH_INTERVAL = 0.5  # seconds between checks that the parent and the guard are still running
 
 
-def up(*, port: int | None, build: bool) -> None:
+def up(*, port: int | None, build: bool, s3: bool, telemetry: bool = False) -> None:
     """Start everything and run until told to stop.
 
     Args:
         port: the port of the web server; by default the setting PORT, or 8000.
         build: whether to serve built assets instead of Vite's dev server.
+        s3: whether to run an S3 server, and to store uploads there.
+        telemetry: whether to collect traces.
 
     Raises:
         SetupError: it could not start, or had to stop.
@@ -46,7 +57,8 @@ def up(*, port: int | None, build: bool) -> None:
     with contextlib.closing(Instance(data_dir)) as instance:
         guard = Guard(keep_open=[instance.lock])
         try:
-            asyncio.run(Stack(instance, guard, port=port, build=build).run())
+            stack = Stack(instance, guard, port=port, build=build, s3=s3, telemetry=telemetry)
+            asyncio.run(stack.run())
         finally:
             guard.close()
 
@@ -54,7 +66,16 @@ def up(*, port: int | None, build: bool) -> None:
 class Stack:
     """Everything one `up` runs."""
 
-    def __init__(self, instance: Instance, guard: Guard, *, port: int | None, build: bool) -> None:
+    def __init__(
+        self,
+        instance: Instance,
+        guard: Guard,
+        *,
+        port: int | None,
+        build: bool,
+        s3: bool,
+        telemetry: bool,
+    ) -> None:
         self.started = time.monotonic()
         self.instance = instance
         self.guard = guard
@@ -67,10 +88,12 @@ class Stack:
         )
         self.build = build or without_vite
         self.ports = ports.choose(port)
-        self.services = services.Services.from_settings(self.ports)
+        self.services = services.Services.from_settings(self.ports, s3=s3)
+        self.collector = collector.wanted(self.ports.otlp) if telemetry else None
         if self.services.database:
             forget_client_variables()
         self.url = f"http://localhost:{self.ports.web}"
+        self.s3: seaweedfs.Server | None = None
         self.facts: dict[str, str] = {}  # shown once everything is ready
 
     async def run(self) -> None:
@@ -147,9 +170,21 @@ class Stack:
             wave.append(services.postgres(cluster))
         if self.services.valkey:
             wave.append(self.services.program(self._environment({})))
+        if self.collector:
+            wave.append(self.collector.program(self.data_dir, self._environment({})))
+            self.facts["Traces"] = f"{self.url}/dev/traces/"
+        if self.services.s3:
+            with self._step("S3 server set up"):
+                self.s3 = await in_thread(
+                    lambda: services.prepare_s3(self.data_dir, self.ports.s3, self.guard)
+                )
+            wave.append(services.s3(self.s3))
         with self._step("Database, cache and broker connected"):
             if wave:
                 await self.supervisor.start(*wave)
+            if server := self.s3:
+                origins = self._origins()
+                self.facts["Uploads"] = await in_thread(lambda: server.create_bucket(*origins))
             for part, describe in (
                 ("Database", cluster.create_database if cluster else services.describe_database),
                 ("Cache", valkey.describe if self.services.cache else services.describe_cache),
@@ -196,17 +231,29 @@ class Stack:
             yield self.ports.postgres, "PostgreSQL"
         if self.services.valkey:
             yield self.ports.valkey, "the Valkey-protocol server"
+        if self.collector:
+            yield self.ports.otlp, "the collector of traces"
+        if self.services.s3:
+            for distance in range(seaweedfs.PORTS):
+                yield self.ports.s3 + distance, "the S3 server"
 
     def _shared(self, cluster: Cluster | None) -> dict[str, str]:
         """Return the settings shared by every process of the stack."""
-        shared = self.services.environment(cluster) | {
+        shared = self.services.environment(cluster, self.s3) | {
             "PORT": str(self.ports.web),
             "VITE_DEV_SERVER": str(not self.build).lower(),
             "VITE_PORT": str(self.ports.vite),
         }
+        if self.collector:
+            shared |= self.collector.environment()
         if not settings.ENV.is_set("SITE_URL"):
             shared["SITE_URL"] = self.url
         return shared
+
+    def _origins(self) -> set[str]:
+        """Return the origins of the pages that send files to the S3 server."""
+        own = {self.url, f"http://127.0.0.1:{self.ports.web}"}
+        return own | {settings.SITE_URL} if settings.ENV.is_set("SITE_URL") else own
 
     def _environment(self, shared: dict[str, str]) -> dict[str, str]:
         """Return the environment of the application's Python processes."""

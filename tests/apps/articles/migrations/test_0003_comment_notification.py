@@ -1,39 +1,28 @@
 """The move of notifications from `articles.Notification` to kinds of `users.Notification`."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from django.db import connection
-from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
 
 from apps.articles.models import Article, CommentNotification
 from apps.users.models import User
 from tests.factories import make_comment
+from tests.migrating import Migrate, migrating
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-Migrate = Callable[[str], Any]
-LATEST = "0007_cover_lookup"  # whose tables fit the models
+LATEST = "0011_one_line"  # whose tables fit the models
 
 BEFORE = "0002_discussion"
-AFTER = "0003_comment_notification"
 
 
 @pytest.fixture
 def migrate() -> Iterator[Migrate]:
-    """Return a function that migrates articles and returns the models of that migration."""
-
-    def migrate(name: str) -> Any:
-        target = ("articles", name)
-        executor = MigrationExecutor(connection)
-        executor.migrate([target])
-        return executor.loader.project_state(target).apps
-
-    yield migrate
-    executor = MigrationExecutor(connection)
-    executor.migrate(executor.loader.graph.leaf_nodes("articles"))
+    with migrating("articles") as migrate:
+        yield migrate
 
 
 def rows() -> list[dict[str, Any]]:
@@ -85,5 +74,5 @@ def test_notifications_survive_migrating_back_and_forth(
         cursor.execute("SELECT count(*) FROM users_notification")
         assert cursor.fetchone() == (0,)
 
-    migrate(AFTER)
+    migrate(LATEST)
     assert rows() == before

@@ -653,3 +653,17 @@ def test_malformed_subject_is_refused(client: Client, provider: Provider, subjec
     assert response.status_code < 500
     assert not is_logged_in(client)
     assert not User.objects.exists()
+
+
+def test_provider_that_leads_inside_is_not_asked(
+    client: Client, provider: Provider, settings: Settings
+) -> None:
+    """Kind: a discovery document, or a redirect, that names an address only this server reaches."""
+    provider.discovery = {"jwks_uri": "http://169.254.169.254/latest/meta-data/"}
+    assert "169.254" not in log_in_with_provider(client, provider).content.decode()
+    assert not is_logged_in(client)
+
+    settings.OUTGOING_PRIVATE_HOSTS = []
+    response = client.post("/accounts/oidc/test/login/")
+    assert response.status_code != 302
+    assert "redirect_to" not in (response.context or {})

@@ -13,7 +13,7 @@ from dovetail.devtools.stack.ports import Ports
 
 @pytest.fixture(autouse=True)
 def _no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("PORT", "VITE_PORT", "POSTGRES_PORT", "VALKEY_PORT"):
+    for name in ("PORT", "VITE_PORT", "POSTGRES_PORT", "VALKEY_PORT", "OTLP_PORT", "S3_PORT"):
         monkeypatch.delenv(name, raising=False)
 
 
@@ -27,15 +27,15 @@ def listener() -> Iterator[socket.socket]:
 
 
 def test_other_ports_follow_the_web_port() -> None:
-    assert ports.choose(None) == Ports(8000, 8001, 8002, 8003)
-    assert ports.choose(18210) == Ports(18210, 18211, 18212, 18213)
+    assert ports.choose(None) == Ports(8000, 8001, 8002, 8003, 8018, 8020)
+    assert ports.choose(18210) == Ports(18210, 18211, 18212, 18213, 18228, 18230)
 
 
 def test_configured_port_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PORT", "9000")
     monkeypatch.setenv("POSTGRES_PORT", "7000")
-    assert ports.choose(None) == Ports(9000, 9001, 7000, 9003)
-    assert ports.choose(9100) == Ports(9100, 9101, 7000, 9103)
+    assert ports.choose(None) == Ports(9000, 9001, 7000, 9003, 9018, 9020)
+    assert ports.choose(9100) == Ports(9100, 9101, 7000, 9103, 9118, 9120)
 
 
 def test_duplicate_ports_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -98,4 +98,4 @@ def test_port_in_the_description_of_an_earlier_up_is_not_taken_over(
 ) -> None:
     """A killed `up` leaves its up.json, whose PORT is a default for other commands."""
     monkeypatch.setitem(env._defaults, "PORT", "8100")  # noqa: SLF001 - as use_defaults does
-    assert ports.choose(None) == Ports(8000, 8001, 8002, 8003)
+    assert ports.choose(None) == Ports(8000, 8001, 8002, 8003, 8018, 8020)

@@ -1,6 +1,9 @@
+from pathlib import Path
+
 import pytest
 from pytest_django import Settings
 
+from dovetail.devtools.embedded import seaweedfs
 from dovetail.devtools.errors import SetupError
 from dovetail.devtools.stack.ports import Ports
 from dovetail.devtools.stack.services import (
@@ -10,35 +13,54 @@ from dovetail.devtools.stack.services import (
     describe_database,
 )
 
-PORTS = Ports(8000, 8001, 8002, 8003)
+PORTS = Ports(8000, 8001, 8002, 8003, 8018, 8020)
 NAMES = ("DATABASE_URL", "VALKEY_URL", "CELERY_BROKER_URL")
 
 
 def test_unset_services_are_embedded(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in NAMES:
         monkeypatch.delenv(name, raising=False)
-    embedded = Services.from_settings(PORTS)
+    embedded = Services.from_settings(PORTS, s3=False)
     assert embedded.database
     assert embedded.valkey
     password = embedded.password
-    assert embedded.environment(None) == {
+    assert embedded.environment(None, None) == {
         "VALKEY_URL": f"redis://:{password}@127.0.0.1:8003/0",
         "CELERY_BROKER_URL": f"redis://:{password}@127.0.0.1:8003/1",
     }
-    assert password not in {"", Services.from_settings(PORTS).password}
+    assert password not in {"", Services.from_settings(PORTS, s3=False).password}
     assert password not in repr(embedded)
     program = embedded.program({"HOME": "/"})
     assert password in program.environment.values()
     assert not any(password in argument for argument in program.command)
 
     monkeypatch.setenv("VALKEY_URL", "redis://elsewhere")
-    assert Services.from_settings(PORTS).valkey  # it is still the broker
-    assert Services.from_settings(PORTS).environment(None).keys() == {"CELERY_BROKER_URL"}
+    assert Services.from_settings(PORTS, s3=False).valkey  # it is still the broker
+    assert Services.from_settings(PORTS, s3=False).environment(None, None).keys() == {
+        "CELERY_BROKER_URL"
+    }
 
     monkeypatch.setenv("CELERY_BROKER_URL_FILE", "/run/secrets/broker")
-    assert not Services.from_settings(PORTS).valkey
+    assert not Services.from_settings(PORTS, s3=False).valkey
     monkeypatch.setenv("DATABASE_URL", "postgres://elsewhere/app")
-    assert not Services.from_settings(PORTS).database
+    assert not Services.from_settings(PORTS, s3=False).database
+
+
+def test_s3_server_is_embedded_if_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("S3_BUCKET", raising=False)
+    services = Services.from_settings(PORTS, s3=True)
+    server = seaweedfs.Server(Path("weed"), Path("s3"), PORTS.s3)
+
+    found = services.environment(None, server)
+    assert found["S3_BUCKET"] == "uploads"
+    assert found["S3_ENDPOINT_URL"] == "http://127.0.0.1:8020"
+    assert found["S3_SECRET_ACCESS_KEY"] == server.secret
+    assert server.secret not in repr(server)
+    assert not any(server.secret in argument for argument in server.command())
+
+    monkeypatch.setenv("S3_BUCKET", "another")
+    with pytest.raises(SetupError, match="S3_BUCKET is set"):
+        Services.from_settings(PORTS, s3=True)
 
 
 @pytest.mark.django_db

@@ -18,7 +18,17 @@ class Command(BaseCommand):
             type=int,
             metavar="N",
             help="port of the web server (default: PORT, or 8000); Vite, PostgreSQL and Valkey use "
-            "the next three ports",
+            "the next three ports, and the S3 server those from 20 on",
+        )
+        parser.add_argument(
+            "--s3",
+            action="store_true",
+            help="store uploads in an embedded S3 server instead of on the disk",
+        )
+        parser.add_argument(
+            "--telemetry",
+            action="store_true",
+            help="collect traces and show them at /dev/traces/",
         )
         parser.add_argument(
             "--build",
@@ -44,7 +54,12 @@ class Command(BaseCommand):
         open_standard_streams()
         ensure_utf8()
         try:
-            up(port=options["port"], build=options["build"])
+            up(
+                port=options["port"],
+                build=options["build"],
+                s3=options["s3"],
+                telemetry=options["telemetry"],
+            )
         except SetupError as error:
             sys.exit(f"error: {error}")
         except KeyboardInterrupt:  # before anything was started
