@@ -10,6 +10,8 @@ Own code for what Granian has no option for:
 - A worker that is told to stop while it starts forgets it.
 - While it replaces workers, it does not notice that it is to stop itself, and takes the death of a
   worker that it replaces for a crash of the application, which ends all others.
+- Its loop waits for a threading.Event, which its signal handlers set. Such an event has a lock: a
+  signal that arrives while the loop has it stops the server for good.
 
 The application is loaded before the workers are forked from this process, so that they share the
 memory of its code and start within milliseconds.
@@ -25,6 +27,7 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from queue import SimpleQueue
 from typing import Any
 
 from django.conf import settings
@@ -47,6 +50,7 @@ BACKLOG = 1024  # connections that wait to be accepted
 HEADERS = 64 * 1024  # bytes of all headers of a request
 RESTART_DELAY = 1.0  # seconds in which a new worker starts before the old one stops
 POLL = 0.05  # seconds between looks at a worker that ends
+CRASH_LOOP = 5.5  # seconds within which the successor of a dead worker may not die, as in Granian
 MEMORY_SAMPLES = 3  # in a row, 30 s apart: decoding a picture is no reason to replace a worker
 # All go to the handlers of LOGGING.
 LOGGERS = {name: {"handlers": [], "propagate": True} for name in ("_granian", "granian.access")}
@@ -98,6 +102,27 @@ def listen(host: str, port: int) -> socket.socket:
     return listener
 
 
+class Wakeups:
+    """Wakes the server's loop, from signal handlers too: `put` of a SimpleQueue is reentrant.
+
+    Has what Granian uses of a threading.Event. Each `set` ends one `wait`.
+    """
+
+    def __init__(self) -> None:
+        self._queue: SimpleQueue[None] = SimpleQueue()
+
+    def set(self) -> None:
+        """End a call of `wait`: the one that waits, or the next."""
+        self._queue.put(None)
+
+    def wait(self) -> None:
+        """Wait until `set` was called once more than this has ended."""
+        self._queue.get()
+
+    def clear(self) -> None:
+        """Do nothing: what was set since the last `wait` has to be looked at."""
+
+
 class Server(Granian):
     """Serves the project's ASGI application."""
 
@@ -132,7 +157,10 @@ class Server(Granian):
         )
         self.plan = plan
         self.listener = listener
+        self.main_loop_interrupt = Wakeups()  # type: ignore[assignment]
         self._replaced: list[WorkerProcess] = []  # workers that had not ended when it was to stop
+        self._revived: dict[int, float] = {}  # when a dead worker was replaced, by its index
+        self._gave_up = False
 
     def run(self) -> None:
         """Serve until a signal ends it."""
@@ -169,9 +197,10 @@ class Server(Granian):
 
     def shutdown(self, exit_code: int = 0) -> None:
         self.wrks += self._replaced
-        if settings.WEB_DRAIN_SECONDS and not self.interrupt_children:
+        if settings.WEB_DRAIN_SECONDS and not self._gave_up:
             self._drain()
-        super().shutdown(exit_code)  # type: ignore[no-untyped-call]
+        self.interrupt_children.clear()  # a worker that has died meanwhile is no failure of all
+        super().shutdown(1 if self._gave_up else exit_code)  # type: ignore[no-untyped-call]
 
     def _drain(self) -> None:
         """Let the workers say that they are not ready, until the time is up or a second signal."""
@@ -195,6 +224,61 @@ class Server(Granian):
         while not (self.interrupt_signal or condition()) and time.monotonic() < deadline:
             time.sleep(POLL)
 
+    def signal_handler_interrupt(self, *_: object) -> None:
+        if os.getpid() != self.pid:
+            os._exit(0)  # a worker that has not begun, and would forget it
+        super().signal_handler_interrupt()  # type: ignore[no-untyped-call]
+
+    def _serve_loop(self, spawn_target: Any, target_loader: Any) -> None:
+        """Replace workers until the server is to stop."""
+        while True:
+            self.main_loop_interrupt.wait()
+            if self.interrupt_signal:
+                return
+            if not self._revive_dead(spawn_target, target_loader):
+                self._gave_up = True
+                return
+            if self.reload_signal:
+                self._reload(spawn_target, target_loader)  # type: ignore[no-untyped-call]
+            if self.lifetime_signal:
+                self.lifetime_signal = False
+                self._replace_aged(spawn_target, target_loader)
+            if self.rss_signal:
+                self.rss_signal = False
+                self._handle_rss_signal(spawn_target, target_loader)  # type: ignore[no-untyped-call]
+                self._watch_workers_rss()  # type: ignore[no-untyped-call]
+
+    def _revive_dead(self, spawn_target: Any, target_loader: Any) -> bool:
+        """Replace workers that have died, unless one has died again at once.
+
+        A worker may have died while it was being replaced: its successor is alive.
+        """
+        dead = set()
+        while self.interrupt_children:
+            dead.add(self.interrupt_children.pop())
+        for index in sorted(dead):
+            if self.wrks[index].is_alive():
+                continue
+            if time.monotonic() - self._revived.get(index, -CRASH_LOOP) < CRASH_LOOP:
+                logger.error("Worker-%d dies again and again, so the server stops", index + 1)
+                return False
+            self._revived[index] = time.monotonic()
+            self.wrks[index] = self._start(index, spawn_target, target_loader)
+        return True
+
+    def _replace_aged(self, spawn_target: Any, target_loader: Any) -> None:
+        """Replace workers whose lifetime is over, and look again when the next one's is."""
+        aged = [worker.idx for worker in self.wrks if _age(worker) >= 0.95 * self.plan.lifetime]
+        self._respawn_workers(aged, spawn_target, target_loader, RESTART_DELAY)
+        oldest = max(_age(worker) for worker in self.wrks)
+        self._watch_workers_lifetime(max(60, self.plan.lifetime - oldest))  # type: ignore[no-untyped-call]
+
+    def _start(self, index: int, spawn_target: Any, target_loader: Any) -> WorkerProcess:
+        logger.info("Replacing worker-%d", index + 1)
+        worker: WorkerProcess = self._spawn_worker(index, spawn_target, target_loader)
+        worker.start()  # type: ignore[no-untyped-call]
+        return worker
+
     def _respawn_workers(
         self, workers: list[int], spawn_target: Any, target_loader: Any, delay: float = 0
     ) -> None:
@@ -207,21 +291,14 @@ class Server(Granian):
                 return
             old = self.wrks[index]
             old.interrupt_by_parent = True  # if it dies, its successor is there already
-            with suppress(ValueError):
-                self.interrupt_children.remove(index)  # it has died before its turn
             _tell(old, closing.SIGNAL)
-            self.respawned_wrks[index] = time.monotonic()
-            logger.info("Replacing worker-%d", index + 1)
-            new: WorkerProcess = self._spawn_worker(index, spawn_target, target_loader)
-            new.start()  # type: ignore[no-untyped-call]
-            self.wrks[index] = new
+            self.wrks[index] = self._start(index, spawn_target, target_loader)
             self._wait_for(lambda: False, delay)
             if not self.interrupt_signal:
                 self._end(old)
             if self.interrupt_signal:
                 self._replaced.append(old)  # it ends with the others
                 return
-        self._metrics.incr_spawn(len(workers))
 
     def _end(self, old: WorkerProcess) -> None:
         """Stop a worker whose successor has started."""
@@ -240,3 +317,8 @@ class Server(Granian):
 def _tell(worker: WorkerProcess, number: signal.Signals) -> None:
     with suppress(ProcessLookupError):
         os.kill(worker.inner.pid, number)
+
+
+def _age(worker: WorkerProcess) -> float:
+    """Return the seconds since a worker was started."""
+    return float(time.monotonic() - worker.birth)

@@ -4,16 +4,16 @@ import os
 import signal
 import socket
 import threading
-import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
 import pytest
 from django.core.management import CommandError, call_command
 
+from dovetail.serving.server import Wakeups
 from tests.dovetail.serving.servers import LIMIT, WORKERS, Serve
 
 pytestmark = pytest.mark.xdist_group("waits")
@@ -155,6 +155,27 @@ def test_worker_that_dies_while_workers_are_replaced_ends_no_others(
     for _ in range(20):
         assert server.get("/quick/")[0] == 200
     assert not server.has_ended()
+    # Its loop waits, instead of looking at the same death again and again.
+    server.wait_for(lambda: all(is_asleep(server.process.pid) for _ in range(20)))
+
+
+def is_asleep(pid: int) -> bool:
+    """Say whether a process waits for something, as proc_pid_stat(5) has it."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "S"
+
+
+@MORE
+def test_worker_that_starts_can_be_stopped(server: Serve) -> None:
+    """Kind: a signal that came before the worker handled it, and was forgotten."""
+    server.process.send_signal(signal.SIGHUP)
+    server.wait_for(lambda: len(server.workers()) > WORKERS)
+    starting = server.workers()[WORKERS]
+
+    os.kill(starting, signal.SIGTERM)
+
+    server.wait_for(lambda: not Path(f"/proc/{starting}").exists())
+    server.wait_for(lambda: server.says("Replacing worker-1") == 2)  # for nobody meant that
+    assert not server.has_ended()
 
 
 def test_server_that_replaces_workers_stops_at_once(server: Serve) -> None:
@@ -215,17 +236,51 @@ def test_workers_with_too_much_memory_are_replaced(tmp_path: Path) -> None:
 @MORE
 def test_worker_that_dies_is_replaced(server: Serve) -> None:
     """Kind: a server with half of its workers, until someone looks."""
-    pid = int(server.get("/quick/")[1])
-    time_of_start = 6  # Granian takes a death in the first seconds for a crash of the application
-    server.wait_for(lambda: time.monotonic() - STARTED > time_of_start)
-
-    os.kill(pid, signal.SIGKILL)
+    os.kill(int(server.get("/quick/")[1]), signal.SIGKILL)
 
     server.wait_for(lambda: server.says("Started worker") > WORKERS)
     assert server.get("/quick/")[0] == 200
 
 
-STARTED = time.monotonic()
+@MORE
+def test_server_whose_worker_dies_again_and_again_ends(server: Serve) -> None:
+    """Kind: a site that is down, while its container looks as if it ran."""
+
+    def has_ended_after_a_kill() -> bool:
+        with suppress(ProcessLookupError):
+            os.kill(server.workers()[-1], signal.SIGKILL)
+        return server.has_ended()
+
+    server.wait_for(has_ended_after_a_kill)
+
+    assert server.process.wait(LIMIT) == 1
+    assert server.says("dies again and again")
+
+
+@MORE
+def test_server_drains_beside_a_worker_that_has_died(server: Serve) -> None:
+    """Kind: no drain, and a status of failure, because a worker died at that moment."""
+    os.kill(server.workers()[0], signal.SIGKILL)
+
+    server.process.terminate()
+
+    server.wait_for(lambda: server.get("/readyz")[0] == 503)
+    assert server.process.wait(LIMIT) == 0
+
+
+def test_wakeups_from_signal_handlers() -> None:
+    """Kind: a signal that comes while the loop has an event's lock, and stops it for good."""
+    wakeups = Wakeups()
+    before = signal.signal(signal.SIGALRM, lambda *_: wakeups.set())
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.0001, 0.0001)
+        for _ in range(2_000):
+            wakeups.set()
+            wakeups.wait()
+            wakeups.clear()
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 def test_port_that_is_taken_is_refused_in_one_sentence() -> None:
