@@ -85,7 +85,7 @@ def test_worker_that_is_killed_is_replaced(site: Site, tmp_path: Path) -> None:
         before = workers(own)
         victim = max(before)
         with own.load("/faults/text/", connections=8) as outcome:
-            time.sleep(0.5)
+            wait_until(lambda: outcome.answers, "answers")
             os.kill(victim, signal.SIGKILL)
             wait_until(lambda: len(workers(own) - before) > 0, "another worker")
             wait_until(lambda: own.get("/faults/text/").status_code == 200, "an answer")
@@ -93,7 +93,7 @@ def test_worker_that_is_killed_is_replaced(site: Site, tmp_path: Path) -> None:
         assert outcome.answers
         assert outcome.failures <= 8
         with own.load("/faults/text/") as after:
-            time.sleep(1)
+            wait_until(lambda: after.answers, "answers")
         assert after.failures == 0
 
 

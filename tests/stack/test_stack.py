@@ -112,7 +112,7 @@ def test_requests_use_valkey(stack: Stack) -> None:
 
 
 def test_computed_values_use_memcached(stack: Stack) -> None:
-    memcached = Client(str(stack.data / "services" / "memcached.sock"), timeout=5)
+    memcached = Client(str(stack.data / "services" / "memcached.sock"), timeout=60)
     before = memcached.stats()[b"get_hits"]
 
     code = "from django.core.cache import caches; cache = caches['computed']; "
@@ -177,7 +177,7 @@ def test_readiness_names_a_stopped_service(stack: Stack, eventually: type[Eventu
 def test_crashed_server_is_restarted(stack: Stack, eventually: type[Eventually]) -> None:
     keeper = stack.processes()["memcached"]["pid"]
     path = str(stack.data / "services" / "memcached.sock")
-    with closing(Client(path, timeout=5)) as memcached:
+    with closing(Client(path, timeout=60)) as memcached:
         crashed = memcached.stats()[b"pid"]
 
         for pid in descendants(keeper) - {keeper}:

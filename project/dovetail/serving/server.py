@@ -204,12 +204,12 @@ class Server(Granian):
 
     def _drain(self) -> None:
         """Let the workers say that they are not ready, until the time is up or a second signal."""
+        self.interrupt_signal = False  # before it says so: the answer may be a second signal
         logger.info(
             "Stopping: /readyz answers 503 for %g s, then the requests in flight have %g s to end",
             settings.WEB_DRAIN_SECONDS,
             settings.WEB_STOP_SECONDS,
         )
-        self.interrupt_signal = False
         for worker in self.wrks:
             _tell(worker, health.DRAIN_SIGNAL)
         self._wait_for(lambda: False, settings.WEB_DRAIN_SECONDS)

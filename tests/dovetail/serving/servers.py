@@ -3,11 +3,12 @@
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
@@ -86,7 +87,26 @@ class Serve:
     def lines(self) -> list[dict[str, Any]]:
         return [json.loads(line) for line in self.log.read_text().splitlines()]
 
+    def begin_to_stop(self) -> None:
+        """Let it drain: `/readyz` answers 503 until `stop`."""
+        self.process.terminate()
+        self.wait_for(lambda: self.says("Stopping: ") or self.has_ended())
+
+    def stop(self) -> None:
+        """End the drain. The process ends once all requests have."""
+        self.process.terminate()
+
     def end(self) -> None:
+        """End it, whatever it does, with its workers."""
         self.released.touch()
-        self.process.kill() if self.has_ended() else self.process.terminate()
-        self.process.wait(LIMIT)
+        try:
+            if not self.has_ended():
+                self.begin_to_stop()
+                self.stop()
+            self.process.wait(LIMIT)
+        finally:
+            self.process.kill()
+            self.process.wait()
+            for pid in self.workers() if self.process.returncode else ():
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)

@@ -7,7 +7,7 @@ from config.settings.test import *  # noqa: F403 - as the settings modules thems
 
 ROOT_URLCONF = "tests.dovetail.serving.urls"
 ACCESS_LOG = True
-WEB_DRAIN_SECONDS = int(os.environ.get("DRAIN", "1"))
+WEB_DRAIN_SECONDS = int(os.environ.get("DRAIN", "600"))  # the tests end it with a second signal
 WEB_STOP_SECONDS = 30
 LOGGING = test.LOGGING | {
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "json"}}

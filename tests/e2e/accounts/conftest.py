@@ -47,5 +47,5 @@ def site() -> Iterator[str]:
             yield address
     finally:
         provider.terminate()
-        provider.wait(10)
+        provider.wait(60)
         provider.stdout.close()
