@@ -10,6 +10,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import OperationalError
 
 PAGE_THREADS = 4  # of a web process, by default: WEB_THREADS
+MOST_THREADS = 256  # beyond which they only wait for each other, and for connections
 SOCKET_THREADS = 4  # of a web process, which use its database as well: dovetail.cable.database
 
 
@@ -30,7 +31,8 @@ def one_line_errors(*, is_web: bool = False) -> Iterator[None]:
 
         if is_web:
             # Here, because later would be too late: see `env.use_defaults`.
-            pool = env.int("WEB_THREADS", PAGE_THREADS, least=1) + SOCKET_THREADS
+            pool = env.int("WEB_THREADS", PAGE_THREADS, least=1, most=MOST_THREADS)
+            pool += SOCKET_THREADS
             env.use_defaults({"DATABASE_POOL_SIZE": str(pool)})
         # Read here, because Django would delay the error and show it as a traceback.
         _ = settings.INSTALLED_APPS

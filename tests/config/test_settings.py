@@ -204,6 +204,7 @@ def test_production_requires_the_setting(load: Callable[..., ModuleType], name: 
         ),
         ("CORS_ALLOW_CREDENTIALS", "some", "CORS_ALLOW_CREDENTIALS must be true or false"),
         ("API_RATE_FACTOR", "0", "API_RATE_FACTOR must be a whole number of at least 1"),
+        ("WEB_THREADS", "100000", "WEB_THREADS must be at most 256"),
     ],
 )
 def test_production_rejects_the_value(

@@ -3,7 +3,7 @@ from django.core.exceptions import ImproperlyConfigured
 from config import env
 from config.settings.parts.api import API_PREFIX, CORS_ALLOWED_ORIGINS
 from config.settings.parts.database import DATABASE_ROUTERS
-from config.startup import PAGE_THREADS
+from config.startup import MOST_THREADS, PAGE_THREADS
 
 ROOT_URLCONF = "config.urls"
 # The first parts of paths of config/urls.py and of what answers before it; for ADMIN_PATH.
@@ -22,7 +22,7 @@ if WEB_HANDLER not in {"bridge", "django"}:
     raise ImproperlyConfigured(f"WEB_HANDLER must be bridge or django, not {WEB_HANDLER!r}.")
 # How many sync views a web process runs at once, in as many threads. They share one core, so that
 # more help only while views wait, such as for the database.
-WEB_THREADS = env.int("WEB_THREADS", PAGE_THREADS, least=1)
+WEB_THREADS = env.int("WEB_THREADS", PAGE_THREADS, least=1, most=MOST_THREADS)
 # Names of ALLOWED_HOSTS, in its format, that need not have the port of SITE_URL.
 HOSTS_ON_ANY_PORT: list[str] = []
 # Hosts and networks that the site itself may ask although their addresses are private, such as an
