@@ -8,10 +8,13 @@ the same way. Before that, `manage.py serve` sends the signals of `health` and `
 import asyncio
 import signal
 import threading
+from collections.abc import Callable
+from contextlib import suppress
 
 from dovetail.cable.hub import Hub
 from dovetail.http import closing, health
 
+PAUSE = 0.02  # seconds
 TIMEOUT = 1.0  # seconds for browsers to receive the message and close
 
 
@@ -26,15 +29,35 @@ def drain_on_sigterm() -> None:
         if not tasks:
             tasks.append(loop.create_task(_drain()))
 
-    loop.add_signal_handler(signal.SIGTERM, handle)
-    loop.add_signal_handler(health.DRAIN_SIGNAL, health.drain)
-    loop.add_signal_handler(closing.SIGNAL, closing.retire)
+    loop.remove_signal_handler(signal.SIGTERM)  # the server's
+    _handle(loop, signal.SIGTERM, handle)
+    _handle(loop, health.DRAIN_SIGNAL, health.drain)
+    _handle(loop, closing.SIGNAL, closing.retire)
+    # `manage.py serve` has held them back.
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, health.SIGNALS)
+
+
+def _handle(
+    loop: asyncio.AbstractEventLoop, number: signal.Signals, function: Callable[[], None]
+) -> None:
+    """Have the loop call a function after a signal.
+
+    Its own `add_signal_handler` may lose one that comes while the loop does not run: uvloop does,
+    and servers run it once for the start of the application and once to serve.
+    """
+
+    def handle(*_: object) -> None:
+        with suppress(RuntimeError):  # the loop has ended, and the process will
+            loop.call_soon_threadsafe(function)
+
+    signal.signal(number, handle)
 
 
 async def _drain() -> None:
     loop = asyncio.get_running_loop()
     deadline = loop.time() + TIMEOUT
+    await asyncio.sleep(PAUSE)  # by then it serves: the server's handler may lose the signal, too
     while (hub := Hub.of(loop)) and loop.time() < deadline:
         hub.announce_restart()  # repeated for sockets that have just connected
-        await asyncio.sleep(0.02)
+        await asyncio.sleep(PAUSE)
     signal.raise_signal(signal.SIGINT)

@@ -29,6 +29,11 @@ logger = logging.getLogger(__name__)
 PATHS = {"/livez", "/readyz"}
 TIMEOUT = 3  # seconds each service has to answer
 DRAIN_SIGNAL = signal.SIGUSR1  # `manage.py serve` sends it to its workers before it stops them
+SIGNALS = {
+    signal.SIGTERM,
+    DRAIN_SIGNAL,
+    closing.SIGNAL,
+}  # by which a worker learns that it will end
 
 _is_draining = False
 

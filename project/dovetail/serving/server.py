@@ -7,16 +7,19 @@ Own code for what Granian has no option for:
   worker that stops is reset. Here, as on other systems, all workers share one listening socket.
 - It stops at once. A load balancer notices that only after requests have failed, so here `/readyz`
   answers 503 for some seconds first.
-- A worker that is told to stop while it starts forgets it.
-- While it replaces workers, it does not notice that it is to stop itself, and takes the death of a
-  worker that it replaces for a crash of the application, which ends all others.
+- A worker that is told to stop while it starts forgets it, and one whose server was killed goes on.
+- While it replaces workers, it does not notice that it is to stop itself, nor that others have
+  died, and takes the death of a worker that it replaces for a crash of the application, which ends
+  all of them.
 - Its loop waits for a threading.Event, which its signal handlers set. Such an event has a lock: a
-  signal that arrives while the loop has it stops the server for good.
+  signal that arrives while the loop has it stops the server for good. So does a process that the
+  system refuses to start.
 
 The application is loaded before the workers are forked from this process, so that they share the
 memory of its code and start within milliseconds.
 """
 
+import ctypes
 import gc
 import logging
 import multiprocessing
@@ -27,7 +30,7 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import Any
 
 from django.conf import settings
@@ -45,12 +48,14 @@ from dovetail.serving.plan import Plan
 
 logger = logging.getLogger(__name__)
 
+PR_SET_PDEATHSIG = 1  # prctl(2)
 FORKS = sys.platform == "linux"
 BACKLOG = 1024  # connections that wait to be accepted
 HEADERS = 64 * 1024  # bytes of all headers of a request
 RESTART_DELAY = 1.0  # seconds in which a new worker starts before the old one stops
 POLL = 0.05  # seconds between looks at a worker that ends
 CRASH_LOOP = 5.5  # seconds within which the successor of a dead worker may not die, as in Granian
+RETRY = 10.0  # seconds after which a worker is started that the system had no room for
 MEMORY_SAMPLES = 3  # in a row, 30 s apart: decoding a picture is no reason to replace a worker
 # All go to the handlers of LOGGING.
 LOGGERS = {name: {"handlers": [], "propagate": True} for name in ("_granian", "granian.access")}
@@ -61,14 +66,17 @@ def load_application() -> Any:
 
 
 def load_in_worker() -> Any:
-    """Return the application. Until Granian listens to it, SIGTERM simply ends the worker.
+    """Return the application.
 
     In a process group of its own: a signal for the whole group, such as that of Ctrl-C, is for the
-    server, which lets its workers finish first.
+    server, which lets its workers finish first. If the server is killed, the system tells them.
     """
     os.setpgid(0, 0)
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, signal.SIG_DFL)
+    if FORKS:
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+        server = multiprocessing.parent_process()
+        if server and os.getppid() != server.pid:
+            sys.exit("The server has ended")
     return load_application()
 
 
@@ -95,8 +103,10 @@ def listen(host: str, port: int) -> socket.socket:
 
     Raises:
         OSError: another program listens on it, or the address is none of this machine's.
+        gaierror: the name of the host has no address.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    socket.getaddrinfo(host, port, family)  # for its error, which the next line would hide
     listener = socket.create_server((host, port), family=family, backlog=BACKLOG)
     listener.setblocking(False)
     return listener
@@ -115,9 +125,10 @@ class Wakeups:
         """End a call of `wait`: the one that waits, or the next."""
         self._queue.put(None)
 
-    def wait(self) -> None:
-        """Wait until `set` was called once more than this has ended."""
-        self._queue.get()
+    def wait(self, timeout: float | None = None) -> None:
+        """Wait until `set` was called once more than this has ended, or so many seconds."""
+        with suppress(Empty):
+            self._queue.get(timeout=timeout)
 
     def clear(self) -> None:
         """Do nothing: what was set since the last `wait` has to be looked at."""
@@ -159,8 +170,10 @@ class Server(Granian):
         self.listener = listener
         self.main_loop_interrupt = Wakeups()  # type: ignore[assignment]
         self._replaced: list[WorkerProcess] = []  # workers that had not ended when it was to stop
+        self._dead: set[int] = set()  # the indices of workers that have no successor
         self._revived: dict[int, float] = {}  # when a dead worker was replaced, by its index
-        self._gave_up = False
+        self._retry_at = 0.0
+        self._is_stopping = self._gave_up = False
 
     def run(self) -> None:
         """Serve until a signal ends it."""
@@ -178,6 +191,7 @@ class Server(Granian):
         # Not in the constructor: Granian would warn of connections that a shared socket keeps.
         self.workers_lifetime = self.plan.lifetime or None
         self.workers_rss = self.plan.memory * 1024 * 1024 or None
+        self._spawned = {"target": spawn_target, "callback_loader": target_loader}
         super().startup(spawn_target, target_loader)  # type: ignore[no-untyped-call]
 
     def _init_shared_socket(self) -> None:
@@ -196,6 +210,7 @@ class Server(Granian):
             super()._drop_shared_socket()  # type: ignore[no-untyped-call]
 
     def shutdown(self, exit_code: int = 0) -> None:
+        self._is_stopping = True
         self.wrks += self._replaced
         if settings.WEB_DRAIN_SECONDS and not self._gave_up:
             self._drain()
@@ -203,7 +218,11 @@ class Server(Granian):
         super().shutdown(1 if self._gave_up else exit_code)  # type: ignore[no-untyped-call]
 
     def _drain(self) -> None:
-        """Let the workers say that they are not ready, until the time is up or a second signal."""
+        """Let the workers say that they are not ready.
+
+        Until the time is up, a second signal, or there is none left, such as after a signal for all
+        processes: then nobody would answer.
+        """
         self.interrupt_signal = False  # before it says so: the answer may be a second signal
         logger.info(
             "Stopping: /readyz answers 503 for %g s, then the requests in flight have %g s to end",
@@ -212,87 +231,129 @@ class Server(Granian):
         )
         for worker in self.wrks:
             _tell(worker, health.DRAIN_SIGNAL)
-        self._wait_for(lambda: False, settings.WEB_DRAIN_SECONDS)
+        self._wait_for(lambda: not any(map(_is_alive, self.wrks)), settings.WEB_DRAIN_SECONDS)
 
     def _wait_for(self, condition: Callable[[], bool], seconds: float) -> None:
-        """Wait until something is so, the time is up, or the server is told to stop.
+        """Wait until something is so, the time is up, or the server is to stop.
 
-        It looks again and again, because nothing tells of all three: what wakes Granian's own loop
-        may also be a look at the memory, a worker that has ended, or SIGHUP.
+        It looks again and again, because nothing tells of all three: what wakes the loop may also
+        be a look at the memory, or SIGHUP. Workers that die meanwhile are replaced.
         """
         deadline = time.monotonic() + seconds
         while not (self.interrupt_signal or condition()) and time.monotonic() < deadline:
+            self._revive_dead()
             time.sleep(POLL)
-
-    def signal_handler_interrupt(self, *_: object) -> None:
-        if os.getpid() != self.pid:
-            os._exit(0)  # a worker that has not begun, and would forget it
-        super().signal_handler_interrupt()  # type: ignore[no-untyped-call]
 
     def _serve_loop(self, spawn_target: Any, target_loader: Any) -> None:
         """Replace workers until the server is to stop."""
-        while True:
-            self.main_loop_interrupt.wait()
-            if self.interrupt_signal:
-                return
-            if not self._revive_dead(spawn_target, target_loader):
-                self._gave_up = True
-                return
-            if self.reload_signal:
-                self._reload(spawn_target, target_loader)  # type: ignore[no-untyped-call]
-            if self.lifetime_signal:
-                self.lifetime_signal = False
-                self._replace_aged(spawn_target, target_loader)
-            if self.rss_signal:
-                self.rss_signal = False
-                self._handle_rss_signal(spawn_target, target_loader)  # type: ignore[no-untyped-call]
-                self._watch_workers_rss()  # type: ignore[no-untyped-call]
+        try:
+            while not self.interrupt_signal:
+                self.main_loop_interrupt.wait(RETRY if self._dead else None)
+                self._replace(spawn_target, target_loader)
+        except Exception:  # otherwise, it would neither serve nor end
+            logger.exception("The server stops, because it has failed")
+            self._gave_up = True
 
-    def _revive_dead(self, spawn_target: Any, target_loader: Any) -> bool:
-        """Replace workers that have died, unless one has died again at once.
+    def _replace(self, spawn_target: Any, target_loader: Any) -> None:
+        """Replace the workers that have died, are too old or too large, or all after SIGHUP."""
+        self._revive_dead()
+        if self.interrupt_signal:
+            return
+        if self.reload_signal:
+            self._reload(spawn_target, target_loader)  # type: ignore[no-untyped-call]
+        if self.lifetime_signal:
+            self.lifetime_signal = False
+            self._replace_aged()
+        if self.rss_signal:
+            self.rss_signal = False
+            self._handle_rss_signal(spawn_target, target_loader)  # type: ignore[no-untyped-call]
+            self._watch_workers_rss()  # type: ignore[no-untyped-call]
 
-        A worker may have died while it was being replaced: its successor is alive.
+    def _revive_dead(self) -> None:
+        """Start a successor of each worker that has died.
+
+        A worker may have died while it was being replaced: its successor is alive. If a successor
+        dies at once, the application is at fault, and the server gives up; the same if no worker is
+        left and none can be started.
         """
-        dead = set()
         while self.interrupt_children:
-            dead.add(self.interrupt_children.pop())
-        for index in sorted(dead):
-            if self.wrks[index].is_alive():
-                continue
+            self._dead.add(self.interrupt_children.pop())
+        self._dead = {index for index in self._dead if not _is_alive(self.wrks[index])}
+        if self.interrupt_signal or self._is_stopping or time.monotonic() < self._retry_at:
+            return
+        for index in sorted(self._dead):
             if time.monotonic() - self._revived.get(index, -CRASH_LOOP) < CRASH_LOOP:
                 logger.error("Worker-%d dies again and again, so the server stops", index + 1)
-                return False
-            self._revived[index] = time.monotonic()
-            self.wrks[index] = self._start(index, spawn_target, target_loader)
-        return True
+                self._give_up()
+                return
+            if worker := self._start(index):
+                self.wrks[index] = worker
+                self._dead.remove(index)
+                self._revived[index] = time.monotonic()
+            else:
+                self._retry_at = time.monotonic() + RETRY
+                if not any(map(_is_alive, self.wrks)):
+                    self._give_up()
+                return
 
-    def _replace_aged(self, spawn_target: Any, target_loader: Any) -> None:
+    def _give_up(self) -> None:
+        self._gave_up = self._is_stopping = self.interrupt_signal = True
+
+    def _replace_aged(self) -> None:
         """Replace workers whose lifetime is over, and look again when the next one's is."""
         aged = [worker.idx for worker in self.wrks if _age(worker) >= 0.95 * self.plan.lifetime]
-        self._respawn_workers(aged, spawn_target, target_loader, RESTART_DELAY)
-        oldest = max(_age(worker) for worker in self.wrks)
+        self._respawn_workers(aged, delay=RESTART_DELAY)
+        oldest = max(map(_age, self.wrks))
         self._watch_workers_lifetime(max(60, self.plan.lifetime - oldest))  # type: ignore[no-untyped-call]
 
-    def _start(self, index: int, spawn_target: Any, target_loader: Any) -> WorkerProcess:
-        logger.info("Replacing worker-%d", index + 1)
-        worker: WorkerProcess = self._spawn_worker(index, spawn_target, target_loader)
-        worker.start()  # type: ignore[no-untyped-call]
+    def _spawn_workers(self, spawn_target: Any, target_loader: Any) -> None:
+        del spawn_target, target_loader  # `startup` has them
+        for index in range(self.workers):
+            if (worker := self._start(index)) is None:
+                self._give_up()
+                return
+            self.wrks.append(worker)
+
+    def _start(self, index: int) -> WorkerProcess | None:
+        """Start a worker, or return None if the system has no room for it.
+
+        It gets signals once it can handle them: `dovetail.cable.drain` lets them through.
+        """
+        worker: WorkerProcess = self._spawn_worker(index, **self._spawned)
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, health.SIGNALS)
+        try:
+            worker.start()  # type: ignore[no-untyped-call]
+        except (OSError, RuntimeError) as error:  # no process, or no thread to watch it
+            logger.error("Worker-%d cannot be started: %s", index + 1, error)  # noqa: TRY400 - no room
+            if worker.inner.pid:
+                worker.kill()  # type: ignore[no-untyped-call]
+            return None
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
         return worker
 
     def _respawn_workers(
-        self, workers: list[int], spawn_target: Any, target_loader: Any, delay: float = 0
+        self,
+        workers: list[int],
+        spawn_target: Any = None,
+        target_loader: Any = None,
+        delay: float = 0,
     ) -> None:
         """Replace workers, one after another, unless the server is to stop.
 
         The old ones let go of their connections while the new ones start.
         """
+        del spawn_target, target_loader  # `startup` has them
         for index in workers:
             if self.interrupt_signal:
                 return
-            old = self.wrks[index]
+            logger.info("Replacing worker-%d", index + 1)
+            old, new = self.wrks[index], self._start(index)
+            if new is None:
+                return  # the others stay as well
+            self.wrks[index] = new
             old.interrupt_by_parent = True  # if it dies, its successor is there already
             _tell(old, closing.SIGNAL)
-            self.wrks[index] = self._start(index, spawn_target, target_loader)
             self._wait_for(lambda: False, delay)
             if not self.interrupt_signal:
                 self._end(old)
@@ -304,10 +365,10 @@ class Server(Granian):
         """Stop a worker whose successor has started."""
         logger.info("Stopping old worker-%d", old.idx + 1)
         old.terminate()  # type: ignore[no-untyped-call]
-        self._wait_for(lambda: not old.is_alive(), settings.WEB_STOP_SECONDS)  # type: ignore[no-untyped-call]
+        self._wait_for(lambda: not _is_alive(old), settings.WEB_STOP_SECONDS)
         if self.interrupt_signal:
             return
-        if old.is_alive():  # type: ignore[no-untyped-call]
+        if _is_alive(old):
             logger.warning("Old worker-%d has not ended in time, and is killed", old.idx + 1)
             old.kill()  # type: ignore[no-untyped-call]
             old.join()  # type: ignore[no-untyped-call]
@@ -322,3 +383,7 @@ def _tell(worker: WorkerProcess, number: signal.Signals) -> None:
 def _age(worker: WorkerProcess) -> float:
     """Return the seconds since a worker was started."""
     return float(time.monotonic() - worker.birth)
+
+
+def _is_alive(worker: WorkerProcess) -> bool:
+    return bool(worker.is_alive())  # type: ignore[no-untyped-call]

@@ -1,5 +1,6 @@
 """The test settings as a site of `manage.py serve`."""
 
+import errno
 import os
 
 from config.settings import test
@@ -14,3 +15,21 @@ LOGGING = test.LOGGING | {
 }
 MIDDLEWARE = [name for name in test.MIDDLEWARE if "zeal" not in name]
 HOSTS_ON_ANY_PORT = [*test.HOSTS_ON_ANY_PORT, "127.0.0.1"]
+
+
+def limit_forks(left: int) -> None:
+    """Let the system refuse to start processes after so many, as beyond a limit of processes."""
+    fork = os.fork
+
+    def limited() -> int:
+        nonlocal left
+        if not left:
+            raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+        left -= 1
+        return fork()
+
+    os.fork = limited
+
+
+if "FORKS" in os.environ:
+    limit_forks(int(os.environ["FORKS"]))

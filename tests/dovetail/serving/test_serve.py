@@ -152,12 +152,16 @@ def test_worker_that_dies_while_workers_are_replaced_ends_no_others(
     os.kill(victim, signal.SIGKILL)
 
     server.wait_for(lambda: server.says("Stopped old worker") == WORKERS)
-    assert len(server.workers()) == 2 * WORKERS
+    assert sum(map(is_running, server.workers())) == WORKERS
     for _ in range(20):
         assert server.get("/quick/")[0] == 200
     assert not server.has_ended()
     # Its loop waits, instead of looking at the same death again and again.
     server.wait_for(lambda: all(is_asleep(server.process.pid) for _ in range(20)))
+
+
+def is_running(pid: int) -> bool:
+    return Path(f"/proc/{pid}").exists()
 
 
 def is_asleep(pid: int) -> bool:
@@ -174,8 +178,8 @@ def test_worker_that_starts_can_be_stopped(server: Serve) -> None:
 
     os.kill(starting, signal.SIGTERM)
 
-    server.wait_for(lambda: not Path(f"/proc/{starting}").exists())
-    server.wait_for(lambda: server.says("Replacing worker-1") == 2)  # for nobody meant that
+    server.wait_for(lambda: not is_running(starting))
+    server.wait_for(lambda: server.says("Spawning worker-1") == 3)  # for nobody meant that
     assert not server.has_ended()
 
 
@@ -266,6 +270,74 @@ def test_server_whose_worker_dies_again_and_again_ends(server: Serve) -> None:
 
 
 @MORE
+def test_workers_end_with_a_server_that_is_killed(server: Serve) -> None:
+    """Kind: old code that serves on, and a new server whose port is taken."""
+    server.process.kill()
+    server.process.wait()
+
+    server.wait_for(lambda: not any(map(is_running, server.workers())))
+
+
+def test_drain_ends_with_the_last_worker(server: Serve) -> None:
+    """Kind: a signal for all processes, after which connections wait for an answer in vain."""
+    for pid in server.workers():
+        os.kill(pid, signal.SIGTERM)
+    server.process.terminate()
+
+    assert server.process.wait(LIMIT) == 0
+
+
+@MORE
+def test_worker_that_dies_beside_one_that_does_not_stop_is_replaced(server: Serve) -> None:
+    """Kind: no answer while a worker ends, for as long as it may take."""
+    with closing(server.connect()) as client:
+        client.request("GET", "/slow/")
+        server.wait_for(server.begun.exists)
+        server.process.send_signal(signal.SIGHUP)
+        server.wait_for(lambda: server.says("Stopping old worker"))
+
+        os.kill(server.workers()[-1], signal.SIGKILL)
+
+        server.wait_for(lambda: len(server.workers()) > WORKERS + 1)
+        server.released.touch()
+        assert client.getresponse().read() == b"done"
+
+
+@MORE
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGKILL])
+def test_server_survives_a_worker_that_cannot_be_started(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    """Kind: a limit of processes that is reached for a moment, and a server that hears nothing."""
+    server = Serve(tmp_path, FORKS="2")
+    try:
+        server.wait_until_started()
+        victim = server.process.pid if number == signal.SIGHUP else server.workers()[0]
+        os.kill(victim, number)
+        server.wait_for(lambda: server.says("cannot be started"))
+
+        assert server.get("/quick/")[0] == 200
+        server.begin_to_stop()
+        server.wait_for(lambda: server.get("/readyz")[0] == 503)
+        server.stop()
+        assert server.process.wait(LIMIT) == 0
+    finally:
+        server.end()
+
+
+@pytest.mark.parametrize("forks", ["0", pytest.param("1", marks=MORE)])
+def test_server_that_cannot_start_its_workers_ends(tmp_path: Path, forks: str) -> None:
+    """Kind: a process that serves nothing, and ends with SIGKILL only."""
+    server = Serve(tmp_path, FORKS=forks)
+    try:
+        assert server.process.wait(LIMIT) == 1
+        assert server.says("cannot be started: ")
+        assert not any(map(is_running, server.workers()))
+    finally:
+        server.end()
+
+
+@MORE
 def test_server_drains_beside_a_worker_that_has_died(server: Serve) -> None:
     """Kind: no drain, and a status of failure, because a worker died at that moment."""
     os.kill(server.workers()[0], signal.SIGKILL)
@@ -309,7 +381,8 @@ def test_port_that_is_taken_is_refused_in_one_sentence() -> None:
         ({"workers": -1}, "--workers at most 512"),
         ({"workers": 100_000}, "--workers at most 512"),
         ({"host": ""}, "--host must not be empty"),
-        ({"host": "no-such-host.invalid"}, "Cannot listen on no-such-host.invalid"),
+        ({"host": "no-such-host.invalid"}, r"Cannot listen on no-such-host.invalid: \w+"),
+        ({"host": "192.0.2.1"}, "give an address of this machine"),
     ],
 )
 def test_wrong_option_is_refused_in_one_sentence(

@@ -1,5 +1,6 @@
 """Starts the web server: Granian, as production needs it."""
 
+import errno
 import logging
 import os
 import socket
@@ -48,9 +49,13 @@ class Command(BaseCommand):
             raise CommandError(f"Cannot listen on {host}: {error.strerror}.") from error
         except OSError as error:
             reason = os.strerror(error.errno or 0)
+            remedy = (
+                "give an address of this machine, or 0.0.0.0 for all of them"
+                if error.errno == errno.EADDRNOTAVAIL
+                else "stop what uses it, or set PORT to a free port"
+            )
             raise CommandError(
-                f"Cannot listen on {host}, port {port} ({reason}): stop what uses it, or set PORT "
-                "to a free port."
+                f"Cannot listen on {host}, port {port} ({reason}): {remedy}."
             ) from error
         plan = plans.make(workers)
         logger.info(
