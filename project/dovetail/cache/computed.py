@@ -16,6 +16,7 @@ A transaction that has invalidated a tag computes its values itself until it end
 sees its changes.
 """
 
+import math
 import random
 import secrets
 import time
@@ -195,7 +196,8 @@ class _Slot(Generic[T]):
             return Kept(*entry)
         until = time.monotonic() + self.patience
         unlocked, pause = 0, POLL[0]
-        while not _cache().add(self.lock, 1, self.patience):
+        # In whole seconds, as memcached wants it: less than one would be none, for everyone.
+        while not _cache().add(self.lock, 1, math.ceil(self.patience)):
             if entry:
                 return Kept(*entry)
             # The lock goes before its value is seen here, or there is no cache.

@@ -22,6 +22,8 @@ from dovetail.cache.values import MISSING, decode, encode
 # replica after a failover, or unable to write to its disk.
 DOWN = (redis.ConnectionError, redis.TimeoutError, redis.ResponseError)
 
+NO_NUMBER = ("value is not an integer", "increment or decrement would overflow")
+
 PAUSE = 2  # seconds in which a process does not ask a server that has not answered in time
 WAIT = 1  # seconds for one of a process's 50 connections; without it, the 51st thread would miss
 
@@ -144,12 +146,15 @@ class ValkeyCache(RedisCache):
         """Add to a number.
 
         Raises:
-            ValueError: the key does not exist, or the server is unavailable.
+            ValueError: the key does not exist, its value is no number or would become too large,
+                or the server is unavailable.
         """
         if not self.is_paused():
             try:
                 return super().incr(key, delta, version)
             except DOWN as error:
+                if str(error).startswith(NO_NUMBER):  # the server is well
+                    raise ValueError(f"Cannot add {delta} to {key!r}: {error}") from error
                 self.note(error)
         raise ValueError(f"Key {key!r} not found")
 

@@ -6,18 +6,19 @@ killed, the beginning of the file stays there, and is served.
 
 import os
 from pathlib import Path
-from secrets import token_hex
 from typing import Any
 
 from django.core.files.base import File
 from django.core.files.storage import FileSystemStorage
+
+from dovetail.media.names import part_name
 
 
 class DiskStorage(FileSystemStorage):
     """Stores a file whole or not at all."""
 
     def _save(self, name: str, content: "File[Any]") -> str:
-        part = f"{name}.{token_hex(8)}.part"
+        part = part_name(name)
         try:
             super()._save(part, content)  # type: ignore[misc] # the stubs leave it out
             name = self._reserve(name)

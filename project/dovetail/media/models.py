@@ -12,6 +12,7 @@ from django.db import models
 from django.utils import timezone
 
 from dovetail.media.images import check_image
+from dovetail.media.names import INCOMING
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractBaseUser
@@ -27,7 +28,7 @@ class NotArrivedError(Exception):
 
 def incoming_name(_instance: models.Model, _filename: str) -> str:
     """Return a random name, in a folder from which no file is served."""
-    return f"incoming/{secrets.token_hex(16)}"
+    return f"{INCOMING}/{secrets.token_hex(16)}"
 
 
 def storable_name(name: str) -> str:

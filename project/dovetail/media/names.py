@@ -10,6 +10,8 @@ from django.utils.deconstruct import deconstructible
 SUFFIX = re.compile(r"\.[a-z0-9]{1,8}")
 RANDOM = re.compile(r"[0-9a-f]{32}(\.[a-z0-9]{1,8})?")
 VARIANTS = {"avif", "webp"}  # the formats of dovetail.media.variants
+INCOMING = "incoming"  # the folder of files that were sent before their form
+PART = re.compile(r"\.[0-9a-f]{16}\.part")
 
 
 @deconstructible(path="dovetail.media.names.RandomName")
@@ -38,6 +40,17 @@ class RandomName:
 def variant_name(original: str, variant: str, kind: str) -> str:
     """Return the name of a variant of an image: `covers/4f9d.webp.card.avif`."""
     return f"{original}.{variant}.{kind.lower()}"
+
+
+def part_name(name: str) -> str:
+    """Return another name for a file, for as long as it is being written."""
+    return f"{name}.{secrets.token_hex(8)}.part"
+
+
+def whole_name(name: str) -> str:
+    """Return the name that a file will have when it is written, which most have already."""
+    cut = len(name) - len(part_name(""))
+    return name[:cut] if cut > 0 and PART.fullmatch(name[cut:]) else name
 
 
 def original_of(name: str) -> str | None:

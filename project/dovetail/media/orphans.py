@@ -4,7 +4,8 @@
 left by processes that were killed in between, by storages that were unavailable, by raw SQL, and by
 variants that are no longer declared.
 
-Only names that `RandomName` gives, in the folders of fields that use it, and their variants count;
+Only names that `RandomName` gives count, in the folders of fields that use it and in that of files
+that were sent before their form, with their variants, and those that were never written to the end;
 whatever else is in the storage stays. So do files of the last day, whose rows may not be committed
 yet. A variant is in use if a row has its original, and lists it or has yet to get its variants.
 """
@@ -20,7 +21,7 @@ from django.utils import timezone
 
 from dovetail.media.access import owners
 from dovetail.media.cleanup import used_names
-from dovetail.media.names import RANDOM, original_of, variant_name
+from dovetail.media.names import INCOMING, RANDOM, original_of, variant_name, whole_name
 from dovetail.media.variants import FORMATS, variants_of
 
 GRACE = timedelta(days=1)
@@ -49,7 +50,7 @@ def find(grace: timedelta = GRACE) -> Iterator[Orphan]:
         grace: how old a file has to be.
     """
     until = timezone.now() - grace
-    for folder in owners():
+    for folder in {*owners(), INCOMING}:
         names = _names(folder)
         while batch := list(islice(names, BATCH)):
             used = _used(folder, batch)
@@ -73,7 +74,8 @@ def _names(folder: str) -> Iterator[str]:
     except FileNotFoundError:  # nothing has been stored yet
         return
     for file in files:
-        if RANDOM.fullmatch(original_of(file) or file):
+        whole = whole_name(file)
+        if RANDOM.fullmatch(original_of(whole) or whole):
             yield f"{folder}/{file}"
 
 
@@ -91,7 +93,7 @@ def _used(folder: str, names: list[str]) -> set[str]:
     originals = {original for name in names if (original := original_of(name))}
     used = used_names({*names, *originals}, DEFAULT_DB_ALIAS)
     wanted = originals & used
-    for model, fields in owners()[folder].items() if wanted else ():
+    for model, fields in owners().get(folder, {}).items() if wanted else ():
         for field in fields:
             variants = variants_of(model._meta.get_field(field))
             if variants is None:

@@ -184,6 +184,15 @@ class TestStampede:
 
         assert cached("a", source, ttl=60, patience=0.1) == 1
 
+    def test_patience_of_less_than_a_second_locks_others_out(self) -> None:
+        """Kind: a time that the cache cuts to whole seconds, and a lock that goes at once."""
+        slot = computed._Slot[bool]("a", None, [], 60, 0.5)  # noqa: SLF001 - for the name of the lock
+
+        def is_free() -> bool:
+            return bool(caches["computed"].add(slot.lock, 1, 60))
+
+        assert cached("a", is_free, ttl=60, patience=0.5) is False
+
 
 @pytest.mark.django_db(transaction=True)
 class TestInvalidation:

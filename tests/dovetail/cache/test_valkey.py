@@ -41,6 +41,18 @@ def test_values_are_stored() -> None:
     assert not cache.add("c", 0)
 
 
+@pytest.mark.parametrize("value", ["text", 2**63 - 1, [1]])
+def test_what_cannot_be_added_to_is_no_outage(
+    value: object, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Kind: a warning that the cache is unavailable, which hides the next true one."""
+    cache.set("a", value)
+
+    with pytest.raises(ValueError, match="'a'"):
+        cache.incr("a")
+    assert not caplog.records
+
+
 def test_what_this_site_has_not_stored_is_missing(tmp_path: Path) -> None:
     """Kind: a pickle that runs code, and other data that a stranger or an earlier release left."""
     file = tmp_path / "created"

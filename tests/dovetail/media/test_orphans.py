@@ -10,9 +10,10 @@ from django.core.management import call_command
 from pytest_django.fixtures import Settings
 
 from dovetail.media import orphans
+from dovetail.media.models import Upload
 from dovetail.media.tasks import delete_orphaned_files
 from tests.dovetail.media.test_generation import illustrated
-from tests.factories import make_article
+from tests.factories import make_article, make_user
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -50,7 +51,15 @@ def test_only_old_files_with_random_names_in_owned_folders_count(media: Path) ->
         place(media, f"covers/{OLD}.webp"),
         place(media, f"covers/{OLD}"),
         place(media, f"avatars/{OLD}.webp.small.avif"),
+        place(media, f"covers/{OLD}.webp.{OLD[:16]}.part"),  # of a process that was killed
+        place(media, f"covers/{OLD}.webp.small.avif.{OLD[:16]}.part"),
+        place(media, f"incoming/{OLD}"),
+        place(media, f"incoming/{OLD}.{OLD[:16]}.part"),
     }
+    place(media, f"covers/{OLD[::-1]}.webp.{OLD[:16]}.part", age=DAY / 2)
+    place(media, "covers/by-hand.part")
+    place(media, f"covers/by-hand.{OLD[:16]}.part")
+    place(media, f".{OLD[:16]}.part")
     place(media, f"covers/{OLD[::-1]}.webp", age=DAY / 2)
     place(media, f"covers/deeper/{OLD}.webp")
     place(media, f"backups/{OLD}.webp")
@@ -71,6 +80,13 @@ def test_nothing_that_a_row_refers_to_is_an_orphan(media: Path) -> None:
     kept = {str(path.relative_to(media)) for path in media.rglob("*.*")}
     type(article).all_objects.filter(pk=deleted.pk)._raw_delete("default")  # noqa: SLF001 - as raw SQL would
     assert names() == {name for name in kept if name.startswith(str(deleted.cover))}
+
+
+def test_file_that_was_sent_before_its_form_is_kept_with_its_row(media: Path) -> None:
+    upload = Upload.objects.begin(make_user(), name="a.png", size=1, content_type="image/png")
+    place(media, str(upload.file.name))
+
+    assert names() == set()
 
 
 def test_variants_that_a_task_may_be_making_are_none(media: Path) -> None:
