@@ -28,8 +28,8 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from queue import Empty, SimpleQueue
 from typing import Any
 
@@ -322,7 +322,8 @@ class Server(Granian):
         worker: WorkerProcess = self._spawn_worker(index, **self._spawned)
         before = signal.pthread_sigmask(signal.SIG_BLOCK, health.SIGNALS)
         try:
-            worker.start()  # type: ignore[no-untyped-call]
+            with _quiet():
+                worker.start()  # type: ignore[no-untyped-call]
         except (OSError, RuntimeError) as error:  # no process, or no thread to watch it
             logger.error("Worker-%d cannot be started: %s", index + 1, error)  # noqa: TRY400 - no room
             if worker.inner.pid:
@@ -373,6 +374,16 @@ class Server(Granian):
             old.kill()  # type: ignore[no-untyped-call]
             old.join()  # type: ignore[no-untyped-call]
         logger.info("Stopped old worker-%d", old.idx + 1)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Let no other thread write to a log: a process that starts then could never write to it."""
+    with ExitStack() as stack:
+        for handler in logging.getLogger().handlers:
+            handler.acquire()
+            stack.callback(handler.release)
+        yield
 
 
 def _tell(worker: WorkerProcess, number: signal.Signals) -> None:

@@ -78,8 +78,15 @@ class PrometheusSink:
             )
             for name, (label, _) in metrics.GAUGES.items()
         }
+        self._measuring = threading.Lock()
         self._measure_on()
-        os.register_at_fork(after_in_child=self._measure_on)
+        # Not in the middle of a measurement, or the new process would never get prometheus_client's
+        # lock.
+        os.register_at_fork(
+            before=self._measuring.acquire,
+            after_in_parent=self._measuring.release,
+            after_in_child=self._measure_in_child,
+        )
 
     def request(self, method: str, route: str, status: int, seconds: float) -> None:
         self._requests.labels(method, route, str(status)).observe(seconds)
@@ -95,13 +102,18 @@ class PrometheusSink:
                 gauge = self._gauges[name]
                 (gauge.labels(**labels) if labels else gauge).set(value)
 
+    def _measure_in_child(self) -> None:
+        self._measuring.release()
+        self._measure_on()
+
     def _measure_on(self) -> None:
         threading.Thread(target=self._measure_forever, name="metrics", daemon=True).start()
 
     def _measure_forever(self) -> None:
         wait = threading.Event().wait
         while True:
-            self.measure()
+            with self._measuring:
+                self.measure()
             wait(INTERVAL)
 
 
