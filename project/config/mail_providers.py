@@ -131,7 +131,10 @@ PROVIDERS = {
         signing_key="UNISENDER_GO_API_KEY",
     ),
 }
-TIMEOUT = 10  # seconds
+TIMEOUT = 10  # seconds, to connect and for all answers but this:
+# Seconds for the answer to a message, which the server may look for viruses in first (RFC 5321,
+# 4.5.3.2.6). Giving up means a second copy; with the rest, it must fit in a task's time limit.
+ANSWER_TIMEOUT = 100
 LEAST_SECRET = 20  # characters of a user name and a password in EMAIL_WEBHOOK_SECRET
 
 
@@ -184,7 +187,12 @@ def _ses_client(found: dict[str, Any]) -> dict[str, Any]:
     """Move the settings of the connection into what boto3 takes."""
     client: dict[str, Any] = {
         "region_name": found.pop("AMAZON_SES_REGION"),
-        "config": {"connect_timeout": TIMEOUT, "read_timeout": TIMEOUT},
+        "config": {
+            "connect_timeout": TIMEOUT,
+            "read_timeout": ANSWER_TIMEOUT,
+            # By itself, botocore sends up to five copies of what is not answered.
+            "retries": {"total_max_attempts": 1},
+        },
     }
     keys = [found.pop(name, None) for name in SES_NAMES]
     if bool(keys[0]) != bool(keys[1]):

@@ -137,7 +137,7 @@ def email(name: str, value: str) -> dict[str, Any]:
             f"{name} must contain both a user and a password or neither, as in {example}."
         )
     return {
-        "EMAIL_BACKEND": "django.core.mail.backends.smtp.EmailBackend",
+        "EMAIL_BACKEND": "dovetail.mail.smtp.EmailBackend",
         "EMAIL_HOST": url.host,
         "EMAIL_PORT": url.port or SMTP_PORTS[url.scheme],
         "EMAIL_HOST_USER": url.user,

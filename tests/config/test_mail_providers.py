@@ -4,12 +4,15 @@ from collections.abc import Callable
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
-from django.core.mail import get_connection
+from django.core.mail import EmailMessage, get_connection
 from django.utils.module_loading import import_string
 from pytest_django.fixtures import Settings
 
 from config import env, mail_providers
 from config.mail_providers import PROVIDERS
+from dovetail.mail.errors import MailUnconfirmedError
+from dovetail.mail.transport import send
+from tests.dovetail.mail.provider import serve
 
 # Of SendGrid, which gives no free accounts to test with any more.
 pytestmark = pytest.mark.filterwarnings("ignore:django-anymail has dropped official support")
@@ -69,6 +72,19 @@ def test_one_key_of_two_is_refused(environment: Set) -> None:
 
     with pytest.raises(ImproperlyConfigured, match=r"^Only one of AMAZON_SES_ACCESS_KEY_ID and"):
         mail_providers.anymail_settings(PROVIDERS["amazon-ses"])
+
+
+def test_amazon_ses_gets_one_copy_at_a_time(environment: Set, settings: Settings) -> None:
+    """Kind: a client that sends again by itself; the task decides how many copies there may be."""
+    environment(**values(("AMAZON_SES_REGION", *mail_providers.SES_NAMES)))
+    settings.ANYMAIL = mail_providers.anymail_settings(PROVIDERS["amazon-ses"])
+    settings.MAIL_TRANSPORT = "anymail.backends.amazon_ses.EmailBackend"
+    with serve((0, None)) as api:
+        settings.ANYMAIL["AMAZON_SES_CLIENT_PARAMS"]["endpoint_url"] = api.url
+        with pytest.raises(MailUnconfirmedError):
+            send(EmailMessage("Hello", "", "us@site.example", ["ada@example.org"]))
+
+    assert len(api.requests) == 1
 
 
 @pytest.mark.parametrize("name", [name for name, found in PROVIDERS.items() if found.webhook])

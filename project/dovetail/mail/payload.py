@@ -1,11 +1,41 @@
+"""Messages as data for the queue, and back.
+
+Whatever is set on a message gets there, such as the `tags` and `metadata` that django-anymail
+reads, or the message is refused with the name of what does not.
+"""
+
 import base64
+from email.message import Message
+from email.utils import make_msgid
 from typing import Any
 
-from django.core.mail import EmailMessage, EmailMultiAlternatives
+from anymail.utils import UNSET
+from django.core.mail import DNS_NAME, EmailMessage, EmailMultiAlternatives
+from django.utils.functional import Promise
+from kombu.utils import json
+
+# Attributes that have a key of their own.
+NAMED = {
+    *("subject", "body", "from_email", "to", "cc", "bcc", "reply_to", "extra_headers"),
+    *("content_subtype", "alternatives", "attachments", "optional"),
+}
+# Those that say how the message gets to the queue, or what became of it.
+LEFT_OUT = {"connection", "anymail_status"}
+FOR_THE_TASK = ("optional", "message_id", "is_unconfirmed")
 
 
 def as_payload(message: EmailMessage) -> dict[str, Any]:
-    """Return a message as JSON-serializable data, for `from_payload`."""
+    """Return a message as JSON-serializable data, for `from_payload`.
+
+    Raises:
+        TypeError: a part of the message cannot be carried; the error names it.
+    """
+    if type(message).message is not EmailMessage.message:
+        raise TypeError(
+            f"{type(message).__name__} makes its message() itself, which the mail queue cannot "
+            "carry: set attributes of EmailMultiAlternatives, or send it through a connection of "
+            "its own."
+        )
     return {
         "subject": str(message.subject),
         "body": str(message.body),
@@ -17,29 +47,105 @@ def as_payload(message: EmailMessage) -> dict[str, Any]:
         "headers": {name: str(value) for name, value in message.extra_headers.items()},
         "content_subtype": message.content_subtype,
         "alternatives": [
-            [str(content), kind] for content, kind in getattr(message, "alternatives", [])
+            _alternative(content, kind) for content, kind in getattr(message, "alternatives", [])
         ],
         "optional": getattr(message, "optional", None),
-        "attachments": [_encode(attachment) for attachment in message.attachments],
+        "attachments": [_attachment(item) for item in message.attachments],
+        "attributes": {name: _plain(name, value) for name, value in _attributes(message).items()},
+        "message_id": "" if _has_message_id(message) else make_msgid(domain=str(DNS_NAME)),
     }
 
 
 def from_payload(payload: dict[str, Any]) -> EmailMultiAlternatives:
     """Return the message that `as_payload` was given."""
-    fields = dict(payload)
-    fields.pop("optional", None)  # for the task
-    subtype = fields.pop("content_subtype")
+    fields = {name: value for name, value in payload.items() if name not in FOR_THE_TASK}
+    # Without the latter, it was queued by a version of the kit that had none.
+    subtype, attributes = fields.pop("content_subtype"), fields.pop("attributes", {})
     fields["attachments"] = [
         (name, base64.b64decode(content), kind) for name, content, kind in fields["attachments"]
     ]
+    fields["alternatives"] = [
+        (base64.b64decode(content["base64"]) if isinstance(content, dict) else content, kind)
+        for content, kind in fields["alternatives"]
+    ]
     message = EmailMultiAlternatives(**fields)
     message.content_subtype = subtype
+    for name, value in attributes.items():
+        setattr(message, name, value)
     return message
 
 
-def _encode(attachment: Any) -> list[str | None]:
+def _has_message_id(message: EmailMessage) -> bool:
+    return any(name.lower() == "message-id" for name in message.extra_headers)
+
+
+def _attributes(message: EmailMessage) -> dict[str, Any]:
+    """Return what is set on a message, or on its class, and has no key of its own."""
+    found: dict[str, Any] = {}
+    for kind in reversed(type(message).__mro__):
+        found |= {
+            name: value
+            for name, value in vars(kind).items()
+            if not name.startswith("__") and not hasattr(value, "__get__")  # no method or property
+        }
+    found |= vars(message)
+    return {
+        name: value
+        for name, value in found.items()
+        if value is not UNSET and name not in NAMED | LEFT_OUT
+    }
+
+
+def _plain(name: str, value: Any) -> Any:
+    """Return a value that the task gets as it is here."""
+    plain = _without_lazy(value)
+    try:
+        is_kept = json.loads(json.dumps(plain)) == plain
+    except (TypeError, ValueError, RecursionError):
+        is_kept = False
+    if not is_kept:
+        raise TypeError(
+            f"The mail queue cannot carry the attribute {name!r} of a message: set it to text, "
+            "numbers, dates, and lists and dictionaries of them with keys of text."
+        )
+    return plain
+
+
+def _without_lazy(value: Any) -> Any:
+    if isinstance(value, Promise):  # in the language of whoever sends it
+        return str(value)
+    if isinstance(value, list | tuple):
+        return [_without_lazy(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _without_lazy(item) for key, item in value.items()}
+    return value
+
+
+def _alternative(content: Any, kind: str) -> list[Any]:
+    if isinstance(content, str | Promise):
+        return [str(content), kind]
+    if kind.startswith("text/"):  # Django would fail when the task composes the message
+        raise TypeError(f"The alternative of the type {kind} must be a str, not bytes.")
+    return [{"base64": _base64(f"The alternative of the type {kind}", content)}, kind]
+
+
+def _attachment(attachment: Any) -> list[str | None]:
     if not isinstance(attachment, tuple):
         raise TypeError("Attach a file with message.attach(name, content, mimetype).")
-    name, content, kind = attachment
-    raw = content.encode() if isinstance(content, str) else content
-    return [name, base64.b64encode(raw).decode(), kind]
+    name, content, kind = (*attachment, None)[:3]
+    return [name, _base64(f"The attachment {name!r}", content), kind]
+
+
+def _base64(what: str, content: Any) -> str:
+    if isinstance(content, EmailMessage):
+        content = content.message()
+    if isinstance(content, Message):
+        content = content.as_bytes()
+    if isinstance(content, str | Promise):
+        content = str(content).encode()
+    if not isinstance(content, bytes | bytearray | memoryview):
+        raise TypeError(
+            f"{what} is a {type(content).__name__}, which the mail queue cannot carry: use text, "
+            "bytes or a message."
+        )
+    return base64.b64encode(content).decode()

@@ -1,6 +1,7 @@
 """Mail through a provider's API: what is sent, what is tried again, and what is recorded."""
 
 import json
+from contextlib import suppress
 from smtplib import SMTPDataError, SMTPRecipientsRefused
 from typing import Any
 from urllib.parse import parse_qs
@@ -11,12 +12,14 @@ from django.core.mail import EmailMultiAlternatives
 from django.core.mail.backends.locmem import EmailBackend
 from pytest_django.fixtures import Settings
 
+from dovetail.mail.errors import MailRefusedError, MailUnavailableError, MailUnconfirmedError
 from dovetail.mail.payload import as_payload
 from dovetail.mail.tasks import deliver_mail
-from dovetail.mail.transport import MailRefusedError, MailUnavailableError, send
+from dovetail.mail.transport import send
 from dovetail.tasks.models import TaskFailure
 from tests.dovetail.mail import provider
 from tests.dovetail.mail.provider import INACTIVE, MAILGUN, POSTMARK, REFUSED, SES, serve
+from tests.dovetail.mail.retried import retried
 
 pytestmark = pytest.mark.django_db
 
@@ -42,7 +45,7 @@ def use(settings: Settings, name: str, api: provider.Provider, *, timeout: float
             "aws_access_key_id": "key",
             "aws_secret_access_key": "secret",
             "endpoint_url": api.url,
-            "config": {"retries": {"total_max_attempts": 1}},
+            "config": {"read_timeout": timeout, "retries": {"total_max_attempts": 1}},
         },
     }
 
@@ -87,11 +90,9 @@ def test_amazon_ses_gets_the_message(settings: Settings) -> None:
     [
         ("postmark", 429, {"ErrorCode": 429, "Message": "Rate limit exceeded"}),
         ("postmark", 500, {"ErrorCode": 500, "Message": "Internal server error"}),
-        ("postmark", 0, None),
         ("mailgun", 503, {"message": "Try later"}),
         ("amazon_ses", 400, {"__type": "ThrottlingException", "message": "Too fast"}),
         ("amazon_ses", 429, {"__type": "TooManyRequestsException", "message": "Too fast"}),
-        ("amazon_ses", 0, None),
     ],
 )
 def test_what_passes_is_tried_again(
@@ -121,11 +122,75 @@ def test_what_is_refused_is_not(settings: Settings, name: str, status: int, answ
             send(message())
 
 
-def test_provider_that_does_not_answer_is_given_up(settings: Settings) -> None:
-    with serve((-1, None)) as api:
-        use(settings, "postmark", api, timeout=0.2)
-        with pytest.raises(MailUnavailableError, match="timed out"):
+@pytest.mark.parametrize(
+    ("name", "status", "answer"),
+    [
+        ("postmark", 0, None),
+        ("postmark", -1, None),
+        ("mailgun", 504, {"message": "Gateway timeout"}),
+        ("amazon_ses", 0, None),
+        ("amazon_ses", -1, None),
+        ("amazon_ses", 504, {"message": "Gateway timeout"}),
+        ("amazon_ses", 200, {}),
+    ],
+)
+def test_what_is_not_confirmed_may_have_arrived(
+    settings: Settings, name: str, status: int, answer: Any
+) -> None:
+    with serve((status, answer)) as api:
+        use(settings, name, api, timeout=0.2)
+        with pytest.raises(MailUnconfirmedError, match="may have arrived"):
             send(message())
+
+    assert len(api.requests) == 1
+
+
+@pytest.mark.parametrize("name", ["postmark", "amazon_ses"])
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_what_was_not_sent_has_not_arrived(settings: Settings, name: str, scheme: str) -> None:
+    """Nobody listens, or not to TLS."""
+    with serve((200, POSTMARK)) as api:
+        if scheme == "https":
+            api.url = api.url.replace("http:", "https:")
+            use(settings, name, api)
+            with pytest.raises(MailUnavailableError):
+                send(message())
+    if scheme == "http":
+        use(settings, name, api)
+        with pytest.raises(MailUnavailableError):
+            send(message())
+
+    assert api.requests == []
+
+
+def test_attempts_have_one_message_id(settings: Settings) -> None:
+    with serve((0, None), (200, POSTMARK)) as api:
+        use(settings, "postmark", api)
+        with pytest.raises(Retry) as first:
+            deliver_mail.apply((as_payload(message()),), task_id="one")
+        deliver_mail.apply(retried(first.value), task_id="one")
+
+    ids = [
+        header["Value"]
+        for request in api.requests
+        for header in json.loads(request.body)["Headers"]
+        if header["Name"] == "Message-ID"
+    ]
+    assert len(ids) == 2
+    assert len(set(ids)) == 1
+
+
+def test_provider_that_refuses_a_message_id_gets_none(settings: Settings) -> None:
+    """Kind: a header for which all mail is refused."""
+    with serve((202, {})) as api:
+        settings.MAIL_TRANSPORT = "anymail.backends.mailersend.EmailBackend"
+        settings.ANYMAIL = {"MAILERSEND_API_TOKEN": "token", "MAILERSEND_API_URL": api.url}
+        email = message()
+        email.extra_headers = {}
+        with suppress(MailRefusedError):  # for the answer lacks what anymail reads
+            send(email, "<one@site.example>")
+
+    assert "headers" not in json.loads(api.requests[0].body)
 
 
 def test_task_sends_again_what_the_provider_could_not_take(settings: Settings) -> None:
