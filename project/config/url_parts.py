@@ -92,8 +92,10 @@ def split(name: str, value: str, *schemes: str, example: str = "") -> Url:
 
 
 def malformed(name: str, *schemes: str, example: str = "") -> ImproperlyConfigured:
-    others = f" (or {', '.join(f'{scheme}://' for scheme in schemes[1:])})" if schemes[1:] else ""
     example = example or f"{schemes[0]}://host:port/…"
+    shown = example.partition("://")[0]
+    names = [f"{scheme}://" for scheme in schemes if scheme != shown]
+    others = f" (or {', '.join(names)})" if names else ""
     return ImproperlyConfigured(f"{name} is malformed: it must look like {example}{others}.")
 
 

@@ -15,14 +15,17 @@ LEFT_OUT = STANDARD | {"request", "server_time"}  # Django's request has the que
 
 
 class RefusedRequestFilter(logging.Filter):
-    """Leaves the traceback out of Django's lines about requests that it refuses.
+    """Makes Django's errors about requests that it refuses warnings without a traceback.
 
-    Anyone can send such a request, and each would be thirty lines of code that did its duty.
+    Anyone can send such a request: each would be an error in which nothing has failed, and thirty
+    lines of code that did its duty.
     """
 
     def filter(self, record: logging.LogRecord) -> bool:
         if record.name.startswith("django.security."):
             record.exc_info = record.exc_text = None
+            record.levelno = min(record.levelno, logging.WARNING)
+            record.levelname = logging.getLevelName(record.levelno)
         return True
 
 

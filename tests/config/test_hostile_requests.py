@@ -4,6 +4,9 @@ The URLs, the names of form fields and the filters of the admin are collected fr
 that a new page is attacked without a change here.
 """
 
+import base64
+import logging
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
@@ -12,11 +15,13 @@ import pytest
 from django import forms
 from django.conf import settings
 from django.contrib import admin
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import transaction
 from django.test import Client
 from hypothesis import HealthCheck, given, settings as fuzzing, strategies as st
 from pytest_django.fixtures import Settings
 
+from dovetail.logs import RefusedRequestFilter
 from tests.config.test_hostile_text import UUID, paths
 from tests.factories import make_article, make_comment, make_user
 
@@ -78,6 +83,9 @@ TYPES = [
         "",
     ),
 ]
+PNG = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAgAAAAIAQAAAADsdIMmAAAAC0lEQVR4nGNgQAUAABAAATm9j2UAAAAASUVORK5CYII="
+)
 DISPOSITION = b"--x\r\nContent-Disposition: form-data"
 CONTENT = b"\r\n\r\nGIF89a\r\n"
 BODIES = [
@@ -110,6 +118,29 @@ def words() -> list[str]:
         for field in model_admin.opts.get_fields():
             names |= {f"{field.name}{lookup}" for lookup in lookups}
     return sorted(names)
+
+
+class Errors(logging.Handler):
+    """Collects what the log would show as errors."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.addFilter(RefusedRequestFilter())
+        self.found: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.levelno >= logging.ERROR:
+            self.found.append(f"{record.name}: {record.getMessage()}")
+
+
+@pytest.fixture(autouse=True)
+def _no_errors_in_the_log() -> Iterator[None]:
+    """Kind: an error for which someone is woken, and which anyone can cause."""
+    errors = Errors()
+    logging.getLogger().addHandler(errors)
+    yield
+    logging.getLogger().removeHandler(errors)
+    assert errors.found == []
 
 
 @dataclass
@@ -247,6 +278,59 @@ def test_no_request_is_a_server_error(person: str, known: dict[str, str]) -> Non
             transaction.set_rollback(True)
 
     attack()
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        *("evil.example", "", "a b", "testserver:x", "testserver:99999", "[::1", "..", "*"),
+        *("\xe9", "TESTSERVER.", "x" * 5000, "testserver, evil.example", "<script>", "user@host"),
+    ],
+)
+def test_odd_host_is_no_error_in_the_log(host: str) -> None:
+    client = Client(raise_request_exception=False)
+
+    assert client.get("/", HTTP_HOST=host).status_code < 500
+    assert client.get("/articles/", HTTP_X_FORWARDED_HOST=host).status_code < 500
+
+
+@pytest.mark.parametrize("name", ["x" * 300 + ".png", "../../a.png", "a\0.png", "é" * 200])
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"GIF89a", PNG[:60], PNG[:-20], PNG, PNG * 2, b"<svg/>"],
+    ids=["empty", "gif", "half", "cut", "whole", "twice", "svg"],
+)
+def test_odd_upload_is_no_error_in_the_log(name: str, content: bytes) -> None:
+    client = Client(raise_request_exception=False)
+    client.force_login(make_user())
+    values = {"name": name, "size": len(content), "type": "image/png"}
+
+    begun = client.post("/uploads/", values)
+    assert begun.status_code < 500
+    if begun.status_code == 201:
+        file = SimpleUploadedFile("a.png", content, "image/png")
+        assert client.post(begun.json()["url"], {"file": file}).status_code < 500
+        assert client.post(begun.json()["complete"]).status_code < 500
+    for page in ("/articles/new/", "/people/me/edit/"):
+        file = SimpleUploadedFile(name, content, "image/png")
+        fields = {"title": "Title", "body": "Body", "cover": file}
+        assert client.post(page, fields).status_code < 500
+        assert client.post(page, {**fields, "file": file, "avatar": file}).status_code < 500
+
+
+@pytest.mark.parametrize("body", [b"", b"{}", b"[", b"\xff", b"null", b'{"RecordType": 1}'])
+@pytest.mark.parametrize("authorization", ["", "Basic", "Basic ZXZlbnRzOnNlY3JldA==", "Bearer x"])
+def test_forged_report_of_mail_is_no_error_in_the_log(
+    settings: Settings, body: bytes, authorization: str
+) -> None:
+    settings.MAIL_WEBHOOK_VIEW = "anymail.webhooks.postmark.PostmarkTrackingWebhookView"
+    settings.ANYMAIL = {"WEBHOOK_SECRET": ["events:secret"]}
+    client = Client(raise_request_exception=False)
+
+    answer = client.post(
+        "/mail/events/", body, "application/json", headers={"Authorization": authorization}
+    )
+    assert answer.status_code in {200, 400}
 
 
 @pytest.mark.parametrize(

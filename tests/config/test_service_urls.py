@@ -13,6 +13,7 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
 from config import env
+from config.service_urls import VALKEY_SCHEMES
 from tests.config.test_settings import run
 
 NAME = "THING"
@@ -394,6 +395,25 @@ def test_malformed_url_is_refused_with_the_remedy(
 
     assert remedy in sentence
     assert "secret" not in sentence
+
+
+@pytest.mark.parametrize(
+    ("kind", "schemes"),
+    [
+        ("database", ["postgres", "postgresql"]),
+        ("valkey", list(VALKEY_SCHEMES)),
+        ("broker", ["amqp", "amqps", *VALKEY_SCHEMES]),
+        ("memcached", ["memcached"]),
+        ("email", ["smtp", "smtp+tls", "smtp+ssl"]),
+        ("site_url", ["http", "https"]),
+    ],
+)
+def test_malformed_url_names_each_form_once(
+    monkeypatch: pytest.MonkeyPatch, kind: str, schemes: list[str]
+) -> None:
+    sentence = error_of(kind, "nothing", monkeypatch)
+
+    assert sorted(re.findall(r"([a-z+]+)://", sentence)) == sorted(schemes)
 
 
 @pytest.mark.parametrize(

@@ -105,14 +105,16 @@ def test_line_has_the_ids_of_its_trace(
 
 
 @pytest.mark.parametrize(
-    ("name", "is_kept"), [("django.security.DisallowedHost", False), ("django.request", True)]
+    ("name", "is_error"), [("django.security.DisallowedHost", False), ("django.request", True)]
 )
-def test_refused_request_has_no_traceback(
-    stream: io.StringIO, logger: logging.Logger, name: str, is_kept: bool
+def test_refused_request_is_no_error(
+    stream: io.StringIO, logger: logging.Logger, name: str, is_error: bool
 ) -> None:
-    """Kind: a flood of tracebacks that anyone can cause."""
+    """Kind: a flood of errors, or of tracebacks, that anyone can cause."""
     logger.name = name
     logger.handlers[0].addFilter(RefusedRequestFilter())
     logger.error("Invalid HTTP_HOST header", exc_info=ValueError("bad"))
 
-    assert ("exception" in read(stream)) is is_kept
+    fields = read(stream)
+    assert ("exception" in fields) is is_error
+    assert fields["level"] == ("ERROR" if is_error else "WARNING")
