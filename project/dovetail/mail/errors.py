@@ -17,5 +17,5 @@ class MailUnconfirmedError(Exception):
 
     def __init__(self, reason: object) -> None:
         super().__init__(
-            f"The message was sent, but not confirmed, so it may have arrived ({reason})."
+            f"It is unknown whether the message was taken, so it may have arrived ({reason})."
         )

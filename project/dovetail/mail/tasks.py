@@ -2,6 +2,7 @@ import logging
 from typing import Any
 
 from celery import Task, shared_task
+from celery.exceptions import SoftTimeLimitExceeded
 
 from dovetail.mail import transport
 from dovetail.mail.errors import MailRefusedError, MailUnavailableError, MailUnconfirmedError
@@ -33,7 +34,7 @@ def deliver_mail(self: Task[Any, Any], payload: dict[str, Any]) -> None:
     try:
         with once(f"mail {self.request.id}") as is_first:
             if is_first and _is_wanted(payload):
-                transport.send(from_payload(payload), payload.get("message_id", ""))
+                _send(payload)
                 is_sent = True
     except MailUnconfirmedError as error:
         if payload.get("is_unconfirmed"):
@@ -50,6 +51,13 @@ def deliver_mail(self: Task[Any, Any], payload: dict[str, Any]) -> None:
             raise
         # Another attempt would be a second copy.
         logger.warning("Mail was sent, but the database went away before that was recorded")
+
+
+def _send(payload: dict[str, Any]) -> None:
+    try:
+        transport.send(from_payload(payload), payload.get("message_id", ""))
+    except SoftTimeLimitExceeded as error:
+        raise MailUnconfirmedError("the task took too long") from error
 
 
 def _is_wanted(payload: dict[str, Any]) -> bool:
