@@ -5,7 +5,6 @@ server that looks for viruses in a message may take minutes to answer it (RFC 53
 one that is down should be given up in seconds.
 """
 
-import re
 import smtplib
 from typing import Any
 
@@ -31,7 +30,8 @@ class _Connection(smtplib.SMTP):
             raise smtplib.SMTPDataError(code, answer)
         raw = msg.encode("ascii") if isinstance(msg, str) else bytes(msg)
         self._set_timeout(settings.EMAIL_ANSWER_TIMEOUT)
-        lines = re.sub(rb"(?m)^\.", b"..", raw.removesuffix(b"\r\n"))
+        # A dot alone is the end, so lines that start with one get another (RFC 5321, 4.5.2).
+        lines = (b"\n" + raw.removesuffix(b"\r\n")).replace(b"\n.", b"\n..")[1:]
         self.send(lines + b"\r\n.\r\n")
         try:
             code, answer = self.getreply()

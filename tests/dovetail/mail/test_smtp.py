@@ -26,7 +26,7 @@ from tests.dovetail.mail.smtp_server import CLOSE, SILENCE, TAKEN, Server, serve
 
 def message() -> EmailMultiAlternatives:
     return EmailMultiAlternatives(
-        "Hello", "One\n.\n..two\n", "us@site.example", ["ada@example.org"]
+        "Hello", ".\nOne\n.\n..two\n", "us@site.example", ["ada@example.org"]
     )
 
 
@@ -43,7 +43,7 @@ def test_message_arrives_as_it_is(settings: Settings) -> None:
         send(message(), "<one@site.example>")
 
     (received,) = server.received
-    assert received.get_content() == "One\r\n.\r\n..two\r\n"
+    assert received.get_content() == ".\r\nOne\r\n.\r\n..two\r\n"
     assert received["Message-ID"] == "<one@site.example>"
 
 
