@@ -8,9 +8,11 @@ import base64
 from email.message import Message
 from email.utils import make_msgid
 from typing import Any
+from urllib.parse import urlsplit
 
 from anymail.utils import UNSET
-from django.core.mail import DNS_NAME, EmailMessage, EmailMultiAlternatives
+from django.conf import settings
+from django.core.mail import EmailMessage, EmailMultiAlternatives
 from django.utils.functional import Promise
 from kombu.utils import json
 
@@ -52,7 +54,7 @@ def as_payload(message: EmailMessage) -> dict[str, Any]:
         "optional": getattr(message, "optional", None),
         "attachments": [_attachment(item) for item in message.attachments],
         "attributes": {name: _plain(name, value) for name, value in _attributes(message).items()},
-        "message_id": "" if _has_message_id(message) else make_msgid(domain=str(DNS_NAME)),
+        "message_id": "" if _has_message_id(message) else _new_message_id(),
     }
 
 
@@ -73,6 +75,11 @@ def from_payload(payload: dict[str, Any]) -> EmailMultiAlternatives:
     for name, value in attributes.items():
         setattr(message, name, value)
     return message
+
+
+def _new_message_id() -> str:
+    # Not with the name of this machine, as Django does, for which it may have to ask a slow server.
+    return make_msgid(domain=urlsplit(settings.SITE_URL).hostname)
 
 
 def _has_message_id(message: EmailMessage) -> bool:
