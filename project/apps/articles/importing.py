@@ -46,11 +46,12 @@ def article_of(row: dict[str, str], author: User) -> Article:
         ValidationError: with the messages of the fields.
     """
     status = row["status"].strip().lower() or Status.DRAFT
+    body = row["body"].replace("\r\n", "\n")
     article = Article(
         author=author,
         title=row["title"].strip(),
         summary=row["summary"].strip(),
-        body=row["body"].replace("\r\n", "\n"),
+        body=body if body.strip() else "",  # which a form would refuse as well
         category=row["category"].strip().lower() or Category.ENGINEERING,
         status=status,
         published_at=timezone.now() if status == Status.PUBLISHED else None,

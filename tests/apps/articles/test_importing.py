@@ -81,6 +81,7 @@ def test_row_is_a_draft_by_default(user: User) -> None:
         ({"title": "x" * 141}, "title"),
         ({"title": "a\0b"}, "title"),
         ({"body": ""}, "body"),
+        ({"body": " \r\n\t"}, "body"),
         ({"body": "x" * 100_001}, "body"),
         ({"summary": "x" * 301}, "summary"),
         ({"category": "none"}, "category"),
