@@ -9,15 +9,21 @@ from collections.abc import Iterator
 from contextlib import suppress
 from http import HTTPStatus
 from threading import Thread
+from typing import Any
 
 import pytest
+from django.contrib.auth.models import Permission
 from django.core.cache import cache
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
+from django.utils.html import escape
 from pytest_django.fixtures import Settings
 
-from apps.articles.models import Article
+from apps.articles import forms
+from apps.articles.models import Article, ArticleImport
+from apps.articles.views.imports import UNREADABLE
 from dovetail.devtools.embedded.seaweedfs import Server
-from dovetail.media import s3 as module
+from dovetail.media import s3 as module, upload_views
 from dovetail.media.fields import UNAVAILABLE
 from dovetail.media.names import variant_name
 from tests.apps.test_files import picture
@@ -194,6 +200,48 @@ def test_api_says_so_too(client: Client, settings: Settings, s3_server: Server) 
 
     assert response.status_code == HTTPStatus.SERVICE_UNAVAILABLE
     assert response.json()["detail"] == UNAVAILABLE
+
+
+@pytest.mark.django_db(transaction=True)
+def test_import_says_so_too(
+    client: Client, settings: Settings, s3_server: Server, silent: str
+) -> None:
+    user = make_user()
+    user.user_permissions.add(Permission.objects.get(codename="add_articleimport"))
+    client.force_login(user)
+
+    def upload() -> Any:
+        file = SimpleUploadedFile("articles.csv", b"title,body\nFirst,Wood.\n,Wood.\n")
+        return client.post("/articles/imports/", {"file": file})
+
+    store_in(settings, s3_server)
+    url = upload().headers["Location"]
+    answer: Any = client.get(f"{url}errors/")
+    assert b"".join(answer).endswith(b'"title: This field cannot be blank."\r\n')
+
+    store_in(settings, s3_server, endpoint_url=silent)
+    again = upload()
+    assert again.status_code == HTTPStatus.UNPROCESSABLE_ENTITY
+    assert escape(forms.UNAVAILABLE) in again.text
+    assert escape(UNREADABLE) in client.get(f"{url}errors/", follow=True).text
+    assert ArticleImport.objects.count() == 1
+
+
+def test_direct_upload_without_a_key_says_so_too(
+    writer: Client, settings: Settings, s3_server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Kind: the service that gives a machine its key is away."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", os.devnull)
+    monkeypatch.setenv("AWS_CONFIG_FILE", os.devnull)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    store_in(settings, s3_server, access_key=None, secret_key=None)
+
+    answer = writer.post("/uploads/", {"name": "a.png", "size": 5, "type": "image/png"})
+
+    assert answer.status_code == HTTPStatus.SERVICE_UNAVAILABLE
+    assert answer.json()["error"] == upload_views.UNAVAILABLE
 
 
 def multipart() -> tuple[bytes, str]:

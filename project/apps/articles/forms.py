@@ -4,8 +4,11 @@ from django import forms
 
 from apps.articles.models import Article, ArticleImport, Category, Comment
 from apps.articles.models.comment import TOO_MANY
+from dovetail.media.fields import StoresFilesMixin
 from dovetail.models.versions import VersionedModelForm
 from dovetail.storable import storable
+
+UNAVAILABLE = "Your file couldn't be stored right now. Choose it again, and try it in a moment."
 
 
 class ArticleForm(VersionedModelForm[Article]):
@@ -18,10 +21,12 @@ class ArticleForm(VersionedModelForm[Article]):
         }
 
 
-class ArticleImportForm(forms.ModelForm[ArticleImport]):
+class ArticleImportForm(StoresFilesMixin, forms.ModelForm[ArticleImport]):
     # Not the model's, which limits the length of a name that is not kept.
     file = forms.FileField(
-        label="CSV file", widget=forms.FileInput(attrs={"accept": ".csv,text/csv"})
+        label="CSV file",
+        widget=forms.FileInput(attrs={"accept": ".csv,text/csv"}),
+        error_messages={"unavailable": UNAVAILABLE},
     )
 
     class Meta:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import suppress
+from itertools import chain, islice
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -47,9 +48,22 @@ def cancel(job: ArticleImport) -> bool:
 
 
 def error_lines(job: ArticleImport) -> Iterator[list[str]]:
-    """Yield the rows that cannot be imported, with their errors."""
+    """Return the rows that cannot be imported, with their errors.
+
+    Raises:
+        OSError: the file cannot be read. Once this has returned, it is open and, if it comes from
+            another machine, here.
+    """
+    lines = _error_lines(job)
+    next(lines, None)
+    return lines
+
+
+def _error_lines(job: ArticleImport) -> Iterator[list[str]]:
     with suppress(CSVError), rows_of(job) as found:
-        for _, row in found:
+        first = list(islice(found, 1))
+        yield []  # for `error_lines`
+        for _, row in chain(first, found):
             try:
                 article_of(row, job.user)
             except ValidationError as error:

@@ -75,11 +75,36 @@ class ImageFormField(forms.FileField):
         return bound.initial if bound.form.errors else self.encode(upload)
 
 
-class DecodesLastMixin(forms.BaseForm):
-    """Decodes and stores the images of a form only if nothing else of it is to be corrected.
+class StoresFilesMixin(forms.BaseForm):
+    """Stores the files of a model form before it is saved, if nothing of it is to be corrected.
 
-    They are stored before the form is saved, so that a storage that is full or unavailable is an
-    error of the form.
+    So a storage that is full or unavailable is an error of the form. A field may say what to do
+    about it: `error_messages={"unavailable": "…"}`.
+
+        class ReceiptForm(StoresFilesMixin, forms.ModelForm[Receipt]): ...
+    """
+
+    def full_clean(self) -> None:
+        super().full_clean()
+        if self.is_bound and not self.errors:
+            self._store_files()
+
+    def _store_files(self) -> None:
+        for name, field in self.fields.items():
+            file = getattr(getattr(self, "instance", None), name, None)
+            if not isinstance(field, forms.FileField) or not isinstance(file, FieldFile):
+                continue
+            if file and not file._committed:  # type: ignore[attr-defined] # noqa: SLF001 - has no public name
+                try:
+                    file.save(str(file.name), file.file, save=False)
+                except OSError as error:
+                    logger.error("An upload for %s could not be stored: %s", file.field, error)  # noqa: TRY400 - it says what is wrong
+                    said = field.error_messages.get("unavailable", UNAVAILABLE)
+                    self.add_error(name, ValidationError(said, code="unavailable"))
+
+
+class DecodesLastMixin(StoresFilesMixin):
+    """Decodes the images of a form only if nothing else of it is to be corrected, and stores them.
 
     `VersionedModelForm` and the forms of the kit's admin have it. A method `clean_cover` of such a
     form gets the upload as it was sent, which `check_image` has accepted.
@@ -97,23 +122,6 @@ class DecodesLastMixin(forms.BaseForm):
                     self.cleaned_data[name] = field.encode(upload)
                 except ValidationError as error:
                     self.add_error(name, error)
-
-    def full_clean(self) -> None:
-        super().full_clean()
-        if self.is_bound and not self.errors:
-            self._store_images()
-
-    def _store_images(self) -> None:
-        for name, field in self.fields.items():
-            file = getattr(getattr(self, "instance", None), name, None)
-            if not isinstance(field, ImageFormField) or not isinstance(file, FieldFile):
-                continue
-            if file and not file._committed:  # type: ignore[attr-defined] # noqa: SLF001 - has no public name
-                try:
-                    file.save(str(file.name), file.file, save=False)
-                except OSError as error:
-                    logger.error("An upload for %s could not be stored: %s", file.field, error)  # noqa: TRY400 - it says what is wrong
-                    self.add_error(name, ValidationError(UNAVAILABLE, code="unavailable"))
 
 
 class KitImageFieldFile(ImageFieldFile):

@@ -193,18 +193,23 @@ class S3Storage(BaseStorage):  # type: ignore[misc]
             size: the exact size in bytes.
             content_type: what it will be served as.
             lifetime: seconds in which it may begin.
+
+        Raises:
+            OSError: there is no key, as while the service that gives a machine its role is away.
         """
         fields = {"Content-Type": content_type, "success_action_status": "201"}
-        answer: dict[str, Any] = self.client.generate_presigned_post(
-            self.bucket_name,
-            self._normalize_name(clean_name(name)),
-            Fields=fields,
-            Conditions=[
-                *({field: value} for field, value in fields.items()),
-                ["content-length-range", size, size],
-            ],
-            ExpiresIn=lifetime,
-        )
+        with _as_os_error("sign a form for", name):
+            self._key()  # without one, boto3 would not say what is wrong
+            answer: dict[str, Any] = self.client.generate_presigned_post(
+                self.bucket_name,
+                self._normalize_name(clean_name(name)),
+                Fields=fields,
+                Conditions=[
+                    *({field: value} for field, value in fields.items()),
+                    ["content-length-range", size, size],
+                ],
+                ExpiresIn=lifetime,
+            )
         return answer
 
     def _open(self, name: str, mode: str = "rb") -> File[Any]:

@@ -97,7 +97,10 @@ def create(request: HttpRequest) -> HttpResponse:
         content_type=values["type"] or DOWNLOAD,
     )
     complete_url = reverse("uploads:complete", args=[upload.pk])
-    target = _target(request, upload)
+    try:
+        target = _target(request, upload)
+    except OSError as error:
+        return _unavailable(upload, error)
     return JsonResponse(
         {"id": upload.pk, "complete": complete_url, **target}, status=HTTPStatus.CREATED
     )

@@ -1,5 +1,6 @@
 """Articles from and to CSV files."""
 
+import logging
 from collections.abc import AsyncIterator, Iterator
 from itertools import islice
 from typing import Any, cast
@@ -24,6 +25,10 @@ from dovetail.csv_files import write
 from dovetail.http.bodies import takes_files
 from dovetail.http.environ import scope_of
 from dovetail.http.limits import refusal
+
+logger = logging.getLogger(__name__)
+
+UNREADABLE = "The file can't be read right now. Try again in a moment."
 
 
 class ImportersOnlyMixin(LoginRequiredMixin):
@@ -94,7 +99,13 @@ class ImportErrorsView(OwnImportMixin, View):
     def get(self, request: HttpRequest, pk: str) -> HttpResponseBase:
         if refused := refusal(request, "exports"):
             return refused
-        lines = imports.error_lines(self.get_import(pk))
+        job = self.get_import(pk)
+        try:
+            lines = imports.error_lines(job)
+        except OSError as error:
+            logger.error("The file of the import %s could not be read: %s", job.pk, error)  # noqa: TRY400 - it says what is wrong
+            messages.error(request, UNREADABLE)
+            return redirect(job)
         return csv_response(request, "errors.csv", write(READ, lines))
 
 

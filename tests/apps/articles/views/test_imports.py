@@ -3,6 +3,7 @@
 import io
 import time
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,10 +12,14 @@ from django.contrib.auth.models import Permission
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
 from django.test import AsyncClient, Client
+from django.utils.html import escape
+from pytest_django.fixtures import Settings
 
+from apps.articles.forms import UNAVAILABLE
 from apps.articles.importing import READ
 from apps.articles.models import Article, ArticleImport, ImportState
 from apps.articles.views import imports as views
+from apps.articles.views.imports import UNREADABLE
 from apps.users.models import User
 from dovetail.csv_files import read
 from tests.factories import make_article, make_user
@@ -98,6 +103,45 @@ def test_empty_upload_is_refused_at_once(client: Client) -> None:
     for answer in (client.post(IMPORTS), upload(client, b"")):
         assert answer.status_code == HTTPStatus.UNPROCESSABLE_ENTITY
     assert not ArticleImport.objects.exists()
+
+
+@pytest.mark.usefixtures("editor")
+def test_file_that_cannot_be_stored_is_an_error_of_the_form(
+    client: Client, settings: Settings, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings.MEDIA_ROOT = tmp_path / "no folder"
+    settings.MEDIA_ROOT.touch()
+
+    answer = upload(client)
+
+    assert answer.status_code == HTTPStatus.UNPROCESSABLE_ENTITY
+    assert escape(UNAVAILABLE) in answer.text
+    assert "An upload for articles.ArticleImport.file could not be stored" in caplog.text
+    assert not ArticleImport.objects.exists()
+
+
+@pytest.mark.usefixtures("editor")
+def test_errors_of_a_file_that_cannot_be_read_are_a_message(
+    client: Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Kind: a download that breaks off, of which its reader learns nothing."""
+    url = upload(client).headers["Location"]
+    Path(ArticleImport.objects.get().file.path).unlink()
+
+    answer = client.get(f"{url}errors/", follow=True)
+
+    assert answer.redirect_chain == [(url, HTTPStatus.FOUND)]
+    assert escape(UNREADABLE) in answer.text
+    assert "could not be read" in caplog.text
+
+
+@pytest.mark.usefixtures("editor")
+def test_page_of_an_unreadable_file_has_no_errors_to_download(client: Client) -> None:
+    url = upload(client, b"title,text\na,b\n").headers["Location"]
+
+    lines = content(client.get(f"{url}errors/")).decode().splitlines()
+
+    assert len(lines) == 1
 
 
 @pytest.mark.usefixtures("editor")
