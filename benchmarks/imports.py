@@ -74,7 +74,8 @@ def measure(rows: int) -> None:
     job = ArticleImport(user=user, name="articles.csv")
     job.file.save("articles.csv", ContentFile("".join(lines).encode()))
     began = time.monotonic()
-    check(job)
+    while check(job):
+        pass
     checked = time.monotonic() - began
     start(job)
 

@@ -2,7 +2,10 @@
 
 A chunk is one transaction with the place in the file that it ends at. So a worker that is killed
 leaves whole chunks behind, and whoever takes over goes on after the last one; a second worker that
-gets the same message finds that the place has moved, and stops.
+gets the same message finds that the place has moved, and stops. The dry run keeps its place, too.
+
+Each task that begins is an attempt, and the next chunk sets their number back to zero. After some
+without a chunk, no more are made: it is the file or the storage, and no worker that was killed.
 """
 
 import time
@@ -12,6 +15,7 @@ from itertools import islice
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.db.models import F
 from django.utils import timezone
 from django.utils.crypto import get_random_string
 from django.utils.text import Truncator, slugify
@@ -32,8 +36,17 @@ FROM_ROWS = {"author", "slug", "cover", "published_at", "deleted_by", "deleted_a
 LONGEST = Article._meta.get_field("body").max_length or 0  # characters
 CHUNK = 1000  # rows
 SLICE = 60  # seconds of a task, far below its limit; then another one goes on
+ATTEMPTS = 5  # without getting on; a storage that is away for ten minutes ends no import
 SAMPLES = 100  # errors that are kept
 MESSAGE = 300  # characters of an error, which may quote a field
+UNCHECKED = (
+    f"Its rows could not be checked, in {ATTEMPTS} attempts. Choose it again; if that does not "
+    "help, tell the people who run this site."
+)
+UNFINISHED = (
+    f"The next rows could not be imported, in {ATTEMPTS} attempts. Go on in a while; if that does "
+    "not help, tell the people who run this site."
+)
 
 Row = tuple[int, dict[str, str]]
 RowError = tuple[int, str, str]  # line, column, message
@@ -84,33 +97,67 @@ def errors_of(line: int, error: ValidationError) -> Iterator[RowError]:
         yield line, column, Truncator(" ".join(messages)).chars(MESSAGE)
 
 
-def check(job: ArticleImport) -> None:
-    """Look at every row without importing any, and note the errors and the number of rows."""
-    rows = errors = 0
-    samples: list[RowError] = []
+def begin_attempt(import_id: str, state: ImportState) -> ArticleImport | None:
+    """Return an import for a task to go on with, None if there is nothing to do.
+
+    Args:
+        import_id: its primary key.
+        state: the one in which the task has something to do.
+    """
+    going = ArticleImport.objects.filter(pk=import_id, state=state)
+    begun = going.filter(attempts__lt=ATTEMPTS).update(
+        attempts=F("attempts") + 1, updated_at=timezone.now()
+    )
+    return going.first() if begun else None
+
+
+def give_up(job: ArticleImport) -> None:
+    """End an import with which no attempt got on."""
+    job.problem = UNCHECKED if job.state == ImportState.CHECKING else UNFINISHED
+    job.state = ImportState.FAILED
+    job.save(update_fields=["state", "problem", "updated_at"])
+
+
+def check(job: ArticleImport) -> bool:
+    """Look at the next rows for a while without importing any, and return whether there are more.
+
+    Notes the errors and the number of rows.
+    """
+    began = time.monotonic()
     try:
         with rows_of(job) as found:
-            for chunk in chunks(found, CHUNK):
-                for line, row in chunk:
-                    try:
-                        article_of(row, job.user)
-                    except ValidationError as error:
-                        errors += 1
-                        samples += errors_of(line, error)
-                rows += len(chunk)
-                del samples[SAMPLES:]
-                if not _note(job, rows=rows, errors=errors, samples=samples):
-                    return  # canceled
+            for chunk in chunks(islice(found, job.rows, None), CHUNK):
+                if not _check(job, chunk):
+                    return False
+                if time.monotonic() - began > SLICE:
+                    return True
     except CSVError as error:
-        _note(job, rows=rows, state=ImportState.FAILED, problem=str(error)[:300])
+        _note(job, state=ImportState.FAILED, problem=str(error)[:300])
     else:
-        _note(job, rows=rows, errors=errors, samples=samples, state=ImportState.CHECKED)
+        _note(job, state=ImportState.CHECKED)
+    return False
+
+
+def _check(job: ArticleImport, chunk: Sequence[Row]) -> bool:
+    """Look at a chunk, and return whether to go on with the next one."""
+    errors, samples = job.errors, list(job.samples)
+    for line, row in chunk:
+        try:
+            article_of(row, job.user)
+        except ValidationError as error:
+            errors += 1
+            samples += errors_of(line, error)
+    return _note(job, rows=job.rows + len(chunk), errors=errors, samples=samples[:SAMPLES])
 
 
 def _note(job: ArticleImport, **values: object) -> bool:
-    """Update an import that is being checked, and return whether it still is."""
-    checking = ArticleImport.objects.filter(pk=job.pk, state=ImportState.CHECKING)
-    return bool(checking.update(updated_at=timezone.now(), **values))
+    """Update an import that is being checked, and return whether it still is, and by this task."""
+    here = ArticleImport.objects.filter(pk=job.pk, state=ImportState.CHECKING, rows=job.rows)
+    if not here.update(updated_at=timezone.now(), attempts=0, **values):
+        return False  # deleted, canceled, or another worker has taken over
+    for name, value in values.items():
+        setattr(job, name, value)
+    return True
 
 
 def run(job: ArticleImport) -> bool:
@@ -150,7 +197,8 @@ def _import(job: ArticleImport, chunk: Sequence[Row]) -> bool:
 
         retry_on_conflict(insert, using=None, constraint=UNIQUE_SLUG)
         current.done = job.done = job.done + len(chunk)
-        current.save(update_fields=["done", "updated_at"])
+        current.attempts = 0
+        current.save(update_fields=["done", "attempts", "updated_at"])
     return True
 
 

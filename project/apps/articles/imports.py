@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from apps.articles.importing import COLUMNS, article_of, errors_of, rows_of
 from apps.articles.models import ArticleImport, ImportState
-from apps.articles.models.imports import GOING
+from apps.articles.models.imports import GOING, STOPPED
 from apps.articles.tasks import check_import, run_import
 from dovetail.csv_files import CSVError
 from dovetail.tasks import outbox
@@ -26,14 +26,16 @@ def begin(job: ArticleImport) -> ArticleImport:
 
 
 def start(job: ArticleImport) -> bool:
-    """Start an import that has been checked, or go on with one that was canceled."""
-    was_checked = Q(state=ImportState.CANCELED, started_at__isnull=False, done__lt=F("rows"))
+    """Start an import that has been checked, or go on with one that was canceled or failed."""
+    was_checked = Q(state__in=STOPPED, started_at__isnull=False, done__lt=F("rows"))
     ready = Q(state=ImportState.CHECKED) | was_checked
     with transaction.atomic():
         started = ArticleImport.objects.filter(ready, pk=job.pk).update(
             state=ImportState.RUNNING,
             started_at=timezone.now(),
             done_before=F("done"),
+            attempts=0,
+            problem="",
             updated_at=timezone.now(),
         )
         if started:

@@ -12,16 +12,16 @@ IDLE = 120  # seconds; a chunk takes less than one
 
 @shared_task
 def check_import(import_id: str) -> None:
-    """Look at all rows of an uploaded file."""
-    job = ArticleImport.objects.filter(pk=import_id, state=ImportState.CHECKING).first()
-    if job:
-        importing.check(job)
+    """Look at the rows of an uploaded file for a while, and call itself for the rest."""
+    job = importing.begin_attempt(import_id, ImportState.CHECKING)
+    if job and importing.check(job):
+        outbox.delay(check_import, import_id)
 
 
 @shared_task
 def run_import(import_id: str) -> None:
     """Import articles for a while, and call itself for the rest."""
-    job = ArticleImport.objects.filter(pk=import_id, state=ImportState.RUNNING).first()
+    job = importing.begin_attempt(import_id, ImportState.RUNNING)
     if job and importing.run(job):
         outbox.delay(run_import, import_id)
 
@@ -30,13 +30,18 @@ def run_import(import_id: str) -> None:
 def resume_imports(idle: float = IDLE) -> None:
     """Go on with imports whose worker was killed, for brokers that deliver its message late.
 
-    Without harm for one that is only slow, since the place in its file is compared.
+    Without harm for one that is only slow, since the place in its file is compared. Those whose
+    attempts are used up end.
 
     Args:
         idle: for how many seconds nothing must have been written.
     """
+    rows = ArticleImport.objects.select_for_update(skip_locked=True)
     with transaction.atomic():
-        for job in ArticleImport.objects.stalled(idle).select_for_update(skip_locked=True):
+        # Not at once when a worker starts, because the last attempt may be at work.
+        for job in rows.stalled(max(idle, IDLE)).filter(attempts__gte=importing.ATTEMPTS):
+            importing.give_up(job)
+        for job in rows.stalled(idle).filter(attempts__lt=importing.ATTEMPTS):
             task = check_import if job.state == ImportState.CHECKING else run_import
             outbox.delay(task, str(job.pk))
             job.save(update_fields=["updated_at"])

@@ -1,17 +1,31 @@
 """Importing articles: what a row may contain, and what a killed worker leaves behind."""
 
+import json
 from collections.abc import Callable, Sequence
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
+from celery import current_app
+from celery.exceptions import SoftTimeLimitExceeded
 from django.contrib.auth.models import Permission
 from django.core.exceptions import ValidationError
 from django.core.files.base import ContentFile
 from django.utils import timezone
 
 from apps.articles import importing
-from apps.articles.importing import COLUMNS, MESSAGE, article_of, check, run
+from apps.articles.importing import (
+    ATTEMPTS,
+    COLUMNS,
+    MESSAGE,
+    UNCHECKED,
+    UNFINISHED,
+    article_of,
+    check,
+    run,
+)
 from apps.articles.models import Article, ArticleImport, ImportState, Status
 from apps.articles.models.imports import KEPT
 from apps.articles.tasks import (
@@ -46,7 +60,8 @@ def make_import(user: User) -> MakeImport:
         rows: Sequence[Sequence[object]], state: str = ImportState.RUNNING
     ) -> ArticleImport:
         lines = "".join(write(COLUMNS, rows))
-        job = ArticleImport(user=user, name="articles.csv", state=state, rows=len(rows))
+        checked = 0 if state == ImportState.CHECKING else len(rows)
+        job = ArticleImport(user=user, name="articles.csv", state=state, rows=checked)
         job.file.save("articles.csv", ContentFile(lines.encode()))
         return job
 
@@ -139,6 +154,42 @@ def test_check_stops_when_it_is_canceled(make_import: MakeImport) -> None:
 
     job.refresh_from_db()
     assert (job.state, job.rows) == ("canceled", 0)
+
+
+def test_long_check_goes_on_in_another_task(
+    make_import: MakeImport, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Kind: a task that needs longer than its time limit, and begins again from the start."""
+    monkeypatch.setattr(importing, "CHUNK", 10)
+    monkeypatch.setattr(importing, "SLICE", -1)
+    wrong = ["", "", "", "b", ""]
+    job = make_import([*titled(5), wrong, *titled(10), wrong, *titled(5)], "checking")
+
+    check_import.run(str(job.pk))
+
+    job.refresh_from_db()
+    assert (job.state, job.rows, job.errors) == ("checking", 10, 1)
+    while do_what_waits() or OutboxEntry.objects.exists():
+        pass
+    job.refresh_from_db()
+    assert (job.state, job.rows, job.errors) == ("checked", 22, 2)
+    assert [(line, column) for line, column, _ in job.samples] == [(7, "title"), (18, "title")]
+
+
+def test_second_worker_that_checks_the_same_file_stops(
+    make_import: MakeImport, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Kind: rows and errors that are counted twice."""
+    monkeypatch.setattr(importing, "CHUNK", 10)
+    monkeypatch.setattr(importing, "SLICE", -1)
+    job = make_import([["", "", "", "b", ""]] * 30, "checking")
+    late = ArticleImport.objects.get()  # has read its place before the first began
+
+    assert check(job)
+    assert not check(late)
+
+    job.refresh_from_db()
+    assert (job.rows, job.errors) == (10, 10)
 
 
 def test_rows_without_errors_are_imported(make_import: MakeImport, user: User) -> None:
@@ -335,6 +386,88 @@ def test_import_of_a_killed_worker_goes_on(make_import: MakeImport, state: str, 
     for _ in range(2):
         resume_imports()
     assert OutboxEntry.objects.get().task == task.name
+
+
+def fall_silent() -> None:
+    """Let time pass in which no import gets on."""
+    ArticleImport.objects.update(updated_at=timezone.now() - timedelta(seconds=IDLE + 1))
+
+
+def do_what_waits() -> int:
+    """Do what is in the outbox as a worker does, once, and return how many tasks have failed."""
+    failed = 0
+    for entry in OutboxEntry.objects.all():
+        arguments, _ = json.loads(entry.arguments)
+        entry.delete()
+        try:
+            current_app.tasks[entry.task].run(*arguments)
+        except (OSError, SoftTimeLimitExceeded):
+            failed += 1
+    return failed
+
+
+@pytest.mark.parametrize(("state", "problem"), [("running", UNFINISHED), ("checking", UNCHECKED)])
+@pytest.mark.parametrize("fault", ["file is gone", "task takes too long"])
+def test_import_that_does_not_get_on_ends(
+    make_import: MakeImport, monkeypatch: pytest.MonkeyPatch, state: str, problem: str, fault: str
+) -> None:
+    """Kind: a task that fails, and is called again for ever."""
+    job = make_import(titled(1), state=state)
+    if fault == "file is gone":
+        Path(job.file.path).unlink()
+    else:
+        monkeypatch.setattr(importing, "article_of", Mock(side_effect=SoftTimeLimitExceeded))
+
+    failed = 0
+    for _ in range(2 * ATTEMPTS):
+        fall_silent()
+        resume_imports()
+        failed += do_what_waits()
+
+    assert failed == ATTEMPTS
+    job.refresh_from_db()
+    assert (job.state, job.problem) == ("failed", problem)
+    assert ArticleImport.objects.expired().count() == 0
+    ArticleImport.objects.update(updated_at=timezone.now() - KEPT * 1.1)
+    resume_imports()
+    assert ArticleImport.objects.expired().count() == 1
+
+
+@pytest.mark.parametrize(("state", "end"), [("running", "done"), ("checking", "checked")])
+def test_attempts_that_get_on_do_not_count(
+    make_import: MakeImport, monkeypatch: pytest.MonkeyPatch, state: str, end: str
+) -> None:
+    """Kind: a long import that is given up because its workers are replaced often."""
+    monkeypatch.setattr(importing, "CHUNK", 1)
+    job = make_import(titled(2 * ATTEMPTS), state=state)
+    seen: set[str] = set()
+
+    def die(row: dict[str, str], author: User) -> Article:
+        """Die at each row, when it is seen for the first time."""
+        if row["title"] not in seen:
+            seen.add(row["title"])
+            raise SoftTimeLimitExceeded
+        return article_of(row, author)
+
+    monkeypatch.setattr(importing, "article_of", die)
+    for _ in range(2 * ATTEMPTS + 1):
+        resume_imports(idle=0)
+        do_what_waits()
+
+    job.refresh_from_db()
+    assert (job.state, job.problem, job.rows) == (end, "", 2 * ATTEMPTS)
+
+
+def test_last_attempt_is_not_disturbed_by_the_start_of_a_worker(make_import: MakeImport) -> None:
+    job = make_import(titled(1))
+    ArticleImport.objects.update(attempts=ATTEMPTS)
+
+    resume_imports(idle=0)
+    run_import(str(job.pk))  # as a broker does that delivers a message twice
+
+    job.refresh_from_db()
+    assert (job.state, job.done) == ("running", 0)
+    assert not OutboxEntry.objects.exists()
 
 
 @pytest.mark.parametrize("state", ["checked", "canceled", "done", "failed"])

@@ -22,10 +22,11 @@ class ImportState(models.TextChoices):
     RUNNING = "running", "Importing"
     CANCELED = "canceled", "Canceled"
     DONE = "done", "Done"
-    FAILED = "failed", "Unreadable"
+    FAILED = "failed", "Failed"
 
 
 GOING = [ImportState.CHECKING, ImportState.RUNNING]  # a task is at work
+STOPPED = [ImportState.CANCELED, ImportState.FAILED]  # and gone on with, if it had been started
 
 
 class ArticleImportQuerySet(BaseQuerySet["ArticleImport"]):
@@ -51,7 +52,8 @@ class ArticleImport(BroadcastsRefreshes, BaseModel):
         samples: the first errors, as lists of a line, a column and a message.
         done: the rows from the start that have been imported, or left out for their errors.
         done_before: how many there were when it was started the last time.
-        problem: why the file cannot be read, or not to its end.
+        attempts: how many tasks have begun since it last got on.
+        problem: why the file cannot be read, or not to its end; or that no task gets on.
     """
 
     user = models.ForeignKey(
@@ -67,6 +69,8 @@ class ArticleImport(BroadcastsRefreshes, BaseModel):
     samples = models.JSONField(default=list, editable=False)
     done = models.PositiveIntegerField(default=0, editable=False)
     done_before = models.PositiveIntegerField(default=0, editable=False)
+    # With a default of the database, for processes of the version before, which don't know it.
+    attempts = models.PositiveSmallIntegerField(default=0, db_default=0, editable=False)
     problem = models.CharField(max_length=300, blank=True, editable=False)
     started_at = models.DateTimeField(null=True, editable=False)
 
@@ -91,7 +95,7 @@ class ArticleImport(BroadcastsRefreshes, BaseModel):
 
     @property
     def is_startable(self) -> bool:
-        was_checked = self.state == ImportState.CANCELED and self.started_at is not None
+        was_checked = self.state in STOPPED and self.started_at is not None
         return self.state == ImportState.CHECKED or (was_checked and self.done < self.rows)
 
     @property

@@ -16,8 +16,9 @@ from django.utils.html import escape
 from pytest_django.fixtures import Settings
 
 from apps.articles.forms import UNAVAILABLE
-from apps.articles.importing import READ
+from apps.articles.importing import ATTEMPTS, READ, UNCHECKED, UNFINISHED
 from apps.articles.models import Article, ArticleImport, ImportState
+from apps.articles.tasks import resume_imports
 from apps.articles.views import imports as views
 from apps.articles.views.imports import UNREADABLE
 from apps.users.models import User
@@ -180,6 +181,40 @@ def test_canceled_import_goes_on(client: Client) -> None:
 
     assert "Done: 3 of 3 rows." in client.get(url).text
     assert [article.title for article in Article.objects.all()] == ["Second"]
+
+
+@pytest.mark.usefixtures("editor")
+def test_import_that_failed_on_its_way_goes_on(client: Client) -> None:
+    """Kind: rows that can be imported only together with those that are there already."""
+    url = upload(client).headers["Location"]
+    started = ArticleImport.objects.filter(state=ImportState.CHECKED)
+    started.update(state=ImportState.RUNNING, started_at="2026-01-02T03:04Z", done=1)
+    ArticleImport.objects.update(attempts=ATTEMPTS, updated_at="2026-01-02T03:04Z")
+    resume_imports()
+    page = client.get(url).text
+    assert f"Stopped: 1 of 3 rows. {UNFINISHED}" in page
+    assert "Go on" in page
+
+    client.post(f"{url}start/")
+
+    page = client.get(url).text
+    assert "Done: 3 of 3 rows." in page
+    assert UNFINISHED not in page
+    assert [article.title for article in Article.objects.all()] == ["Second"]
+
+
+@pytest.mark.usefixtures("editor")
+def test_check_that_failed_asks_for_the_file_again(client: Client) -> None:
+    url = upload(client).headers["Location"]
+    ArticleImport.objects.update(
+        state=ImportState.CHECKING, attempts=ATTEMPTS, updated_at="2026-01-02T03:04Z"
+    )
+    resume_imports()
+
+    page = client.get(url).text
+
+    assert UNCHECKED in page
+    assert "Choose another file" in page
 
 
 @pytest.mark.usefixtures("editor")
