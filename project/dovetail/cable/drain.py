@@ -29,10 +29,14 @@ def drain_on_sigterm() -> None:
         if not tasks:
             tasks.append(loop.create_task(_drain()))
 
+    def retire() -> None:
+        if not closing.retire():  # it is about to
+            loop.call_later(PAUSE, retire)
+
     loop.remove_signal_handler(signal.SIGTERM)  # the server's
     _handle(loop, signal.SIGTERM, handle)
     _handle(loop, health.DRAIN_SIGNAL, health.drain)
-    _handle(loop, closing.SIGNAL, closing.retire)
+    _handle(loop, closing.SIGNAL, retire)
     # `manage.py serve` has held them back.
     signal.pthread_sigmask(signal.SIG_UNBLOCK, health.SIGNALS)
 

@@ -16,11 +16,14 @@ from pathlib import Path
 from stat import S_ISSOCK
 
 
-def stop() -> None:
+def stop() -> bool:
     """Leave new connections to the other processes that share the listening socket.
 
     This replaces each listening socket that an event loop of this process polls with one that
     nobody connects to. The loop itself needs no change.
+
+    Returns:
+        Whether there was one; otherwise the process has yet to listen.
 
     Raises:
         OSError: the system refuses it, such as for want of a file descriptor.
@@ -37,6 +40,7 @@ def stop() -> None:
             quiet.listen(0)
             quiet.setblocking(False)
             os.dup2(quiet.fileno(), listener, inheritable=False)
+    return bool(found)
 
 
 def _polled_listeners() -> Iterator[tuple[int, int]]:

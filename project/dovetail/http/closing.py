@@ -23,11 +23,14 @@ def start() -> None:
     _is_closing = True
 
 
-def retire() -> None:
-    """Close connections after their next answer, and leave new ones to other processes."""
+def retire() -> bool:
+    """Close connections after their next answer, and leave new ones to other processes.
+
+    Returns:
+        Whether that is done: a process that has yet to listen for them is to be told again.
+    """
     start()
-    if sys.platform == "linux":
-        accepting.stop()
+    return sys.platform != "linux" or accepting.stop()
 
 
 def with_closing(application: Application) -> Application:

@@ -22,15 +22,16 @@ memory of its code and start within milliseconds.
 import ctypes
 import gc
 import logging
+import math
 import multiprocessing
 import os
 import signal
 import socket
 import sys
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from queue import Empty, SimpleQueue
 from typing import Any
 
 from django.conf import settings
@@ -72,6 +73,7 @@ def load_in_worker() -> Any:
     server, which lets its workers finish first. If the server is killed, the system tells them.
     """
     os.setpgid(0, 0)
+    signal.set_wakeup_fd(-1)  # the server's
     if FORKS:
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
         server = multiprocessing.parent_process()
@@ -113,25 +115,36 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 class Wakeups:
-    """Wakes the server's loop, from signal handlers too: `put` of a SimpleQueue is reentrant.
+    """Wakes the server's loop, also after a signal that the system gave to another thread.
 
-    Has what Granian uses of a threading.Event. Each `set` ends one `wait`.
+    Has what Granian uses of a threading.Event, without a lock.
     """
 
     def __init__(self) -> None:
-        self._queue: SimpleQueue[None] = SimpleQueue()
+        self._read, self._write = socket.socketpair()
+        self._write.setblocking(False)
+
+    def follow_signals(self) -> None:
+        """End `wait` after each signal that has a handler."""
+        signal.set_wakeup_fd(self._write.fileno(), warn_on_full_buffer=False)
 
     def set(self) -> None:
         """End a call of `wait`: the one that waits, or the next."""
-        self._queue.put(None)
+        with suppress(BlockingIOError):  # it is set many times over
+            self._write.send(b"\0")
 
     def wait(self, timeout: float | None = None) -> None:
-        """Wait until `set` was called once more than this has ended, or so many seconds."""
-        with suppress(Empty):
-            self._queue.get(timeout=timeout)
+        """Wait until `set` was called since this has ended, or so many seconds."""
+        self._read.settimeout(timeout)
+        with suppress(TimeoutError, BlockingIOError):
+            self._read.recv(4096)
 
     def clear(self) -> None:
         """Do nothing: what was set since the last `wait` has to be looked at."""
+
+    def close(self) -> None:
+        self._read.close()
+        self._write.close()
 
 
 class Server(Granian):
@@ -168,11 +181,13 @@ class Server(Granian):
         )
         self.plan = plan
         self.listener = listener
-        self.main_loop_interrupt = Wakeups()  # type: ignore[assignment]
+        self._wakeups = Wakeups()
+        self.main_loop_interrupt = self._wakeups  # type: ignore[assignment]
         self._replaced: list[WorkerProcess] = []  # workers that had not ended when it was to stop
         self._dead: set[int] = set()  # the indices of workers that have no successor
         self._revived: dict[int, float] = {}  # when a dead worker was replaced, by its index
-        self._retry_at = 0.0
+        self._retry_at = 0.0  # when to try to start them again, if it has failed
+        self._look_at_age_at = self._look_at_memory_at = math.inf
         self._is_stopping = self._gave_up = False
 
     def run(self) -> None:
@@ -185,6 +200,7 @@ class Server(Granian):
         # Until the server and its workers can handle them; by default, they end a process.
         for number in (health.DRAIN_SIGNAL, closing.SIGNAL, signal.SIGHUP):
             signal.signal(number, signal.SIG_IGN)
+        self._wakeups.follow_signals()
         self.serve(target_loader=load_in_worker, wrap_loader=False)
 
     def startup(self, spawn_target: Any, target_loader: Callable[..., Any]) -> None:
@@ -212,10 +228,14 @@ class Server(Granian):
     def shutdown(self, exit_code: int = 0) -> None:
         self._is_stopping = True
         self.wrks += self._replaced
+        for worker in self.wrks:
+            worker.interrupt_by_parent = True  # if it ends now, it is no error
         if settings.WEB_DRAIN_SECONDS and not self._gave_up:
             self._drain()
-        self.interrupt_children.clear()  # a worker that has died meanwhile is no failure of all
-        super().shutdown(1 if self._gave_up else exit_code)  # type: ignore[no-untyped-call]
+        with suppress(SystemExit):  # a worker that has died just before is no failure of all
+            super().shutdown()  # type: ignore[no-untyped-call]
+        if self._gave_up or exit_code:
+            sys.exit(exit_code or 1)
 
     def _drain(self) -> None:
         """Let the workers say that they are not ready.
@@ -248,11 +268,24 @@ class Server(Granian):
         """Replace workers until the server is to stop."""
         try:
             while not self.interrupt_signal:
-                self.main_loop_interrupt.wait(RETRY if self._dead else None)
+                self._wakeups.wait(self._time_to_look())
                 self._replace(spawn_target, target_loader)
         except Exception:  # otherwise, it would neither serve nor end
             logger.exception("The server stops, because it has failed")
             self._gave_up = True
+
+    def _time_to_look(self) -> float | None:
+        """Return the seconds until something is due. No thread waits for it: there may be none."""
+        due = min(self._look_at_age_at, self._look_at_memory_at)
+        if self._dead:
+            due = min(due, self._retry_at)
+        return None if due == math.inf else max(0, due - time.monotonic())
+
+    def _watch_workers_lifetime(self, ttl: float) -> None:
+        self._look_at_age_at = time.monotonic() + ttl
+
+    def _watch_workers_rss(self) -> None:
+        self._look_at_memory_at = time.monotonic() + self.rss_sample_interval
 
     def _replace(self, spawn_target: Any, target_loader: Any) -> None:
         """Replace the workers that have died, are too old or too large, or all after SIGHUP."""
@@ -261,28 +294,29 @@ class Server(Granian):
             return
         if self.reload_signal:
             self._reload(spawn_target, target_loader)  # type: ignore[no-untyped-call]
-        if self.lifetime_signal:
-            self.lifetime_signal = False
+        if time.monotonic() >= self._look_at_age_at:
             self._replace_aged()
-        if self.rss_signal:
-            self.rss_signal = False
+        if time.monotonic() >= self._look_at_memory_at:
             self._handle_rss_signal(spawn_target, target_loader)  # type: ignore[no-untyped-call]
-            self._watch_workers_rss()  # type: ignore[no-untyped-call]
+            self._watch_workers_rss()
 
     def _revive_dead(self) -> None:
         """Start a successor of each worker that has died.
 
         A worker may have died while it was being replaced: its successor is alive. If a successor
-        dies at once, the application is at fault, and the server gives up; the same if no worker is
-        left and none can be started.
+        fails at once, the application is at fault, and the server gives up; the same if no worker
+        is left and none can be started.
         """
         while self.interrupt_children:
             self._dead.add(self.interrupt_children.pop())
         self._dead = {index for index in self._dead if not _is_alive(self.wrks[index])}
-        if self.interrupt_signal or self._is_stopping or time.monotonic() < self._retry_at:
+        if self.interrupt_signal or self._is_stopping:
+            return
+        if time.monotonic() < self._retry_at and any(map(_is_alive, self.wrks)):
             return
         for index in sorted(self._dead):
-            if time.monotonic() - self._revived.get(index, -CRASH_LOOP) < CRASH_LOOP:
+            is_young = time.monotonic() - self._revived.get(index, -CRASH_LOOP) < CRASH_LOOP
+            if is_young and self.wrks[index].inner.exitcode:  # 0 if it was told to end
                 logger.error("Worker-%d dies again and again, so the server stops", index + 1)
                 self._give_up()
                 return
@@ -304,7 +338,7 @@ class Server(Granian):
         aged = [worker.idx for worker in self.wrks if _age(worker) >= 0.95 * self.plan.lifetime]
         self._respawn_workers(aged, delay=RESTART_DELAY)
         oldest = max(map(_age, self.wrks))
-        self._watch_workers_lifetime(max(60, self.plan.lifetime - oldest))  # type: ignore[no-untyped-call]
+        self._watch_workers_lifetime(max(60, self.plan.lifetime - oldest))
 
     def _spawn_workers(self, spawn_target: Any, target_loader: Any) -> None:
         del spawn_target, target_loader  # `startup` has them
@@ -328,6 +362,7 @@ class Server(Granian):
             logger.error("Worker-%d cannot be started: %s", index + 1, error)  # noqa: TRY400 - no room
             if worker.inner.pid:
                 worker.kill()  # type: ignore[no-untyped-call]
+            _close_pipes(error)
             return None
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
@@ -353,6 +388,7 @@ class Server(Granian):
             if new is None:
                 return  # the others stay as well
             self.wrks[index] = new
+            self._revived.pop(index, None)
             old.interrupt_by_parent = True  # if it dies, its successor is there already
             _tell(old, closing.SIGNAL)
             self._wait_for(lambda: False, delay)
@@ -386,9 +422,19 @@ def _quiet() -> Iterator[None]:
         yield
 
 
+def _close_pipes(error: BaseException) -> None:
+    """Close the pipes that multiprocessing leaves open if the system has refused the process."""
+    for frame, _ in traceback.walk_tb(error.__traceback__):
+        if frame.f_code.co_name == "_launch":
+            for name in ("parent_r", "parent_w", "child_r", "child_w"):
+                if name in frame.f_locals:
+                    os.close(frame.f_locals[name])
+
+
 def _tell(worker: WorkerProcess, number: signal.Signals) -> None:
-    with suppress(ProcessLookupError):
-        os.kill(worker.inner.pid, number)
+    if _is_alive(worker):  # its number may be another process's by now
+        with suppress(ProcessLookupError):
+            os.kill(worker.inner.pid, number)
 
 
 def _age(worker: WorkerProcess) -> float:

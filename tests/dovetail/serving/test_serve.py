@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from django.core.management import CommandError, call_command
 
+from dovetail.http.closing import SIGNAL as RETIRE
 from dovetail.serving.server import Wakeups
 from tests.dovetail.serving.servers import LIMIT, WORKERS, Serve
 
@@ -165,8 +166,17 @@ def is_running(pid: int) -> bool:
 
 
 def is_asleep(pid: int) -> bool:
-    """Say whether a process waits for something, as proc_pid_stat(5) has it."""
-    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "S"
+    """Return whether a process waits for something."""
+    return state(pid) == "S"
+
+
+def state(pid: int) -> str:
+    """Return what a process does, as proc_pid_stat(5) has it."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+
+
+def open_files(server: Serve) -> int:
+    return len(list(Path(f"/proc/{server.process.pid}/fd").iterdir()))
 
 
 @MORE
@@ -270,6 +280,44 @@ def test_server_whose_worker_dies_again_and_again_ends(server: Serve) -> None:
 
 
 @MORE
+def test_worker_that_is_told_to_retire_while_it_starts_does(server: Serve) -> None:
+    """Kind: a connection that is accepted a moment before the process ends, and cut."""
+    os.kill(server.workers()[0], signal.SIGKILL)
+    server.wait_for(lambda: len(server.workers()) > WORKERS)
+    starting = server.workers()[WORKERS]
+
+    os.kill(starting, RETIRE)
+
+    server.wait_for(lambda: server.says("Started worker") > WORKERS)
+    server.wait_for(lambda: all(int(server.get("/quick/")[1]) != starting for _ in range(40)))
+
+
+@MORE
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_signal_for_a_server_that_is_frozen_is_not_lost(
+    server: Serve, number: signal.Signals
+) -> None:
+    """Kind: a signal that another thread gets, while the one that handles it sleeps on."""
+    server.process.send_signal(signal.SIGSTOP)
+    server.wait_for(lambda: state(server.process.pid) == "T")
+    server.process.send_signal(number)
+
+    server.process.send_signal(signal.SIGCONT)
+
+    server.wait_for(lambda: server.says("Stopping: "))
+
+
+@MORE
+def test_workers_that_are_told_to_end_are_no_crash(server: Serve) -> None:
+    for count in (1, 2, 3):
+        os.kill(server.workers()[-1], signal.SIGTERM)
+        server.wait_for(lambda count=count: len(server.workers()) == WORKERS + count)  # type: ignore[misc]
+
+    assert server.get("/quick/")[0] == 200
+    assert not server.has_ended()
+
+
+@MORE
 def test_workers_end_with_a_server_that_is_killed(server: Serve) -> None:
     """Kind: old code that serves on, and a new server whose port is taken."""
     server.process.kill()
@@ -313,8 +361,10 @@ def test_server_survives_a_worker_that_cannot_be_started(
     try:
         server.wait_until_started()
         victim = server.process.pid if number == signal.SIGHUP else server.workers()[0]
+        before = open_files(server)
         os.kill(victim, number)
         server.wait_for(lambda: server.says("cannot be started"))
+        server.wait_for(lambda: open_files(server) <= before)  # each attempt opens some
 
         assert server.get("/quick/")[0] == 200
         server.begin_to_stop()
@@ -338,6 +388,19 @@ def test_server_that_cannot_start_its_workers_ends(tmp_path: Path, forks: str) -
 
 
 @MORE
+def test_server_without_workers_that_cannot_start_any_ends(tmp_path: Path) -> None:
+    server = Serve(tmp_path, FORKS="2")
+    try:
+        server.wait_until_started()
+        for pid in server.workers():
+            os.kill(pid, signal.SIGKILL)
+
+        assert server.process.wait(LIMIT) == 1
+    finally:
+        server.end()
+
+
+@MORE
 def test_server_drains_beside_a_worker_that_has_died(server: Serve) -> None:
     """Kind: no drain, and a status of failure, because a worker died at that moment."""
     os.kill(server.workers()[0], signal.SIGKILL)
@@ -349,19 +412,23 @@ def test_server_drains_beside_a_worker_that_has_died(server: Serve) -> None:
     assert server.process.wait(LIMIT) == 0
 
 
-def test_wakeups_from_signal_handlers() -> None:
+@pytest.mark.parametrize("is_set", [True, False])
+def test_wakeups_by_signals(is_set: bool) -> None:
     """Kind: a signal that comes while the loop has an event's lock, and stops it for good."""
-    wakeups = Wakeups()
-    before = signal.signal(signal.SIGALRM, lambda *_: wakeups.set())
-    try:
-        signal.setitimer(signal.ITIMER_REAL, 0.0001, 0.0001)
-        for _ in range(2_000):
-            wakeups.set()
-            wakeups.wait()
-            wakeups.clear()
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+    with closing(Wakeups()) as wakeups:
+        before = signal.signal(signal.SIGALRM, lambda *_: wakeups.set() if is_set else None)
+        try:
+            wakeups.follow_signals()
+            signal.setitimer(signal.ITIMER_REAL, 0.0001, 0.0001)
+            for _ in range(2_000):
+                if is_set:
+                    wakeups.set()
+                wakeups.wait()
+                wakeups.clear()
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.set_wakeup_fd(-1)
+            signal.signal(signal.SIGALRM, before)
 
 
 def test_port_that_is_taken_is_refused_in_one_sentence() -> None:
