@@ -95,8 +95,11 @@ class StoresFilesMixin(forms.BaseForm):
             if not isinstance(field, forms.FileField) or not isinstance(file, FieldFile):
                 continue
             if file and not file._committed:  # type: ignore[attr-defined] # noqa: SLF001 - has no public name
+                size = (file.width, file.height) if isinstance(file, KitImageFieldFile) else None
                 try:
                     file.save(str(file.name), file.file, save=False)
+                    if size:  # of the row's, which is another object by now
+                        getattr(self.instance, name).measured = size  # type: ignore[attr-defined]
                 except OSError as error:
                     logger.error("An upload for %s could not be stored: %s", file.field, error)  # noqa: TRY400 - it says what is wrong
                     said = field.error_messages.get("unavailable", UNAVAILABLE)
@@ -125,7 +128,13 @@ class DecodesLastMixin(StoresFilesMixin):
 
 
 class KitImageFieldFile(ImageFieldFile):
-    """A stored image, whose size is read without asking all of Pillow's formats."""
+    """A stored image, whose size is read without asking all of Pillow's formats.
+
+    Attributes:
+        measured: width and height in pixels, if it has been stored and its row not saved yet.
+    """
+
+    measured: tuple[int, int] | None = None
 
     def _get_image_dimensions(self) -> tuple[int | None, int | None]:
         if not hasattr(self, "_dimensions_cache"):

@@ -57,7 +57,7 @@ class UploadQuerySet(models.QuerySet["Upload"]):
         """Store a file that came with a form, for the next attempt to send that form.
 
         Raises:
-            OSError: it cannot be stored.
+            OSError: it cannot be stored, or was deleted meanwhile, as the oldest of too many.
         """
         upload = self.begin(
             owner,
@@ -67,8 +67,8 @@ class UploadQuerySet(models.QuerySet["Upload"]):
         )
         file.seek(0)
         upload.file.storage.save(str(upload.file.name), file)
-        upload.completed_at = timezone.now()
-        upload.save(update_fields=["completed_at"])
+        if not upload.note_completion():
+            raise FileNotFoundError("it was deleted meanwhile")
         return upload
 
     def of(self, person: Any) -> Self:
@@ -151,8 +151,18 @@ class Upload(models.Model):
         except ValidationError:
             self.delete()
             raise
+        if not self.note_completion():
+            raise NotArrivedError
+
+    def note_completion(self) -> bool:
+        """Note that the file was accepted, and return whether the upload still exists.
+
+        The row may have gone while its file was read or stored; then the file goes as well, with
+        those that no row refers to.
+        """
         self.completed_at = timezone.now()
-        self.save(update_fields=["completed_at"])
+        rows = Upload.objects.filter(pk=self.pk)
+        return bool(rows.update(completed_at=self.completed_at))
 
     def _check(self, content: bytes) -> None:
         if len(content) != self.size:

@@ -8,7 +8,8 @@ from typing import Any
 from django.utils.deconstruct import deconstructible
 
 SUFFIX = re.compile(r"\.[a-z0-9]{1,8}")
-RANDOM = re.compile(r"[0-9a-f]{32}(\.[a-z0-9]{1,8})?")
+# With what a storage adds to a name that is taken, though a random one hardly ever is.
+RANDOM = re.compile(r"[0-9a-f]{32}(_[A-Za-z0-9]{7})?(\.[a-z0-9]{1,8})?")
 VARIANTS = {"avif", "webp"}  # the formats of dovetail.media.variants
 INCOMING = "incoming"  # the folder of files that were sent before their form
 PART = re.compile(r"\.[0-9a-f]{16}\.part")

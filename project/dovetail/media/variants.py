@@ -202,18 +202,21 @@ class VariantsField(models.JSONField):
         )
 
     def measure(self, row: models.Model) -> None:
-        """Record the size of an image that has just been uploaded, before it goes to the storage.
+        """Record the size of an image that has just been uploaded.
 
         Until its variants are made, it takes its place on the page with this size.
         """
         file: Any = getattr(row, self.source)
         if file and not file._committed:  # noqa: SLF001 - as Django's FileField asks
             setattr(row, self.attname, {"width": file.width, "height": file.height})
+        elif file and file.measured:  # by the form that has stored it
+            setattr(row, self.attname, dict(zip(("width", "height"), file.measured, strict=True)))
 
     def pre_save(self, model_instance: models.Model, add: bool) -> Any:
         """Return the record of the file that the row has by now; the image field comes first."""
         record = super().pre_save(model_instance, add) or {}
-        file: FieldFile = getattr(model_instance, self.source)
+        file: Any = getattr(model_instance, self.source)
+        file.measured = None
         if file and record.get("file") != file.name:
             measured = {} if "file" in record else record  # that of another file, or by `measure`
             record = {"file": file.name} | measured

@@ -349,6 +349,36 @@ def test_completion_waits_for_the_file_and_may_be_repeated(
     assert finish(writer, target) == (HTTPStatus.OK, "")
 
 
+def test_upload_that_goes_while_its_file_is_looked_at(
+    writer: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Kind: twenty newer uploads in another window, and an error page for this one."""
+    read = Upload.read
+
+    def read_and_lose(upload: Upload) -> bytes:
+        content = read(upload)
+        Upload.objects.all().delete()
+        return content
+
+    monkeypatch.setattr(Upload, "read", read_and_lose)
+    target = begin(writer, picture())
+    send_to(writer, target, picture())
+
+    assert finish(writer, target) == (HTTPStatus.CONFLICT, NOT_ARRIVED)
+
+
+def test_form_whose_kept_file_goes_meanwhile_comes_back(
+    writer: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Upload, "note_completion", lambda _: False)
+    file = SimpleUploadedFile("oak.png", picture(), "image/png")
+
+    page = writer.post("/articles/new/", FIELDS | {"title": "", "cover": file})
+
+    assert page.status_code == HTTPStatus.UNPROCESSABLE_ENTITY
+    assert FIELDS["body"] in page.content.decode()
+
+
 def test_upload_that_is_not_complete_cannot_be_used(writer: Client) -> None:
     content = picture()
     target = begin(writer, content)

@@ -184,6 +184,27 @@ def test_no_edit_conflicts_with_it_and_pages_show_it(
     assert streams == []
 
 
+@pytest.mark.parametrize("had_one", [True, False])
+def test_image_of_a_form_has_its_size_before_its_variants(
+    lost: list[Any], had_one: bool, client: Client
+) -> None:
+    """Kind: a page that jumps when the picture arrives, until the task has run."""
+    article = illustrated(40, 20) if had_one else make_article()
+    client.force_login(article.author)
+    page = client.get(f"/articles/{article.slug}/edit/")
+    fields = {name: value for name, value in page.context["form"].initial.items() if value}
+    fields.pop("cover", None)
+    client.post(f"/articles/{article.slug}/edit/", fields | {"cover": webp(1000, 500)})
+
+    article = Article.objects.get()
+    assert article.cover_variants == {"file": article.cover.name, "width": 1000, "height": 500}
+    task(*lost[-1])
+    made = record(article)
+    article = Article.objects.get()
+    article.save()
+    assert record(article) == made
+
+
 def test_saving_an_outdated_row_keeps_the_record(lost: list[Any]) -> None:
     """Kind: saving a row that was loaded before the task ran overwrites the task's result."""
     article = illustrated()

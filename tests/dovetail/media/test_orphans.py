@@ -54,6 +54,7 @@ def test_only_old_files_with_random_names_in_owned_folders_count(media: Path) ->
         place(media, f"covers/{OLD}.webp.{OLD[:16]}.part"),  # of a process that was killed
         place(media, f"covers/{OLD}.webp.small.avif.{OLD[:16]}.part"),
         place(media, f"incoming/{OLD}"),
+        place(media, f"incoming/{OLD}_Ab3xYz9"),  # was sent twice at once
         place(media, f"incoming/{OLD}.{OLD[:16]}.part"),
     }
     place(media, f"covers/{OLD[::-1]}.webp.{OLD[:16]}.part", age=DAY / 2)
