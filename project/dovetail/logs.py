@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import orjson
+from django.conf import settings
 
 from dovetail import telemetry
 from dovetail.http.request_id import current
@@ -27,6 +28,26 @@ class RefusedRequestFilter(logging.Filter):
             record.levelno = min(record.levelno, logging.WARNING)
             record.levelname = logging.getLevelName(record.levelno)
         return True
+
+
+class SecretPathFilter(logging.Filter):
+    """Leaves the secrets of `SECRET_PATHS` out of what Django logs about requests."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.name.startswith("django.") and isinstance(record.args, tuple):
+            record.args = tuple(
+                without_secret(item) if isinstance(item, str) else item for item in record.args
+            )
+        return True
+
+
+def without_secret(path: str) -> str:
+    """Return a path as a log gets it, without what makes its link a secret."""
+    for prefix in settings.SECRET_PATHS:
+        before, found, _ = path.partition(prefix)
+        if found:
+            return f"{before}{prefix}…"
+    return path
 
 
 class LineFormatter(logging.Formatter):

@@ -11,6 +11,7 @@
 | `dovetail.W119` | a cache is unavailable |
 | `dovetail.W120` | the broker is unavailable |
 | `dovetail.W121` | uploads are stored, but not served |
+| `dovetail.W124` | the replica is unavailable, so that pages that read from it fail |
 | `dovetail.W122` | a cookie would be sent over plain HTTP, or could be set by another host |
 
 Each takes a few seconds at most. One that cannot ask, because a service is unavailable from here,
@@ -34,11 +35,12 @@ from django.core.cache.backends.dummy import DummyCache
 from django.core.cache.backends.locmem import LocMemCache
 from django.core.files.base import ContentFile
 from django.core.files.storage import FileSystemStorage, default_storage
-from django.db import Error as DatabaseError
+from django.db import Error as DatabaseError, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.urls import Resolver404, resolve
 
 from dovetail.database import capacity
+from dovetail.database.replica import REPLICA
 from dovetail.http import health
 from dovetail.serving import plan
 
@@ -52,6 +54,7 @@ def register() -> None:
     """Register the checks; `DovetailConfig.ready` does."""
     for check in (
         check_database,
+        check_replica,
         check_shared_caches,
         check_broker,
         check_storage,
@@ -108,6 +111,27 @@ def check_database(**_: Any) -> Messages:
             )
         ]
     return messages
+
+
+def check_replica(**_: Any) -> Messages:
+    def ask() -> None:
+        with capacity.probe(REPLICA) as connection, connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+
+    if REPLICA not in connections.settings:
+        return []
+    try:
+        _within_limit(ask)
+    except (DatabaseError, TimeoutError) as error:
+        return [
+            checks.Warning(
+                f"The replica is unavailable from here ({_reason(error)}). The pages that read "
+                "from it fail, although /readyz, which asks the primary, says that all is well.",
+                hint="Correct DATABASE_REPLICA_URL, or remove it, so that the primary is read.",
+                id="dovetail.W124",
+            )
+        ]
+    return []
 
 
 def _check_connections(connection: BaseDatabaseWrapper) -> Messages:

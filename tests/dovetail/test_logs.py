@@ -7,10 +7,17 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from django.urls import get_resolver
 
 from dovetail import telemetry
 from dovetail.http.request_id import current
-from dovetail.logs import JsonFormatter, LineFormatter, RefusedRequestFilter
+from dovetail.logs import (
+    JsonFormatter,
+    LineFormatter,
+    RefusedRequestFilter,
+    SecretPathFilter,
+    without_secret,
+)
 
 Logged = Callable[..., str]
 
@@ -118,3 +125,40 @@ def test_refused_request_is_no_error(
     fields = read(stream)
     assert ("exception" in fields) is is_error
     assert fields["level"] == ("ERROR" if is_error else "WARNING")
+
+
+@pytest.mark.parametrize(
+    ("path", "logged"),
+    [
+        ("/accounts/password/reset/key/3-abc/", "/accounts/password/reset/key/…"),
+        ("/site/mail/unsubscribe/abc:def/", "/site/mail/unsubscribe/…"),  # with a script prefix
+        ("/articles/key/", "/articles/key/"),
+    ],
+)
+def test_secret_of_a_path_is_not_logged(path: str, logged: str) -> None:
+    record = logging.makeLogRecord(
+        {"name": "django.request", "msg": "%s: %s", "args": ("Not Found", path)}
+    )
+
+    assert SecretPathFilter().filter(record)
+
+    assert record.getMessage() == f"Not Found: {logged}"
+    assert without_secret(path) == logged
+
+
+def test_every_path_with_a_secret_is_known() -> None:
+    """Kind: a link that a mail brings, and that the log shows to whoever may read it."""
+
+    def walk(patterns: list[Any], before: str) -> Iterator[str]:
+        for pattern in patterns:
+            path = before + str(pattern.pattern).replace("^", "")
+            if hasattr(pattern, "url_patterns"):
+                yield from walk(pattern.url_patterns, path)
+            elif {"key", "token"} & set(pattern.pattern.regex.groupindex):
+                yield path
+
+    paths = list(walk(get_resolver().url_patterns, "/"))
+    secret = [path for path in paths if not path.startswith("/dev/")]  # of this machine only
+
+    assert len(secret) >= 2
+    assert [path for path in secret if without_secret(path) == path] == []

@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from celery import current_app
 from django.contrib.postgres.signals import get_hstore_oids
 from django.core import checks
 from django.core.checks.registry import registry
-from django.db import connection
+from django.db import connection, connections
 from pytest_django.fixtures import Settings
 
 from dovetail import service_checks
@@ -21,13 +22,14 @@ from dovetail.service_checks import (
     check_cookies,
     check_database,
     check_media_is_served,
+    check_replica,
     check_shared_caches,
     check_storage,
 )
 
 ALL = [
     *(check_broker, check_cookies, check_database, check_media_is_served, check_shared_caches),
-    check_storage,
+    *(check_replica, check_storage),
 ]
 NOWHERE = "127.0.0.1:1"  # a port that nothing listens on
 
@@ -59,6 +61,25 @@ def test_check_runs_with_deploy_only(check: Any) -> None:
 @pytest.mark.django_db(transaction=True)
 def test_database_that_fits_is_not_reported() -> None:
     assert check_database() == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_replica_that_does_not_answer_is_reported() -> None:
+    """Kind: pages that fail, while the probe says that all is well."""
+    assert check_replica() == []
+    with replica():
+        assert check_replica() == []
+    with replica(HOST="127.0.0.1", PORT="1"):
+        assert ids(check_replica()) == ["dovetail.W124"]
+
+
+@contextmanager
+def replica(**changes: str) -> Iterator[None]:
+    connections.settings["replica"] = connections.settings["default"] | changes
+    try:
+        yield
+    finally:
+        del connections.settings["replica"]
 
 
 @pytest.mark.django_db(transaction=True)

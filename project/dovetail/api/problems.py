@@ -111,17 +111,8 @@ class ProblemMiddleware(Middleware):
     """Gives the errors of `API_PREFIX` that no view answers the same form.
 
     Such as unknown addresses, bodies that are too large, refused hosts, and faults of the server.
-    Place it before whatever answers with a page, and before `CommonMiddleware`: its redirect to the
-    address with a slash would lose the body of a request.
+    Place it before whatever answers with a page.
     """
-
-    def process_request(self, request: HttpRequest) -> HttpResponse | None:
-        path = request.path_info
-        if not path.startswith(settings.API_PREFIX) or path.endswith("/"):
-            return None
-        status = HTTPStatus.NOT_FOUND
-        members = problem(status, "Every address of the API ends with a slash.", "no_slash")
-        return HttpResponse(orjson.dumps(members), content_type=MEDIA_TYPE, status=status)
 
     def process_response(self, request: HttpRequest, response: HttpResponseBase) -> None:
         if response.status_code < HTTPStatus.BAD_REQUEST:
@@ -136,3 +127,19 @@ class ProblemMiddleware(Middleware):
         response.headers["Content-Length"] = str(len(content))
         for name in ("Content-Disposition", "ETag"):
             response.headers.pop(name, None)
+
+
+class SlashMiddleware(Middleware):
+    """Tells clients of `API_PREFIX` which address they have meant.
+
+    Place it after what checks the host and HTTPS, and before `CommonMiddleware`: its redirect to
+    the address with a slash would lose the body of a request.
+    """
+
+    def process_request(self, request: HttpRequest) -> HttpResponse | None:
+        path = request.path_info
+        if not path.startswith(settings.API_PREFIX) or path.endswith("/"):
+            return None
+        status = HTTPStatus.NOT_FOUND
+        members = problem(status, "Every address of the API ends with a slash.", "no_slash")
+        return HttpResponse(orjson.dumps(members), content_type=MEDIA_TYPE, status=status)

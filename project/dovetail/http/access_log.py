@@ -6,7 +6,7 @@
 
 Own code because Granian's access log knows neither the request's identifier nor its user, and has
 the address of the proxy. Query strings are not logged: they contain what people search for, and
-tokens. Nor are probes that succeed.
+tokens. Nor are the secrets of `SECRET_PATHS`, and probes that succeed.
 """
 
 import logging
@@ -17,6 +17,7 @@ from typing import Any
 from dovetail.http import health, request_id
 from dovetail.http.address import address_of
 from dovetail.http.lifespan import Application, Receive, Scope, Send
+from dovetail.logs import without_secret
 
 logger = logging.getLogger("dovetail.access")
 
@@ -61,7 +62,7 @@ class Entry:
         if scope["path"] in health.PATHS and 0 < self.status < 400:  # noqa: PLR2004
             return
         self.is_written = True
-        path = scope["path"][:MAX_LENGTH]
+        path = without_secret(scope["path"])[:MAX_LENGTH]
         path = path if path.isprintable() else ascii(path)  # a line break would forge a line
         method = scope.get("method", "WEBSOCKET")
         status = self.status or CLIENT_GONE

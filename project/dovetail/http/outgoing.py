@@ -334,10 +334,20 @@ class Session(requests.Session):
             self.mount(scheme, Adapter(timeout, most))
 
     def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
+        """Send a request, and follow its redirects.
+
+        Raises:
+            requests.RequestException: as `Adapter.send`, or a redirect makes no sense.
+        """
         if _deadline.get():  # this is a redirect
             return super().send(request, **kwargs)
         with _within(self.total):
-            return super().send(request, **kwargs)
+            try:
+                return super().send(request, **kwargs)
+            except requests.RequestException:
+                raise
+            except ValueError as error:  # of an address that the server has sent
+                raise requests.exceptions.InvalidURL(str(error), request=request) from error
 
     def get_redirect_target(self, resp: requests.Response) -> str | None:
         """Return where to go next: nowhere with a body, which may contain a secret."""

@@ -24,6 +24,7 @@ KNOWN = {
     "dovetail.api.compression.CompressionMiddleware",
     "dovetail.api.headers.ApiHeadersMiddleware",
     "dovetail.api.problems.ProblemMiddleware",
+    "dovetail.api.problems.SlashMiddleware",
     "dovetail.api.unchanged.UnchangedMiddleware",
     "dovetail.http.conditional.ConditionalPagesMiddleware",
     "dovetail.http.headers.HeaderLimitMiddleware",

@@ -5,6 +5,7 @@ Each process writes what it measures into a file of its own in one folder
 up and serves the page: whichever gets the port first, and another one when that ends.
 """
 
+import errno
 import logging
 import os
 import stat
@@ -147,8 +148,10 @@ def _serve() -> None:
             serve()
         except OSError as error:
             if not is_logged:
-                # As in all processes but one, in which it is in use.
-                logger.info("Does not serve the metrics now, but tries again: %s", error)
+                if error.errno == errno.EADDRINUSE:  # as in all processes but one
+                    logger.info("Does not serve the metrics now, but tries again: %s", error)
+                else:
+                    logger.warning("The metrics cannot be served: %s. %s", error, remedy(error))
             is_logged = True
             wait(INTERVAL)
         else:
@@ -166,6 +169,19 @@ def serve() -> None:
     start_http_server(settings.METRICS_PORT, settings.METRICS_HOST, registry)
     where = f"{settings.METRICS_HOST}:{settings.METRICS_PORT}"
     logger.info("Metrics are served at http://%s/metrics", where)
+
+
+def remedy(error: OSError) -> str:
+    """Return what to do if the page cannot be served."""
+    match error.errno:
+        case errno.EADDRINUSE:
+            return (
+                "Another process may serve it already; otherwise, set METRICS_PORT to a free one."
+            )
+        case errno.EACCES:
+            return "Set METRICS_PORT to a port above 1023."
+        case _:
+            return "Set METRICS_HOST to an address of this machine."
 
 
 def remove_old() -> None:

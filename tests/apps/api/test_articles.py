@@ -494,7 +494,14 @@ class TestParameters:
 @pytest.mark.parametrize("method", ["get", "post", "put", "patch", "delete"])
 def test_address_without_its_slash_loses_no_body(as_author: APIClient, method: str) -> None:
     """Kind: a redirect, after which clients send a GET without what was to be saved."""
-    answer = getattr(as_author, method)(LIST.rstrip("/"))
+    answer = getattr(as_author, method)(LIST.rstrip("/"), secure=True)
 
     assert answer.status_code == HTTPStatus.NOT_FOUND
     assert answer.json()["code"] == "no_slash"
+
+
+def test_address_without_its_slash_needs_the_right_host(as_author: APIClient) -> None:
+    """Kind: an answer before the host and HTTPS are checked, and without their headers."""
+    answer = as_author.get(LIST.rstrip("/"), headers={"host": "evil.example"})
+
+    assert answer.status_code == HTTPStatus.BAD_REQUEST

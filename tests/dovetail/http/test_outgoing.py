@@ -264,6 +264,18 @@ def test_redirect_to_plain_http_is_refused(
         ask(f"http://site.example:{server.port}/")
 
 
+@pytest.mark.parametrize("target", ["http://[::1", "https://\xff\xfe/", "http://a:b/", "//"])
+def test_redirect_to_nowhere_is_an_error_of_requests(
+    server: Server, names: dict[str, list[list[str]]], target: str
+) -> None:
+    """Kind: another exception, which becomes an error page whenever a foreign server wants it."""
+    names["site.example"] = [["127.0.0.1"]]
+    server.answers["/"] = redirect(target)
+
+    with pytest.raises(requests.RequestException):
+        ask(f"http://site.example:{server.port}/")
+
+
 def test_redirects_are_few(server: Server, names: dict[str, list[list[str]]]) -> None:
     names["site.example"] = [["127.0.0.1"]]
     server.answers["/"] = redirect("/")

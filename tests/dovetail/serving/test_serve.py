@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from django.core.management import CommandError, call_command
+from pytest_django.fixtures import Settings
 
 from dovetail.http.closing import SIGNAL as RETIRE
 from dovetail.serving.server import Wakeups
@@ -438,6 +439,13 @@ def test_port_that_is_taken_is_refused_in_one_sentence() -> None:
 
         with pytest.raises(CommandError, match=rf"Cannot listen on 127\.0\.0\.1, port {port} \("):
             call_command("serve", port=port)
+
+
+def test_port_of_the_metrics_is_refused(settings: Settings) -> None:
+    settings.METRICS_PORT = 9464
+
+    with pytest.raises(CommandError, match="METRICS_PORT is 9464, the site's own port"):
+        call_command("serve", port=9464)
 
 
 @pytest.mark.parametrize(

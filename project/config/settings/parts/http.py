@@ -68,6 +68,7 @@ MIDDLEWARE = [
     "dovetail.http.hosts.HostMiddleware",
     "dovetail.http.proxy.RedirectLoopMiddleware",
     "django.middleware.security.SecurityMiddleware",
+    "dovetail.api.problems.SlashMiddleware",
     "dovetail.api.unchanged.UnchangedMiddleware",
     "dovetail.http.static.StaticFilesMiddleware",
     "dovetail.http.conditional.ConditionalPagesMiddleware",

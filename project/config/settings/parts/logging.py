@@ -9,6 +9,9 @@ if LOG_FORMAT not in {"line", "json"}:
 # Whether each request is logged, by dovetail.http.access_log; in development, Granian does.
 ACCESS_LOG = env.bool("ACCESS_LOG", default=not env.bool("DEBUG"))
 
+# What follows these in a path lets whoever has it in, so that no log gets it.
+SECRET_PATHS = ["/accounts/password/reset/key/", "/mail/unsubscribe/"]
+
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
@@ -20,12 +23,15 @@ LOGGING = {
         },
         "json": {"()": "dovetail.logs.JsonFormatter"},
     },
-    "filters": {"refused": {"()": "dovetail.logs.RefusedRequestFilter"}},
+    "filters": {
+        "refused": {"()": "dovetail.logs.RefusedRequestFilter"},
+        "secret_paths": {"()": "dovetail.logs.SecretPathFilter"},
+    },
     "handlers": {
         "console": {
             "class": "logging.StreamHandler",
             "formatter": LOG_FORMAT,
-            "filters": ["refused"],
+            "filters": ["refused", "secret_paths"],
         },
     },
     "root": {"handlers": ["console"], "level": "INFO"},

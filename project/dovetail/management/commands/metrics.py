@@ -19,6 +19,6 @@ class Command(BaseCommand):
         except OSError as error:
             sys.exit(
                 "error: The page cannot be served at METRICS_HOST and METRICS_PORT "
-                f"({error.strerror}): another process may serve it already."
+                f"({error.strerror}). {prometheus.remedy(error)}"
             )
         threading.Event().wait()

@@ -38,6 +38,8 @@ class Command(BaseCommand):
                 f"--host must not be empty, --port must be from 1 to {MOST_PORTS}, and --workers "
                 f"at most {MOST_WORKERS}, or 0 for WEB_CONCURRENCY."
             )
+        if port == settings.METRICS_PORT:
+            raise CommandError(f"METRICS_PORT is {port}, the site's own port: set it to another.")
         # Granian's allocator then takes 4 KiB less per socket; see benchmarks/README.md. It reads
         # this when it is loaded.
         os.environ.setdefault("_RJEM_MALLOC_CONF", "cache_oblivious:false")
