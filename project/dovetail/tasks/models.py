@@ -1,5 +1,6 @@
 """The kit's tables for background work."""
 
+from collections.abc import Collection
 from contextlib import suppress
 from datetime import timedelta
 from typing import Any, Self
@@ -151,8 +152,9 @@ class OutboxEntry(models.Model):
     Attributes:
         task: the name of the task.
         task_id: of the message, the same if it is sent twice.
-        arguments: as Celery serializes them, so that dates and the like arrive as such. It is text,
-            since PostgreSQL's JSON cannot hold each string that JSON can.
+        arguments: as Celery serializes them, so that dates and the like arrive as such; after them,
+            the options of the call, if it has any. It is text, since PostgreSQL's JSON cannot hold
+            each string that JSON can.
         traceparent: of the request that made the call, whose trace the task belongs to; or "".
     """
 
@@ -175,13 +177,19 @@ class OutboxEntry(models.Model):
         return f"{self.task} {self.task_id}"
 
     @classmethod
-    def of(cls, task: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Self:
+    def of(cls, task: str, args: Collection[Any], kwargs: dict[str, Any], **options: Any) -> Self:
         """Return an unsaved entry.
+
+        Args:
+            task: the name of the task.
+            args: its arguments.
+            kwargs: likewise.
+            options: of `apply_async`, such as `eta`.
 
         Raises:
             kombu.exceptions.EncodeError: an argument cannot be sent as JSON.
         """
-        _, _, text = dumps((args, kwargs), serializer="json")
+        _, _, text = dumps((args, kwargs, options) if options else (args, kwargs), "json")
         return cls(task=task, arguments=text)
 
     def send(self) -> None:
@@ -192,6 +200,7 @@ class OutboxEntry(models.Model):
             kombu.exceptions.DecodeError: the arguments are no JSON.
             celery.exceptions.NotRegistered: there is no such task any more.
         """
-        args, kwargs = loads(self.arguments, "application/json", "utf-8")
+        args, kwargs, *rest = loads(self.arguments, "application/json", "utf-8")
+        options = {"task_id": str(self.task_id)} | (rest[0] if rest else {})
         with telemetry.continued(self.traceparent):
-            current_app.tasks[self.task].apply_async(args, kwargs, task_id=str(self.task_id))
+            current_app.tasks[self.task].apply_async(args, kwargs, **options)

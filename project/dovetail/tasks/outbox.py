@@ -24,9 +24,12 @@ from celery import Task, shared_task
 from celery.exceptions import SoftTimeLimitExceeded
 from django.db import connection, transaction
 from kombu.exceptions import OperationalError
+from redis.exceptions import RedisError
 
 from dovetail.tasks.models import OutboxEntry, TaskFailure
 
+# kombu has no word of its own for a Valkey that refuses to write, as when it is full.
+BROKER_IS_AWAY = (OperationalError, RedisError)
 BATCH = 100  # rows that may be sent again if the process is killed
 LOCK = 0x6F757462  # "outb"; of PostgreSQL's advisory locks in this database
 
@@ -60,6 +63,7 @@ def drain() -> int:
 
     Raises:
         kombu.exceptions.OperationalError: the broker is unavailable; the rest waits on.
+        redis.exceptions.RedisError: it refuses to write; likewise.
     """
     total = 0
     while done := _send_batch():
@@ -84,13 +88,13 @@ def wake(**_: Any) -> None:
 def _logged_if_unavailable() -> Iterator[None]:
     try:
         yield
-    except OperationalError as error:
+    except BROKER_IS_AWAY as error:
         logger.warning("The broker is unavailable; calls wait in the outbox: %s", error)
 
 
 def _send_batch() -> int:
     """Send the first entries, and return how many were sent or have failed for good."""
-    failure = None
+    failure: Exception | None = None
     with transaction.atomic():
         with connection.cursor() as cursor:
             # By one process at a time, for the order. Whoever comes second looks again, because the
@@ -100,7 +104,7 @@ def _send_batch() -> int:
         for entry in OutboxEntry.objects.all()[:BATCH]:
             try:
                 entry.send()
-            except OperationalError as error:
+            except BROKER_IS_AWAY as error:
                 failure = error
                 break
             except SoftTimeLimitExceeded:
