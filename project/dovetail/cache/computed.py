@@ -66,10 +66,12 @@ def cached(
             another value.
         tags: what invalidates the value. See `invalidate`.
         patience: for how long others wait for the one that computes it, in seconds, before they
-            compute it too. A web process has few threads, so give what is quickly made less.
+            compute it too; not for ever, in case that one is killed. A web process has few threads,
+            so give what is quickly made less.
 
     Raises:
         UnsupportedValue: the value has another type.
+        ValueError: the patience is none.
     """
     return kept(key, compute, ttl=ttl, version=version, tags=tags, patience=patience).value
 
@@ -101,7 +103,10 @@ def kept(
 
     Raises:
         UnsupportedValue: the value has another type.
+        ValueError: the patience is none.
     """
+    if not 0 <= patience < math.inf:
+        raise ValueError(f"patience must be a number of seconds from 0 on, not {patience}.")
     if _is_invalidated_here(tags):
         return Kept(compute(), 0, [])
     return _Slot[T](key, version, tags, ttl, patience).get(compute)

@@ -184,6 +184,11 @@ class TestStampede:
 
         assert cached("a", source, ttl=60, patience=0.1) == 1
 
+    @pytest.mark.parametrize("patience", [float("inf"), float("nan"), -1])
+    def test_patience_without_an_end_is_refused(self, patience: float) -> None:
+        with pytest.raises(ValueError, match="patience must be a number of seconds"):
+            cached("a", lambda: 1, ttl=60, patience=patience)
+
     def test_patience_of_less_than_a_second_locks_others_out(self) -> None:
         """Kind: a time that the cache cuts to whole seconds, and a lock that goes at once."""
         slot = computed._Slot[bool]("a", None, [], 60, 0.5)  # noqa: SLF001 - for the name of the lock
