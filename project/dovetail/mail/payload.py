@@ -7,23 +7,42 @@ reads, or the message is refused with the name of what does not.
 import base64
 from email.message import Message
 from email.utils import make_msgid
+from functools import cached_property
 from typing import Any
 from urllib.parse import urlsplit
 
 from anymail.utils import UNSET
 from django.conf import settings
 from django.core.mail import EmailMessage, EmailMultiAlternatives
-from django.utils.functional import Promise
+from django.utils import functional
 from kombu.utils import json
+
+from dovetail.mail.errors import MailUnavailableError
 
 # Attributes that have a key of their own.
 NAMED = {
     *("subject", "body", "from_email", "to", "cc", "bcc", "reply_to", "extra_headers"),
     *("content_subtype", "alternatives", "attachments", "optional"),
 }
+PROPERTIES = (property, cached_property, functional.cached_property)
+# Methods that run before a message is queued. All others make what is sent, or say to whom.
+BEFORE = {
+    *("__init__", "attach", "attach_alternative", "attach_file", "body_contains"),
+    *("get_connection", "send"),
+}
+MAKING = {
+    name
+    for kind in (EmailMessage, EmailMultiAlternatives)
+    for name, value in vars(kind).items()
+    if callable(value) and name not in BEFORE and not name.startswith("__")
+}
 # Those that say how the message gets to the queue, or what became of it.
 LEFT_OUT = {"connection", "anymail_status"}
-FOR_THE_TASK = ("optional", "message_id", "is_unconfirmed")
+FOR_THE_TASK = {"optional", "message_id", "is_unconfirmed", "only"}
+FIELDS = {
+    *("subject", "body", "from_email", "to", "cc", "bcc", "reply_to", "headers"),
+    *("content_subtype", "alternatives", "attachments", "attributes"),
+}
 
 
 def as_payload(message: EmailMessage) -> dict[str, Any]:
@@ -31,14 +50,10 @@ def as_payload(message: EmailMessage) -> dict[str, Any]:
 
     Raises:
         TypeError: a part of the message cannot be carried; the error names it.
+        ValueError: no mail can be made of it, as with a line break in a header.
     """
-    if type(message).message is not EmailMessage.message:
-        raise TypeError(
-            f"{type(message).__name__} makes its message() itself, which the mail queue cannot "
-            "carry: set attributes of EmailMultiAlternatives, or send it through a connection of "
-            "its own."
-        )
-    return {
+    _refuse_own_methods(type(message))
+    payload = {
         "subject": str(message.subject),
         "body": str(message.body),
         "from_email": message.from_email,
@@ -56,10 +71,22 @@ def as_payload(message: EmailMessage) -> dict[str, Any]:
         "attributes": {name: _plain(name, value) for name, value in _attributes(message).items()},
         "message_id": "" if _has_message_id(message) else _new_message_id(),
     }
+    _compose(payload)
+    return payload
 
 
 def from_payload(payload: dict[str, Any]) -> EmailMultiAlternatives:
-    """Return the message that `as_payload` was given."""
+    """Return the message that `as_payload` was given.
+
+    Raises:
+        MailUnavailableError: a later version of the kit has queued it, with what is unknown here,
+            and may matter.
+    """
+    if unknown := payload.keys() - FIELDS - FOR_THE_TASK:
+        raise MailUnavailableError(
+            f"A later version of the kit has queued this message, with {', '.join(sorted(unknown))}"
+            ": it is tried again until a worker of that version gets it."
+        )
     fields = {name: value for name, value in payload.items() if name not in FOR_THE_TASK}
     # Without the latter, it was queued by a version of the kit that had none.
     subtype, attributes = fields.pop("content_subtype"), fields.pop("attributes", {})
@@ -77,6 +104,29 @@ def from_payload(payload: dict[str, Any]) -> EmailMultiAlternatives:
     return message
 
 
+def _refuse_own_methods(kind: type[EmailMessage]) -> None:
+    for base in kind.__mro__:
+        if base in {EmailMessage, EmailMultiAlternatives} or base.__module__ == "anymail.message":
+            continue
+        if own := sorted(MAKING & vars(base).keys()):
+            raise TypeError(
+                f"{base.__name__} has a {own[0]}() of its own, which the mail queue cannot carry: "
+                "set attributes of EmailMultiAlternatives, or send the message through a "
+                "connection of its own."
+            )
+
+
+def _compose(payload: dict[str, Any]) -> None:
+    """Make a mail, to learn that it cannot be made while someone is there to be told.
+
+    Without the attachments, which may be large.
+    """
+    message = from_payload({**payload, "attachments": []})
+    if payload["message_id"]:  # Django would ask for the name of this machine
+        message.extra_headers = {**message.extra_headers, "Message-ID": payload["message_id"]}
+    message.message().as_bytes()
+
+
 def _new_message_id() -> str:
     # Not with the name of this machine, as Django does, for which it may have to ask a slow server.
     return make_msgid(domain=urlsplit(settings.SITE_URL).hostname)
@@ -90,11 +140,11 @@ def _attributes(message: EmailMessage) -> dict[str, Any]:
     """Return what is set on a message, or on its class, and has no key of its own."""
     found: dict[str, Any] = {}
     for kind in reversed(type(message).__mro__):
-        found |= {
-            name: value
-            for name, value in vars(kind).items()
-            if not name.startswith("__") and not hasattr(value, "__get__")  # no method or property
-        }
+        for name, value in vars(kind).items():
+            if isinstance(value, PROPERTIES):
+                found[name] = getattr(message, name)
+            elif not name.startswith("__") and not hasattr(value, "__get__"):  # no method
+                found[name] = value
     found |= vars(message)
     return {
         name: value
@@ -119,7 +169,7 @@ def _plain(name: str, value: Any) -> Any:
 
 
 def _without_lazy(value: Any) -> Any:
-    if isinstance(value, Promise):  # in the language of whoever sends it
+    if isinstance(value, functional.Promise):  # in the language of whoever sends it
         return str(value)
     if isinstance(value, list | tuple):
         return [_without_lazy(item) for item in value]
@@ -129,7 +179,7 @@ def _without_lazy(value: Any) -> Any:
 
 
 def _alternative(content: Any, kind: str) -> list[Any]:
-    if isinstance(content, str | Promise):
+    if isinstance(content, str | functional.Promise):
         return [str(content), kind]
     if kind.startswith("text/"):  # Django would fail when the task composes the message
         raise TypeError(f"The alternative of the type {kind} must be a str, not bytes.")
@@ -148,7 +198,7 @@ def _base64(what: str, content: Any) -> str:
         content = content.message()
     if isinstance(content, Message):
         content = content.as_bytes()
-    if isinstance(content, str | Promise):
+    if isinstance(content, str | functional.Promise):
         content = str(content).encode()
     if not isinstance(content, bytes | bytearray | memoryview):
         raise TypeError(

@@ -34,12 +34,15 @@ class Provider:
     Attributes:
         url: of its API.
         answers: the status and the body of the next answers; the last one is repeated. A status of
-            0 is a connection that is closed, and of -1 one that gets no answer.
+            0 is a connection that is closed, and of -1 one that gets no answer. A body of bytes is
+            what it is, and others are JSON.
+        headers: of the answers.
         requests: what has arrived.
     """
 
     url: str
     answers: list[tuple[int, Any]]
+    headers: dict[str, str] = field(default_factory=dict)
     requests: list[Request] = field(default_factory=list)
     ended: Event = field(default_factory=Event)
 
@@ -60,10 +63,12 @@ def serve(*answers: tuple[int, Any]) -> Iterator[Provider]:
                 provider.ended.wait(30)
             if status <= 0:
                 return
-            content = json.dumps(answer).encode()
+            content = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
             self.send_response(status)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(content)))
+            for name, value in provider.headers.items():
+                self.send_header(name, value)
             self.end_headers()
             self.wfile.write(content)
 

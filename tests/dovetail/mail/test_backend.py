@@ -4,14 +4,16 @@ from decimal import Decimal
 from email import message_from_bytes
 from email.charset import Charset
 from email.mime.text import MIMEText
+from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
 from anymail.backends.base import BasePayload
 from anymail.message import AnymailMessage
+from celery.exceptions import Retry
 from django.core import mail
-from django.core.mail import EmailMessage, EmailMultiAlternatives
+from django.core.mail import BadHeaderError, EmailMessage, EmailMultiAlternatives
 from django.db import transaction
 from django.utils.translation import gettext_lazy
 from kombu.serialization import dumps, loads
@@ -20,9 +22,10 @@ from pytest_django.fixtures import Settings
 
 from dovetail.devtools.mailbox import backend as mailbox
 from dovetail.mail.backend import QueueBackend
-from dovetail.mail.payload import as_payload, from_payload
+from dovetail.mail.payload import MAKING, as_payload, from_payload
 from dovetail.mail.tasks import deliver_mail
 from dovetail.tasks import outbox
+from tests.dovetail.mail.retried import retried
 from tests.queueing import queue_tasks
 
 pytestmark = pytest.mark.django_db
@@ -192,13 +195,108 @@ def test_what_would_be_lost_is_refused(name: str, value: Any) -> None:
         QueueBackend().send_messages([email])
 
 
-def test_message_that_makes_itself_is_refused() -> None:
-    class Encrypted(EmailMessage):
-        def message(self, *args: Any, **kwargs: Any) -> Any:
-            return super().message(*args, **kwargs)
+class Encrypted(EmailMessage):
+    def message(self, *args: Any, **kwargs: Any) -> Any:
+        return super().message(*args, **kwargs)
 
-    with pytest.raises(TypeError, match="Encrypted makes its message"):
-        as_payload(Encrypted("Secret", to=["you@example.org"]))
+
+class Archived(AnymailMessage):  # type: ignore[misc] # it has no types
+    def recipients(self) -> list[str]:
+        return [*super().recipients(), "archive@example.org"]
+
+
+class Inline(EmailMultiAlternatives):
+    def _create_attachment(self, *args: Any) -> Any:
+        return args
+
+
+class Signed(EmailMultiAlternatives):
+    def _create_message(self, msg: Any) -> Any:
+        return msg
+
+
+class SignedReceipt(Signed):
+    pass
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        (Encrypted, r"Encrypted has a message\(\)"),
+        (Archived, r"Archived has a recipients\(\)"),
+        (Inline, r"Inline has a _create_attachment\(\)"),
+        (SignedReceipt, r"Signed has a _create_message\(\)"),
+    ],
+)
+def test_message_that_makes_itself_is_refused(kind: type[EmailMessage], words: str) -> None:
+    """Kind: what a class does when a message is sent, and what no one gets."""
+    with pytest.raises(TypeError, match=words):
+        as_payload(kind("Secret", to=["you@example.org"]))
+
+
+def test_all_that_makes_a_message_is_known() -> None:
+    assert {"message", "recipients", "_create_message", "_create_attachment"} <= MAKING
+    assert not {"attach", "send", "attach_inline_image"} & MAKING
+
+
+def test_what_a_property_says_is_kept() -> None:
+    class Receipt(AnymailMessage):  # type: ignore[misc] # it has no types
+        number = 17
+
+        @property
+        def metadata(self) -> dict[str, int]:
+            return {"number": self.number}
+
+        @metadata.setter
+        def metadata(self, value: Any) -> None: ...
+
+        @cached_property
+        def of_the_project(self) -> list[str]:
+            return ["receipt"]
+
+    email = through_the_outbox(Receipt("Receipt", to=["you@example.org"]))
+
+    assert vars(email)["metadata"] == {"number": 17}
+    assert vars(email)["of_the_project"] == ["receipt"]
+
+
+@pytest.mark.parametrize(
+    ("change", "error"),
+    [
+        ({"subject": "one\ntwo"}, BadHeaderError),
+        ({"to": ["you@example.org\nBcc: all@example.org"]}, BadHeaderError),
+        ({"extra_headers": {"X-Größe": "1"}}, UnicodeEncodeError),
+        ({"extra_headers": {"X-Kind": "a\r\nb"}}, BadHeaderError),
+        ({"body": "\ud83d"}, UnicodeEncodeError),
+    ],
+)
+def test_mail_that_cannot_be_made_is_refused_at_once(
+    change: dict[str, Any], error: type[Exception]
+) -> None:
+    """Kind: an error that only a worker meets, when no one is there to be told."""
+    email = message()
+    vars(email).update(change)
+
+    with pytest.raises(error):
+        QueueBackend().send_messages([email])
+
+
+def test_message_is_not_changed_by_being_queued() -> None:
+    email = message()
+    as_payload(email)
+
+    assert email.extra_headers == {"X-Kind": "greeting"}
+
+
+def test_message_of_a_later_version_waits_for_its_worker() -> None:
+    """Kind: mail that is lost during a rollout, or of which a part is."""
+    payload = {**as_payload(message()), "of_the_future": True}
+
+    with pytest.raises(Retry) as retry:
+        deliver_mail.apply((payload,), task_id="one")
+
+    assert retried(retry.value) == (payload,)
+    assert mail.outbox == []
 
 
 @pytest.mark.parametrize("form", ["django", "email", "text", "bytes"])
