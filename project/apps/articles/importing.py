@@ -4,6 +4,10 @@ A chunk is one transaction with the place in the file that it ends at. So a work
 leaves whole chunks behind, and whoever takes over goes on after the last one; a second worker that
 gets the same message finds that the place has moved, and stops. The dry run keeps its place, too.
 
+A message has the number of its call. The row has that of the last one, and a task with an earlier
+number does nothing, or stops before its next chunk: so an import has one task at a time, however
+often someone goes on with it.
+
 Each task that begins is an attempt, and the next chunk sets their number back to zero. After some
 without a chunk, no more are made: it is the file or the storage, and no worker that was killed.
 """
@@ -36,7 +40,7 @@ FROM_ROWS = {"author", "slug", "cover", "published_at", "deleted_by", "deleted_a
 LONGEST = Article._meta.get_field("body").max_length or 0  # characters
 CHUNK = 1000  # rows
 SLICE = 60  # seconds of a task, far below its limit; then another one goes on
-ATTEMPTS = 5  # without getting on; a storage that is away for ten minutes ends no import
+ATTEMPTS = 5  # without getting on
 SAMPLES = 100  # errors that are kept
 MESSAGE = 300  # characters of an error, which may quote a field
 UNCHECKED = (
@@ -97,16 +101,17 @@ def errors_of(line: int, error: ValidationError) -> Iterator[RowError]:
         yield line, column, Truncator(" ".join(messages)).chars(MESSAGE)
 
 
-def begin_attempt(import_id: str, state: ImportState) -> ArticleImport | None:
+def begin_attempt(import_id: str, state: ImportState, call: int) -> ArticleImport | None:
     """Return an import for a task to go on with, None if there is nothing to do.
 
     Args:
         import_id: its primary key.
         state: the one in which the task has something to do.
+        call: the number of its message.
     """
-    going = ArticleImport.objects.filter(pk=import_id, state=state)
+    going = ArticleImport.objects.filter(pk=import_id, state=state, call=call)
     begun = going.filter(attempts__lt=ATTEMPTS).update(
-        attempts=F("attempts") + 1, updated_at=timezone.now()
+        attempts=F("attempts") + 1, waits=False, updated_at=timezone.now()
     )
     return going.first() if begun else None
 
@@ -152,7 +157,9 @@ def _check(job: ArticleImport, chunk: Sequence[Row]) -> bool:
 
 def _note(job: ArticleImport, **values: object) -> bool:
     """Update an import that is being checked, and return whether it still is, and by this task."""
-    here = ArticleImport.objects.filter(pk=job.pk, state=ImportState.CHECKING, rows=job.rows)
+    here = ArticleImport.objects.filter(
+        pk=job.pk, state=ImportState.CHECKING, call=job.call, rows=job.rows
+    )
     if not here.update(updated_at=timezone.now(), attempts=0, **values):
         return False  # deleted, canceled, or another worker has taken over
     for name, value in values.items():
@@ -169,7 +176,7 @@ def run(job: ArticleImport) -> bool:
                 return False
             if time.monotonic() - began > SLICE:
                 return True
-    done = ArticleImport.objects.filter(pk=job.pk, state=ImportState.RUNNING)
+    done = ArticleImport.objects.filter(pk=job.pk, state=ImportState.RUNNING, call=job.call)
     done.update(state=ImportState.DONE, updated_at=timezone.now())
     return False
 
@@ -184,8 +191,10 @@ def _import(job: ArticleImport, chunk: Sequence[Row]) -> bool:
             continue  # the dry run has counted it
     with transaction.atomic():
         current = ArticleImport.objects.select_for_update().filter(pk=job.pk).first()
-        if current is None or current.state != ImportState.RUNNING or current.done != job.done:
-            return False  # deleted, canceled, or another worker has taken over
+        if current is None or current.state != ImportState.RUNNING:
+            return False  # deleted or canceled
+        if (current.call, current.done) != (job.call, job.done):
+            return False  # another worker has taken over
         if not current.user.has_perm(ADD):
             current.state = ImportState.CANCELED
             current.save(update_fields=["state", "updated_at"])

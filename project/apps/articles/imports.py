@@ -12,16 +12,15 @@ from django.utils import timezone
 from apps.articles.importing import COLUMNS, article_of, errors_of, rows_of
 from apps.articles.models import ArticleImport, ImportState
 from apps.articles.models.imports import GOING, STOPPED
-from apps.articles.tasks import check_import, run_import
+from apps.articles.tasks import call_task
 from dovetail.csv_files import CSVError
-from dovetail.tasks import outbox
 
 
 def begin(job: ArticleImport) -> ArticleImport:
     """Save an import and have its rows checked."""
     with transaction.atomic():
         job.save()
-        outbox.delay(check_import, str(job.pk))
+        call_task(job)
     return job
 
 
@@ -39,7 +38,7 @@ def start(job: ArticleImport) -> bool:
             updated_at=timezone.now(),
         )
         if started:
-            outbox.delay(run_import, str(job.pk))
+            call_task(ArticleImport.objects.get(pk=job.pk))
     return bool(started)
 
 

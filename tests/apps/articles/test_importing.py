@@ -13,6 +13,7 @@ from celery.exceptions import SoftTimeLimitExceeded
 from django.contrib.auth.models import Permission
 from django.core.exceptions import ValidationError
 from django.core.files.base import ContentFile
+from django.db.models import F
 from django.utils import timezone
 
 from apps.articles import importing
@@ -30,6 +31,9 @@ from apps.articles.models import Article, ArticleImport, ImportState, Status
 from apps.articles.models.imports import KEPT
 from apps.articles.tasks import (
     IDLE,
+    LOST,
+    call_again,
+    call_task,
     check_import,
     remove_old_imports,
     resume_imports,
@@ -372,7 +376,7 @@ def test_import_of_many_rows_sends_few_messages(
 )
 def test_import_of_a_killed_worker_goes_on(make_import: MakeImport, state: str, task: Any) -> None:
     """Kind: a broker that delivers the message of a killed worker after an hour."""
-    job = make_import(titled(1), state=state)
+    make_import(titled(1), state=state)
 
     resume_imports()
     assert not OutboxEntry.objects.exists()  # it may be at work
@@ -381,29 +385,34 @@ def test_import_of_a_killed_worker_goes_on(make_import: MakeImport, state: str, 
     assert OutboxEntry.objects.get().task == task.name
 
     OutboxEntry.objects.all().delete()
-    old = timezone.now() - timedelta(seconds=IDLE + 1)
-    ArticleImport.objects.filter(pk=job.pk).update(updated_at=old)
+    ArticleImport.objects.update(attempts=1, waits=False)
+    let_pass(IDLE + 1)
     for _ in range(2):
         resume_imports()
     assert OutboxEntry.objects.get().task == task.name
 
 
-def fall_silent() -> None:
+def let_pass(seconds: float) -> None:
     """Let time pass in which no import gets on."""
-    ArticleImport.objects.update(updated_at=timezone.now() - timedelta(seconds=IDLE + 1))
+    ArticleImport.objects.update(updated_at=F("updated_at") - timedelta(seconds=seconds))
 
 
 def do_what_waits() -> int:
     """Do what is in the outbox as a worker does, once, and return how many tasks have failed."""
     failed = 0
     for entry in OutboxEntry.objects.all():
-        arguments, _ = json.loads(entry.arguments)
-        entry.delete()
         try:
-            current_app.tasks[entry.task].run(*arguments)
+            do(entry)
         except (OSError, SoftTimeLimitExceeded):
             failed += 1
     return failed
+
+
+def do(entry: OutboxEntry) -> None:
+    """Do a task of the outbox as a worker does."""
+    arguments, _ = json.loads(entry.arguments)
+    entry.delete()
+    current_app.tasks[entry.task].run(*arguments)
 
 
 @pytest.mark.parametrize(("state", "problem"), [("running", UNFINISHED), ("checking", UNCHECKED)])
@@ -420,7 +429,7 @@ def test_import_that_does_not_get_on_ends(
 
     failed = 0
     for _ in range(2 * ATTEMPTS):
-        fall_silent()
+        let_pass(ATTEMPTS * IDLE)
         resume_imports()
         failed += do_what_waits()
 
@@ -451,11 +460,156 @@ def test_attempts_that_get_on_do_not_count(
 
     monkeypatch.setattr(importing, "article_of", die)
     for _ in range(2 * ATTEMPTS + 1):
-        resume_imports(idle=0)
+        let_pass(IDLE + 1)
+        resume_imports()
         do_what_waits()
 
     job.refresh_from_db()
     assert (job.state, job.problem, job.rows) == (end, "", 2 * ATTEMPTS)
+
+
+@pytest.mark.parametrize("state", [ImportState.RUNNING, ImportState.CHECKING])
+def test_storage_that_is_away_for_ten_minutes_ends_no_import(
+    make_import: MakeImport, monkeypatch: pytest.MonkeyPatch, state: str
+) -> None:
+    """Kind: attempts that are used up while the fault is being mended."""
+    job = make_import(titled(1), state=state)
+    let_pass(IDLE + 1)
+    with monkeypatch.context() as away:
+        away.setattr(importing, "rows_of", Mock(side_effect=OSError("away")))
+        begun = []
+        for minute in range(30):
+            resume_imports()
+            if do_what_waits():
+                begun.append(minute)
+            if minute == 10:
+                job.refresh_from_db()
+                assert job.is_going
+            let_pass(60)
+
+    job.refresh_from_db()
+    assert begun == [0, 2, 6, 12, 20]
+    assert job.state == ImportState.FAILED
+
+
+def test_start_of_many_workers_uses_up_no_attempts(
+    make_import: MakeImport, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(importing, "rows_of", Mock(side_effect=OSError("away")))
+    make_import(titled(1))
+
+    failed = 0
+    for _ in range(2 * ATTEMPTS):
+        resume_imports(idle=0)
+        failed += do_what_waits()
+
+    assert failed == 1
+
+
+@pytest.mark.parametrize(
+    ("state", "end"), [(ImportState.RUNNING, "done"), (ImportState.CHECKING, "checked")]
+)
+def test_imports_that_wait_for_their_turn_are_called_once(
+    make_import: MakeImport, monkeypatch: pytest.MonkeyPatch, state: str, end: str
+) -> None:
+    """Kind: a queue that grows by itself, because what waits looks like what was killed."""
+    monkeypatch.setattr(importing, "CHUNK", 1)
+    monkeypatch.setattr(importing, "SLICE", -1)
+    for _ in range(3):
+        call_task(make_import(titled(10), state=state))
+
+    seen = []
+    for _minute in range(40):
+        entry = OutboxEntry.objects.order_by("pk").first()
+        if entry:
+            do(entry)
+        let_pass(60)
+        resume_imports()
+        resume_imports(idle=0)  # as a worker that starts
+        seen.append(OutboxEntry.objects.count())
+
+    assert max(seen) == 3
+    assert seen[-1] == 0
+    assert set(ArticleImport.objects.values_list("state", "rows")) == {(end, 10)}
+
+
+def test_message_that_was_replaced_does_nothing(make_import: MakeImport) -> None:
+    job = make_import(titled(1))
+    for _ in range(2):
+        call_task(job)
+    old, new = OutboxEntry.objects.order_by("pk")
+
+    do(old)
+    assert not Article.objects.exists()
+    job.refresh_from_db()
+    assert (job.attempts, job.waits) == (0, True)
+
+    do(new)
+    assert Article.objects.count() == 1
+
+
+@pytest.mark.parametrize(("state", "task"), [("running", run_import), ("checking", check_import)])
+def test_task_that_was_replaced_stops_and_calls_none(
+    make_import: MakeImport, monkeypatch: pytest.MonkeyPatch, state: str, task: Any
+) -> None:
+    """Kind: two tasks for an import, each of which calls itself for ever."""
+    monkeypatch.setattr(importing, "CHUNK", 1)
+    monkeypatch.setattr(importing, "SLICE", -1)
+    job = make_import(titled(3), state=state)
+
+    def replace(row: dict[str, str], author: User) -> Article:
+        call_task(ArticleImport.objects.get())
+        return article_of(row, author)
+
+    monkeypatch.setattr(importing, "article_of", replace)
+    task.run(str(job.pk))
+
+    job.refresh_from_db()
+    assert (job.done, job.rows) == (0, 0 if state == "checking" else 3)
+    assert json.loads(OutboxEntry.objects.get().arguments) == [[str(job.pk), 1], {}]
+
+
+def test_task_that_was_replaced_after_its_last_chunk_calls_none(make_import: MakeImport) -> None:
+    job = make_import(titled(3))
+    late = ArticleImport.objects.get()
+    call_task(job)
+
+    call_again(late)
+
+    assert OutboxEntry.objects.count() == 1
+
+
+def test_message_that_the_broker_has_lost_is_sent_again(make_import: MakeImport) -> None:
+    call_task(make_import(titled(3)))
+    sent = OutboxEntry.objects.get()
+    let_pass(LOST + 1)
+
+    for _ in range(2):
+        resume_imports()
+
+    first, again = OutboxEntry.objects.order_by("pk")
+    assert (first, again.arguments) == (sent, sent.arguments)
+    do(again)
+    do(first)
+    assert Article.objects.count() == 3
+
+
+@pytest.mark.parametrize(("state", "task"), [("running", run_import), ("checking", check_import)])
+def test_message_of_the_version_before_is_understood(
+    make_import: MakeImport, state: str, task: Any
+) -> None:
+    """It has no number, as its import has none. Once a new one is called, it does nothing."""
+    job = make_import(titled(1), state=state)
+    task.run(str(job.pk))
+    job.refresh_from_db()
+    assert not job.is_going
+
+    ArticleImport.objects.update(state=state, done=0, rows=0)
+    job.refresh_from_db()
+    call_task(job)
+    task.run(str(job.pk))
+    job.refresh_from_db()
+    assert job.waits
 
 
 def test_last_attempt_is_not_disturbed_by_the_start_of_a_worker(make_import: MakeImport) -> None:

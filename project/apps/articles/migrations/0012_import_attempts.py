@@ -12,6 +12,16 @@ class Migration(migrations.Migration):
             name="attempts",
             field=models.PositiveSmallIntegerField(db_default=0, default=0, editable=False),
         ),
+        migrations.AddField(
+            model_name="articleimport",
+            name="call",
+            field=models.PositiveIntegerField(db_default=0, default=0, editable=False),
+        ),
+        migrations.AddField(
+            model_name="articleimport",
+            name="waits",
+            field=models.BooleanField(db_default=False, default=False, editable=False),
+        ),
         migrations.AlterField(
             model_name="articleimport",
             name="state",

@@ -53,6 +53,8 @@ class ArticleImport(BroadcastsRefreshes, BaseModel):
         done: the rows from the start that have been imported, or left out for their errors.
         done_before: how many there were when it was started the last time.
         attempts: how many tasks have begun since it last got on.
+        call: the number of the message that may go on with it; those before it do nothing.
+        waits: whether this message is in the queue, and no task has begun with it.
         problem: why the file cannot be read, or not to its end; or that no task gets on.
     """
 
@@ -69,8 +71,10 @@ class ArticleImport(BroadcastsRefreshes, BaseModel):
     samples = models.JSONField(default=list, editable=False)
     done = models.PositiveIntegerField(default=0, editable=False)
     done_before = models.PositiveIntegerField(default=0, editable=False)
-    # With a default of the database, for processes of the version before, which don't know it.
+    # With defaults of the database, for processes of the version before, which don't know them.
     attempts = models.PositiveSmallIntegerField(default=0, db_default=0, editable=False)
+    call = models.PositiveIntegerField(default=0, db_default=0, editable=False)
+    waits = models.BooleanField(default=False, db_default=False, editable=False)
     problem = models.CharField(max_length=300, blank=True, editable=False)
     started_at = models.DateTimeField(null=True, editable=False)
 
