@@ -33,6 +33,10 @@ from typing import IO
 
 DELIMITERS = ",;\t"
 HEADER = 10_000  # characters of the first line
+FIELD = 200_000  # characters of a field: 100,000, each of which may be a line break of two
+# What is written can be read, with as many apostrophes as a field can get: one in front, and one
+# for two characters. For the whole process, as the module offers no other way; 131,072 by default.
+csv.field_size_limit(FIELD + FIELD // 2 + 1)
 SEPARATOR = re.compile(r"\ufeff?sep=([^\w\s'\"]|\t)[\r\n]*", re.IGNORECASE)  # Excel's first line
 SIGNS = "=+\\-@＝＋－＠"  # noqa: RUF001 - the full-width ones, which some spreadsheets run as well
 # Where a formula begins: in a field, and inside it where another separator or a new line would
@@ -41,6 +45,9 @@ FORMULA = re.compile(rf"(?='*[{SIGNS}\t\r\n])")
 FORMULA_INSIDE = re.compile(rf"[;\t\r\n](?=['\"]*[{SIGNS}])")
 ESCAPE_INSIDE = re.compile(rf"'(?<=[;\t\r\n]')(?=['\"]*[{SIGNS}])")
 UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+ENDLESS = (
+    f"A field does not end within {FIELD:,} characters. Perhaps a quotation mark is not closed."
+)
 NO_HEADER = "The file has no header: its first line names the columns."
 SAVE_AS = "Save it as “CSV UTF-8” and upload it again."
 
@@ -110,17 +117,14 @@ def _rows(
                     lines.line_num,
                 )
             if any(fields):
-                given = zip(names, map(_unescape, fields), strict=False)
-                yield lines.line_num, empty | dict(given)
+                values = [_unescape(field) for field in fields]
+                if any(len(value) > FIELD for value in values):
+                    raise CSVError(ENDLESS, start)
+                yield lines.line_num, empty | dict(zip(names, values, strict=False))
             start = lines.line_num + 1
     except csv.Error as error:
         if "limit" in str(error) or "end of data" in str(error):
-            limit = csv.field_size_limit()
-            raise CSVError(
-                f"A field does not end within {limit:,} characters. Perhaps a quotation mark is "
-                "not closed.",
-                start,
-            ) from error
+            raise CSVError(ENDLESS, start) from error
         raise CSVError(f"It is not CSV: {error}. {SAVE_AS}", lines.line_num) from error
 
 

@@ -16,13 +16,13 @@ from django.utils.html import escape
 from pytest_django.fixtures import Settings
 
 from apps.articles.forms import UNAVAILABLE
-from apps.articles.importing import ATTEMPTS, READ, UNCHECKED, UNFINISHED
+from apps.articles.importing import ATTEMPTS, LONGEST, READ, UNCHECKED, UNFINISHED
 from apps.articles.models import Article, ArticleImport, ImportState
 from apps.articles.tasks import resume_imports
 from apps.articles.views import imports as views
 from apps.articles.views.imports import UNREADABLE
 from apps.users.models import User
-from dovetail.csv_files import read
+from dovetail.csv_files import FIELD, read
 from tests.factories import make_article, make_user
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -310,6 +310,31 @@ async def test_slow_reader_of_an_export_holds_no_connection(
     rest = [part async for part in parts]
     exported = b"".join(first + rest)
     assert len(list(read(io.BytesIO(exported), READ))) == 7
+
+
+def test_longest_article_can_be_exported_and_imported(client: Client, editor: User) -> None:
+    """Kind: a file of many that is refused for one, because of what the export has added."""
+    body = "a" + "\n-" * (LONGEST // 2 - 1) + "b"
+    make_article(editor, title="Long", body=body)
+    exported = content(client.get("/articles/export/"))
+    Article.all_objects.all().hard_delete()
+
+    # As some spreadsheets save it.
+    url = upload(client, exported.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n"))
+    client.post(f"{url.headers['Location']}start/")
+
+    assert Article.objects.get().body == body
+
+
+@pytest.mark.usefixtures("editor")
+def test_errors_of_the_longest_field_can_be_uploaded_again(client: Client) -> None:
+    body = "\n-" * (FIELD // 2)
+    url = upload(client, f'title,body\na,"{body}"\n'.encode()).headers["Location"]
+    assert "It has more than 100,000 characters." in client.get(url).text
+
+    again = upload(client, content(client.get(f"{url}errors/"))).headers["Location"]
+
+    assert "It has more than 100,000 characters." in client.get(again).text
 
 
 def test_export_can_be_imported(client: Client, editor: User) -> None:
