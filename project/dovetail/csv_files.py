@@ -37,7 +37,10 @@ FIELD = 200_000  # characters of a field: 100,000, each of which may be a line b
 # What is written can be read, with as many apostrophes as a field can get: one in front, and one
 # for two characters. For the whole process, as the module offers no other way; 131,072 by default.
 csv.field_size_limit(FIELD + FIELD // 2 + 1)
-SEPARATOR = re.compile(r"\ufeff?sep=([^\w\s'\"]|\t)[\r\n]*", re.IGNORECASE)  # Excel's first line
+# Excel's first line; with quotation marks and empty cells if it was edited as one of the rows.
+SEPARATOR = re.compile(
+    r"""\ufeff?(?P<quote>"?)sep=(?P<sign>[^\w\s'"]|\t)(?P=quote)(?P=sign)*[\r\n]*""", re.IGNORECASE
+)
 SIGNS = "=+\\-@＝＋－＠"  # noqa: RUF001 - the full-width ones, which some spreadsheets run as well
 # Where a formula begins: in a field, and inside it where another separator or a new line would
 # begin a cell. Apostrophes that are there already belong to it, so that each of them stays.
@@ -97,7 +100,7 @@ def _rows(
     if not head.strip():
         raise CSVError(NO_HEADER)
     named = SEPARATOR.fullmatch(head)
-    delimiter = named[1] if named else max(DELIMITERS, key=head.count)
+    delimiter = named["sign"] if named else max(DELIMITERS, key=head.count)
     text.seek(0)
     lines = csv.reader(text, delimiter=delimiter, strict=True)
     start = 1  # line of the row that is being read
