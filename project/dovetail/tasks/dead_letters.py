@@ -10,7 +10,7 @@ from kombu.exceptions import OperationalError
 from kombu.serialization import dumps
 
 from dovetail.storable import storable
-from dovetail.tasks.models import TaskFailure
+from dovetail.tasks.models import TaskFailure, shorten_id
 from dovetail.tasks.once import once
 from dovetail.tasks.queues import DEAD, connect
 
@@ -65,14 +65,15 @@ def record(message: Message) -> None:
     deaths = _deaths(headers)
     failure = TaskFailure(
         task=_text(headers.get("task") or "unknown"),
-        task_id=_text(headers.get("id") or ""),
+        task_id=shorten_id(str(headers.get("id") or "")),
         arguments=_arguments(message),
         error=_text(_reason(deaths)),
     )
-    # An id alone does not tell calls apart: messages that someone has made by hand have none.
-    content = sha256(repr(message.body).encode()).hexdigest()[:32]
+    # An id alone does not tell calls apart: messages that someone has made by hand have none, and a
+    # call that was retried dies again with the same. As a hash, since a long key would be cut.
     times = [str(death.get("time")) for death in deaths]
-    with once(_text(f"dead {content} {failure.task_id} {times}")) as is_first:
+    letter = repr((message.body, headers.get("id"), times))
+    with once(f"dead {sha256(letter.encode()).hexdigest()}") as is_first:
         if is_first:
             failure.keep()
 

@@ -3,6 +3,7 @@
 from collections.abc import Collection
 from contextlib import suppress
 from datetime import timedelta
+from hashlib import sha256
 from typing import Any, Self
 from uuid import UUID, uuid4
 
@@ -21,6 +22,7 @@ KEPT = timedelta(days=7)  # the records of what has been done
 FAILURES_KEPT = timedelta(days=30)
 LONGEST = 20_000  # characters of a traceback
 CUT = "\n[…]\n"
+LONGEST_ID = 255  # characters of the id of a message, which anyone may give to it
 UNIQUE_CALL = "task_failure_is_unique"
 
 
@@ -58,6 +60,15 @@ class TaskFailureQuerySet(BaseQuerySet["TaskFailure"]):
         return self.filter(failed_at__lt=timezone.now() - FAILURES_KEPT)
 
 
+def shorten_id(task_id: str) -> str:
+    """Return the id of a call as it is kept: its start and a hash if it is too long."""
+    text = str(storable(task_id))
+    if len(text) <= LONGEST_ID:
+        return text
+    digest = sha256(text.encode()).hexdigest()
+    return f"{text[: LONGEST_ID - len(digest)]}{digest}"
+
+
 class TaskFailure(BroadcastsRefreshes):
     """A call of a task that failed for good.
 
@@ -74,7 +85,7 @@ class TaskFailure(BroadcastsRefreshes):
     refreshes = "jobs"
 
     task = models.CharField(max_length=255)
-    task_id = models.CharField(max_length=255)
+    task_id = models.CharField(max_length=LONGEST_ID)
     arguments = models.TextField(blank=True)
     error = models.TextField()
     traceback = models.TextField(blank=True)
@@ -129,7 +140,7 @@ class TaskFailure(BroadcastsRefreshes):
             said = type(error).__name__
         return cls(
             task=storable(task)[:255],
-            task_id=storable(task_id)[:255],
+            task_id=shorten_id(task_id),
             arguments=arguments,
             error=storable(said)[:1000],
             traceback=storable(_shortened(traceback)),

@@ -73,6 +73,26 @@ def test_letters_without_an_id_are_told_apart() -> None:
     assert TaskFailure.objects.count() == 2
 
 
+@pytest.mark.parametrize("task_id", ["7", "7" * 250, "7" * 300])
+def test_call_that_was_retried_and_died_again_is_recorded(task_id: str) -> None:
+    """Kind: a difference at the end of a text that is cut."""
+    for time in (1767312000, 1767312001):
+        death = {"reason": "rejected", "queue": "bulk", "time": time}
+        headers: dict[str, Any] = {"id": task_id, "x-death": [death]}
+        die(**headers)
+        collect()
+        assert TaskFailure.objects.count() == 1
+        TaskFailure.objects.all().delete()
+
+
+def test_letters_with_long_ids_are_told_apart() -> None:
+    for end in "ab":
+        die(id="7" * 300 + end)
+    collect()
+
+    assert TaskFailure.objects.count() == 2
+
+
 def test_nothing_is_taken_without_the_database() -> None:
     def refuse(*_: object) -> NoReturn:
         raise DatabaseError("the database is shutting down")
