@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import AsyncIterator, Iterator
-from itertools import islice
 from typing import Any, cast
 
 from asgiref.sync import sync_to_async
@@ -18,7 +17,7 @@ from django.views.generic import CreateView, DetailView, View
 
 from apps.articles import imports
 from apps.articles.forms import ArticleImportForm
-from apps.articles.importing import ADD, CHUNK, COLUMNS, READ
+from apps.articles.importing import ADD, COLUMNS, READ
 from apps.articles.models import Article, ArticleImport
 from apps.users.models import User
 from dovetail.csv_files import write
@@ -27,6 +26,9 @@ from dovetail.http.environ import scope_of
 from dovetail.http.limits import refusal
 
 logger = logging.getLogger(__name__)
+
+BATCH = 100  # articles that are loaded at once; the longest have 100,000 characters
+PART = 1_000_000  # characters that are sent at once, and the rest of a line
 
 UNREADABLE = "The file can't be read right now. Try again in a moment."
 
@@ -120,18 +122,18 @@ class ArticleExportView(LoginRequiredMixin, View):
 
 
 def rows_of(articles: QuerySet[Article]) -> Iterator[tuple[Any, ...]]:
-    """Yield the columns of articles, with a query for each chunk.
+    """Yield the columns of articles, with a query for each batch.
 
     Not with one query: its cursor would keep a connection to the database for as long as the
     person's browser takes to read the file.
     """
-    chunks = articles.order_by("id").values_list("id", *COLUMNS)
+    found = articles.order_by("id").values_list("id", *COLUMNS)
     last = None
     while True:
-        chunk = list((chunks if last is None else chunks.filter(id__gt=last))[:CHUNK])
-        for last, *row in chunk:  # noqa: B007 - it is used by the next query
+        batch = list((found if last is None else found.filter(id__gt=last))[:BATCH])
+        for last, *row in batch:  # noqa: B007 - it is used by the next query
             yield tuple(row)
-        if len(chunk) < CHUNK:
+        if len(batch) < BATCH:
             return
 
 
@@ -142,16 +144,27 @@ def csv_response(request: HttpRequest, name: str, lines: Iterator[str]) -> Strea
     return response
 
 
-async def in_thread(lines: Iterator[str]) -> AsyncIterator[str]:
-    """Yield what an iterator yields, some thousand lines at a time.
+def take_part(lines: Iterator[str]) -> str:
+    """Return the next lines, until they are long enough for a part; nothing if there are none."""
+    part: list[str] = []
+    size = 0
+    while size < PART and (line := next(lines, "")):
+        part.append(line)
+        size += len(line)
+    return "".join(part)
 
-    A slow reader keeps neither a thread nor a connection to the database.
+
+async def in_thread(lines: Iterator[str]) -> AsyncIterator[str]:
+    """Yield what an iterator yields, in parts of about a megabyte.
+
+    A slow reader keeps neither a thread nor a connection to the database. Parts go by their size,
+    so that long lines need no more memory than short ones.
     """
 
     @sync_to_async(thread_sensitive=False)
     def take() -> str:
         try:
-            return "".join(islice(lines, CHUNK))
+            return take_part(lines)
         finally:
             connections.close_all()
 

@@ -2,6 +2,7 @@
 
 import io
 import time
+import tracemalloc
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -280,7 +281,8 @@ async def test_slow_reader_of_an_export_holds_no_connection(
     async_client: AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Kind: a few slow downloads that take all connections of the pool."""
-    monkeypatch.setattr(views, "CHUNK", 2)
+    monkeypatch.setattr(views, "BATCH", 2)
+    monkeypatch.setattr(views, "PART", 50)
 
     def prepare() -> User:
         author = make_user()
@@ -335,6 +337,29 @@ def test_errors_of_the_longest_field_can_be_uploaded_again(client: Client) -> No
     again = upload(client, content(client.get(f"{url}errors/"))).headers["Location"]
 
     assert "It has more than 100,000 characters." in client.get(again).text
+
+
+async def test_export_of_long_articles_needs_little_memory(async_client: AsyncClient) -> None:
+    """Kind: parts and queries that are bounded by rows, however long a row may be."""
+
+    def prepare() -> User:
+        author = make_user()
+        Article.objects.bulk_create(
+            Article(author=author, title="Long", slug=f"long-{number}", body="x" * LONGEST)
+            for number in range(4 * views.BATCH)
+        )
+        return author
+
+    await async_client.aforce_login(await sync_to_async(prepare)())
+    answer: Any = await async_client.get("/articles/export/")
+    tracemalloc.start()
+    sizes = [len(part) async for part in answer.streaming_content]
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert sum(sizes) > 4 * views.BATCH * LONGEST
+    assert max(sizes) < views.PART + 2 * LONGEST
+    assert peak < 3 * views.BATCH * LONGEST  # the query has its answer twice for a moment
 
 
 def test_export_can_be_imported(client: Client, editor: User) -> None:
