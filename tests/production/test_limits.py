@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
+from tests.cable.servers import wait_until
 from tests.production.conftest import Site, Visitor, wait_until_it_answers
 from tests.production.image import Web
 from tests.production.test_production import noise
@@ -254,12 +255,12 @@ def test_client_that_goes_leaves_nothing(site: Site) -> None:
         client.sendall(b"x" * 4 * MB)
 
     with site.visitor() as visitor:
-        for _ in range(20):
-            visitor.page("/")  # any request after it
-            if not temporary_files(site.web):
-                break
 
-    assert not temporary_files(site.web)
+        def is_gone() -> bool:
+            visitor.page("/")  # any request after it
+            return not temporary_files(site.web)
+
+        wait_until(is_gone, "the file that was being sent is gone")
 
 
 RAW = [
