@@ -78,11 +78,18 @@ def sign_up_by_hand(page: Page) -> str:
 
 
 def mailed_code(page: Page, email: str) -> str:
-    """Return the code in the latest mail to an address."""
-    mail = page.request.get(mail_to(page, email)).text()
-    code = re.search(r"\b[B-Z]{4}-[B-Z]{4}\b", mail)
-    assert code, mail
-    return code[0]
+    """Wait for a mail with a code to an address, and return the latest one's code."""
+    found: list[str] = []
+
+    def has_code() -> bool:  # another mail, such as that of a new sign-in, may be later
+        for path in mails_to(page, email):
+            found.extend(re.findall(r"\b[B-Z]{4}-[B-Z]{4}\b", page.request.get(path).text()))
+            if found:
+                return True
+        return False
+
+    wait_until(page, has_code)
+    return found[0]
 
 
 def mail_to(page: Page, text: str) -> str:
@@ -90,19 +97,18 @@ def mail_to(page: Page, text: str) -> str:
 
     The task that sends it may not have run yet.
     """
-    found: list[str] = []
+    wait_until(page, lambda: mails_to(page, text))
+    return mails_to(page, text)[0]
 
-    def is_listed() -> bool:
-        rows = re.findall(
-            r'<a [^>]*href="(/dev/mailbox/[^"]+)"(.*?)</a>',
-            page.request.get("/dev/mailbox/").text(),
-            re.DOTALL,
-        )
-        found.extend(path for path, row in rows if text in html.unescape(row))
-        return bool(found)
 
-    wait_until(page, is_listed)
-    return found[0]
+def mails_to(page: Page, text: str) -> list[str]:
+    """Return the paths of the mails whose row in the mailbox contains this text, latest first."""
+    rows = re.findall(
+        r'<a [^>]*href="(/dev/mailbox/[^"]+)"(.*?)</a>',
+        page.request.get("/dev/mailbox/").text(),
+        re.DOTALL,
+    )
+    return [path for path, row in rows if text in html.unescape(row)]
 
 
 def open_mail(page: Page, text: str) -> None:
