@@ -6,10 +6,13 @@ import time
 import uuid
 from collections.abc import Callable
 from http import HTTPStatus
+from typing import TypeVar
 from urllib.parse import urlsplit
 
 from django.conf import settings
 from playwright.sync_api import APIResponse, Error, Locator, Page, Route, expect
+
+T = TypeVar("T")
 
 PASSWORD = "a-joint-of-wood-29"
 AUTHOR = "ines.okafor@example.com"
@@ -79,17 +82,15 @@ def sign_up_by_hand(page: Page) -> str:
 
 def mailed_code(page: Page, email: str) -> str:
     """Wait for a mail with a code to an address, and return the latest one's code."""
-    found: list[str] = []
+    return wait_until(page, lambda: newest_code(page, email))
 
-    def has_code() -> bool:  # another mail, such as that of a new sign-in, may be later
-        for path in mails_to(page, email):
-            found.extend(re.findall(r"\b[B-Z]{4}-[B-Z]{4}\b", page.request.get(path).text()))
-            if found:
-                return True
-        return False
 
-    wait_until(page, has_code)
-    return found[0]
+def newest_code(page: Page, email: str) -> str:
+    """Return the code in the latest mail that has one, "" if none has: others may be later."""
+    for path in mails_to(page, email):
+        if code := re.search(r"\b[B-Z]{4}-[B-Z]{4}\b", page.request.get(path).text()):
+            return code[0]
+    return ""
 
 
 def mail_to(page: Page, text: str) -> str:
@@ -97,8 +98,7 @@ def mail_to(page: Page, text: str) -> str:
 
     The task that sends it may not have run yet.
     """
-    wait_until(page, lambda: mails_to(page, text))
-    return mails_to(page, text)[0]
+    return wait_until(page, lambda: mails_to(page, text))[0]
 
 
 def mails_to(page: Page, text: str) -> list[str]:
@@ -226,10 +226,10 @@ def hold(page: Page, url: str) -> list[Route]:
     return held
 
 
-def wait_until(page: Page, condition: Callable[[], object]) -> None:
-    """Wait for a condition while the page keeps running."""
+def wait_until(page: Page, condition: Callable[[], T]) -> T:
+    """Wait for a condition while the page keeps running, and return what it returned."""
     for _ in range(150):
-        if condition():
-            return
+        if result := condition():
+            return result
         page.wait_for_timeout(100)
     raise AssertionError("Timed out waiting for the condition")
