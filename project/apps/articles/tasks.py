@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -23,9 +24,7 @@ def check_import(import_id: str, call: int = 0) -> None:
         import_id: its primary key.
         call: the number of this message; messages of the version before have none.
     """
-    job = importing.begin_attempt(import_id, ImportState.CHECKING, call)
-    if job and importing.check(job):
-        call_again(job)
+    _go_on(import_id, ImportState.CHECKING, call, importing.check)
 
 
 @shared_task
@@ -36,8 +35,14 @@ def run_import(import_id: str, call: int = 0) -> None:
         import_id: its primary key.
         call: the number of this message; messages of the version before have none.
     """
-    job = importing.begin_attempt(import_id, ImportState.RUNNING, call)
-    if job and importing.run(job):
+    _go_on(import_id, ImportState.RUNNING, call, importing.run)
+
+
+def _go_on(
+    import_id: str, state: ImportState, call: int, work: Callable[[ArticleImport], bool]
+) -> None:
+    job = importing.begin_attempt(import_id, state, call)
+    if job and work(job):
         call_again(job)
 
 

@@ -39,10 +39,7 @@ MAKING = {
 # Those that say how the message gets to the queue, or what became of it.
 LEFT_OUT = {"connection", "anymail_status"}
 FOR_THE_TASK = {"optional", "message_id", "is_unconfirmed", "only"}
-FIELDS = {
-    *("subject", "body", "from_email", "to", "cc", "bcc", "reply_to", "headers"),
-    *("content_subtype", "alternatives", "attachments", "attributes"),
-}
+FIELDS = NAMED - {"extra_headers", "optional"} | {"headers", "attributes"}  # of the payload
 
 
 def as_payload(message: EmailMessage) -> dict[str, Any]:

@@ -174,7 +174,6 @@ class Server(Granian):
             log_dictconfig={"loggers": LOGGERS},
             ssl_cert=settings.WEB_TLS_CERTIFICATE,
             ssl_key=settings.WEB_TLS_KEY,
-            respawn_failed_workers=True,
             respawn_interval=RESTART_DELAY,
             rss_samples=MEMORY_SAMPLES,
             workers_kill_timeout=settings.WEB_STOP_SECONDS,
@@ -331,7 +330,7 @@ class Server(Granian):
                 return
 
     def _give_up(self) -> None:
-        self._gave_up = self._is_stopping = self.interrupt_signal = True
+        self._gave_up = self.interrupt_signal = True
 
     def _replace_aged(self) -> None:
         """Replace workers whose lifetime is over, and look again when the next one's is."""

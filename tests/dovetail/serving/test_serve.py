@@ -190,7 +190,7 @@ def test_worker_that_starts_can_be_stopped(server: Serve) -> None:
     os.kill(starting, signal.SIGTERM)
 
     server.wait_for(lambda: not is_running(starting))
-    server.wait_for(lambda: server.says("Spawning worker-1") == 3)  # for nobody meant that
+    server.wait_for(lambda: server.says("Spawning worker-1") == 3)  # its successor's
     assert not server.has_ended()
 
 

@@ -50,7 +50,7 @@ class CommentNotification(Notification):
         """Tell the author by mail, too, unless they have read it, or need not be told again.
 
         There is one mail for each article until they have read the notification that it was about,
-        however many comments follow, and none within an hour of the last.
+        however many comments follow, and at most one an hour.
         """
         with transaction.atomic():
             # One after the other, or two comments at the same time would send two.
