@@ -18,6 +18,7 @@ from dovetail.cable import protocol
 from dovetail.cable.hub import CONTROL
 from dovetail.cable.identity import session_digest
 from dovetail.cable.streams import Streamable, group_name, stream_name
+from dovetail.database.commit import RECHECK, on_commit_together
 
 logger = logging.getLogger(__name__)
 
@@ -82,14 +83,12 @@ def disconnect(users: Iterable[AbstractBaseUser] = (), *, session_keys: Iterable
         "users": [str(user.pk) for user in users],
         "sessions": [session_digest(key) for key in session_keys],
     }
-    transaction.on_commit(lambda: _publish_control(message), robust=True)
+    transaction.on_commit(lambda: _publish_control([message]), robust=True)
 
 
 def reauthorize(*streamables: Streamable) -> None:
     """Recheck each follower's access to a stream (`Channel.is_allowed`), on commit."""
-    name = stream_name(*streamables)
-    message = {"type": "cable.reauthorize", "stream": name}
-    transaction.on_commit(lambda: _publish_control(message), robust=True)
+    on_commit_together(_reauthorize, [stream_name(*streamables)], order=RECHECK)
 
 
 def _message(name: str, payload: str) -> dict[str, Any]:
@@ -103,13 +102,17 @@ def _publish(messages: Sequence[tuple[str, dict[str, Any]]], name: str) -> None:
         logger.warning("The channel layer is unavailable; broadcast to %s lost: %s", name, error)
 
 
-def _publish_control(message: dict[str, Any]) -> None:
+def _reauthorize(names: list[str]) -> None:
+    _publish_control([{"type": "cable.reauthorize", "stream": name} for name in names])
+
+
+def _publish_control(messages: Sequence[dict[str, Any]]) -> None:
     try:
-        async_to_sync(_send)((CONTROL, message))
+        async_to_sync(_send)(*((CONTROL, message) for message in messages))
     except Exception as error:  # noqa: BLE001 - as above
         logger.warning(
             "The channel layer is unavailable; %s not sent, sockets will be rechecked later: %s",
-            message["type"], error,
+            messages[0]["type"], error,
         )  # fmt: skip
 
 

@@ -21,14 +21,14 @@ import random
 import secrets
 import time
 from collections.abc import Callable, Collection, Sequence
-from functools import partial
 from hashlib import sha256
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from django.core.cache import BaseCache, caches
-from django.db import connections, models, transaction
+from django.db import models
 from django.db.models.signals import post_delete, post_save
 
+from dovetail.database.commit import EXPIRE, on_commit_together, waiting_for_commit
 from dovetail.database.replica import from_primary
 from dovetail.models.signals import rows_changed
 
@@ -128,7 +128,7 @@ def invalidate(*tags: str, using: str | None = None) -> None:
         using: the alias of the database that the transaction is on; the default one if None.
     """
     if tags:
-        transaction.on_commit(partial(_renew, tags), using=using)
+        on_commit_together(_renew, tags, order=EXPIRE, using=using)
 
 
 def invalidate_with(
@@ -259,14 +259,7 @@ def _word() -> str:
 
 def _is_invalidated_here(tags: Sequence[str]) -> bool:
     """Return whether a transaction of this thread will invalidate one of these tags."""
-    wanted = set(tags)
-    return any(
-        isinstance(callback, partial)
-        and callback.func is _renew
-        and not wanted.isdisjoint(callback.args[0])
-        for connection in connections.all(initialized_only=True)
-        for _, callback, *_ in connection.run_on_commit
-    )
+    return not set(tags).isdisjoint(waiting_for_commit(_renew))
 
 
 def _renew(tags: Sequence[str]) -> None:

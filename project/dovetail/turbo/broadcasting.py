@@ -16,6 +16,7 @@ from django.db.models import Model
 from dovetail.cable import protocol
 from dovetail.cable.broadcasting import send_merged
 from dovetail.cable.streams import Streamable, stream_name
+from dovetail.database.commit import REFRESH, on_commit_together
 from dovetail.turbo import recency, streams
 from dovetail.turbo.rendering import render_and_send
 from dovetail.turbo.request import current_request_id
@@ -34,14 +35,18 @@ def broadcast_refresh_to(*streamables: Streamable) -> None:
 def broadcast_refreshes_to(streamables: Iterable[Streamable]) -> None:
     """Like `broadcast_refresh_to`, for several streams at once, each named by one streamable."""
     names = list(dict.fromkeys(map(stream_name, streamables)))
-    own = protocol.encode(streams.refresh(request_id=current_request_id.get()))
+    request_id = current_request_id.get()
+    on_commit_together(_refresh, [(name, request_id) for name in names], order=REFRESH)
+
+
+def _refresh(refreshes: list[tuple[str, str | None]]) -> None:
+    recency.record(name for name, _ in refreshes)
     merged = protocol.encode(streams.refresh())
-
-    def send() -> None:
-        recency.record(names)
-        send_merged(names, "refresh", own, merged)
-
-    transaction.on_commit(send, robust=True)
+    for request_id in dict.fromkeys(request_id for _, request_id in refreshes):
+        names = [name for name, cause in refreshes if cause == request_id]
+        send_merged(
+            names, "refresh", protocol.encode(streams.refresh(request_id=request_id)), merged
+        )
 
 
 def broadcast_append_to(

@@ -170,6 +170,23 @@ def test_refreshes_of_a_bulk_operation_are_sent_in_one_call(
     assert len(callbacks) == 2  # values of the list expire, then its pages are refreshed
 
 
+@pytest.mark.django_db(transaction=True)
+def test_rows_that_are_deleted_together_send_what_one_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Kind: a message, and a connection for it, for each of thousands of rows."""
+    sent: list[list[str]] = []
+
+    async def send(*messages: tuple[str, dict[str, Any]]) -> None:
+        sent.append([message["type"] for _, message in messages])
+
+    for _ in range(20):
+        Badge.objects.create(title="A")
+    monkeypatch.setattr("dovetail.cable.broadcasting._send", send)
+
+    Badge.objects.all().delete()
+
+    assert sent == [["cable.reauthorize"] * 20, ["cable.message"] * 21]
+
+
 def test_model_whose_manager_misses_bulk_operations_is_an_error() -> None:
     class Label(BroadcastsRefreshes, BaseModel):
         class Meta:

@@ -1,0 +1,92 @@
+"""Calls a function once for all that a transaction has for it.
+
+    on_commit_together(send, names, order=REFRESH)
+
+Own code because `transaction.on_commit()` calls each function as often as it was asked to: a
+thousand rows that are deleted would send a thousand messages, one after another.
+"""
+
+import logging
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from itertools import count
+from typing import Any
+from weakref import WeakKeyDictionary, WeakValueDictionary
+
+from django.db import connections, transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+logger = logging.getLogger(__name__)
+
+# What comes first on commit: a page that is told to refresh must not find what was before.
+EXPIRE, RECHECK, REFRESH = range(3)
+
+Send = Callable[[list[Any]], None]
+_numbers = count()
+
+
+class Call:
+    """A function on commit, which makes the calls of those that follow it, too.
+
+    Django alone has the calls of a transaction, and lets go of those of a savepoint that is rolled
+    back. So the ones that are left are those that still exist.
+    """
+
+    __qualname__ = "Call"  # Django asks functions on commit for it
+
+    def __init__(self, send: Send, items: Sequence[Hashable], order: int) -> None:
+        self.send, self.items, self.order = send, items, order
+        self.number = next(_numbers)
+        self.waiting: WeakValueDictionary[int, Call] = WeakValueDictionary()
+
+    def __call__(self) -> None:
+        if self.number not in self.waiting:
+            return  # one before it has made its call
+        # Not those before it: they wait in another transaction, as in a test that captures calls.
+        numbers = sorted(number for number in self.waiting if number >= self.number)
+        calls = [self.waiting.pop(number) for number in numbers]
+        together: dict[Send, dict[Hashable, None]] = {}
+        for call in sorted(calls, key=lambda call: call.order):
+            together.setdefault(call.send, {}).update(dict.fromkeys(call.items))
+        for send, items in together.items():
+            _make(send, list(items))
+
+
+_waiting: WeakKeyDictionary[BaseDatabaseWrapper, WeakValueDictionary[int, Call]] = (
+    WeakKeyDictionary()
+)
+
+
+def on_commit_together(
+    send: Send, items: Iterable[Hashable], *, order: int, using: str | None = None
+) -> None:
+    """Call a function when the current transaction commits, once with all items given for it.
+
+    Without those of savepoints that are rolled back.
+
+    Args:
+        send: takes the items, each of them once, in the order in which they were first given. If
+            it fails, that is logged.
+        items: what to call it with.
+        order: `EXPIRE` for values in a cache, `RECHECK` for access to a stream, or `REFRESH`.
+        using: the alias of the database that the transaction is on; the default one if None.
+    """
+    call = Call(send, list(items), order)
+    waiting = _waiting.setdefault(transaction.get_connection(using), WeakValueDictionary())
+    call.waiting = waiting
+    waiting[call.number] = call
+    transaction.on_commit(call, using=using, robust=True)
+
+
+def waiting_for_commit(send: Send) -> Iterator[Any]:
+    """Yield what a function will be called with by the transactions of this thread."""
+    for connection in connections.all(initialized_only=True):
+        for _, callback, *_ in connection.run_on_commit:
+            if isinstance(callback, Call) and callback.send == send:
+                yield from callback.items
+
+
+def _make(send: Send, items: list[Any]) -> None:
+    try:
+        send(items)
+    except Exception:  # the others are called, as Django calls robust functions
+        logger.exception("%s has failed after a commit", send.__qualname__)

@@ -1,0 +1,120 @@
+import gc
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
+
+import pytest
+from django.db import transaction
+from pytest_django import DjangoCaptureOnCommitCallbacks
+
+from dovetail.database.commit import on_commit_together, waiting_for_commit
+
+
+class Sent:
+    def __init__(self) -> None:
+        self.calls: list[tuple[str, list[Any]]] = []
+
+    def first(self, items: list[Any]) -> None:
+        self.calls.append(("first", items))
+
+    def second(self, items: list[Any]) -> None:
+        self.calls.append(("second", items))
+
+    def failing(self, items: list[Any]) -> None:
+        raise ValueError(items)
+
+
+@pytest.fixture
+def sent() -> Iterator[Sent]:
+    gc.disable()  # what is rolled back has to be gone without it
+    yield Sent()
+    gc.enable()
+
+
+together = partial(on_commit_together, order=1)
+
+
+@pytest.mark.django_db(transaction=True)
+class TestTransaction:
+    def test_call_is_made_at_once_without_one(self, sent: Sent) -> None:
+        together(sent.first, ["a", "b", "a"])
+        together(sent.first, ["a"])
+
+        assert sent.calls == [("first", ["a", "b"]), ("first", ["a"])]
+
+    def test_items_are_sent_once_on_commit(self, sent: Sent) -> None:
+        with transaction.atomic():
+            together(sent.first, ["a"])
+            with transaction.atomic():
+                together(sent.first, ["b", "a"])
+            transaction.on_commit(lambda: sent.second(["between"]))
+            together(sent.first, ["c"])
+            assert list(waiting_for_commit(sent.first)) == ["a", "b", "a", "c"]
+            assert sent.calls == []
+
+        assert sent.calls == [("first", ["a", "b", "c"]), ("second", ["between"])]
+        assert not list(waiting_for_commit(sent.first))
+
+    def test_lower_order_is_called_before(self, sent: Sent) -> None:
+        with transaction.atomic():
+            on_commit_together(sent.second, [1], order=2)
+            on_commit_together(sent.first, [2], order=1)
+
+        assert sent.calls == [("first", [2]), ("second", [1])]
+
+    def test_rolled_back_transaction_sends_nothing(self, sent: Sent) -> None:
+        with transaction.atomic():
+            together(sent.first, ["a"])
+            transaction.set_rollback(True)
+        with transaction.atomic():
+            together(sent.first, ["b"])
+
+        assert sent.calls == [("first", ["b"])]
+
+    @pytest.mark.parametrize("at", ["start", "end"])
+    def test_rolled_back_savepoint_sends_nothing(self, sent: Sent, at: str) -> None:
+        with transaction.atomic():
+            if at == "end":
+                together(sent.first, ["a"])
+            with transaction.atomic():
+                together(sent.first, ["b"])
+                transaction.set_rollback(True)
+            if at == "start":
+                together(sent.first, ["a"])
+
+        assert sent.calls == [("first", ["a"])]
+
+    def test_failure_stops_no_other_call(
+        self, sent: Sent, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        with transaction.atomic():
+            together(sent.failing, ["a"])
+            together(sent.first, ["b"])
+            transaction.on_commit(lambda: sent.second(["c"]))
+
+        assert sent.calls == [("first", ["b"]), ("second", ["c"])]
+        assert "Sent.failing has failed after a commit" in caplog.text
+
+    def test_call_may_have_more_to_send(self, sent: Sent) -> None:
+        def more(items: list[Any]) -> None:
+            together(sent.first, items)
+
+        with transaction.atomic():
+            together(more, ["a"])
+
+        assert sent.calls == [("first", ["a"])]
+
+
+@pytest.mark.django_db
+def test_tests_capture_what_was_asked_for_meanwhile(
+    sent: Sent, django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks
+) -> None:
+    together(sent.first, ["before"])
+
+    for name in ("a", "b"):
+        with django_capture_on_commit_callbacks(execute=True) as callbacks:
+            together(sent.first, [name])
+            together(sent.first, [name])
+        assert len(callbacks) == 2
+
+    assert sent.calls == [("first", ["a"]), ("first", ["b"])]
