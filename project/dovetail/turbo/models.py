@@ -6,7 +6,7 @@
 A page follows one article with `{% turbo_stream_from article %}`, and the list of articles with
 `{% turbo_stream_from "articles" %}`. It fetches itself and morphs whenever an article is saved,
 deleted or restored, alone or in bulk. What it shows of `cached` values with the tag "articles" is
-then computed again.
+then computed again, whatever streams the row names: it may have left the list by this change.
 """
 
 from collections.abc import Iterable
@@ -67,18 +67,34 @@ class BroadcastsRefreshes(models.Model):
             )
         return errors
 
+    @classmethod
+    def list_name(cls) -> str:
+        """Return the stream of the list, which is the tag of values computed from it, too."""
+        return cls.refreshes or cls._meta.label_lower
+
     def refreshed_streams(self) -> list[Streamable]:
-        """Return the streams to refresh when this row changes."""
-        return [self, self.refreshes or self._meta.label_lower]
+        """Return the streams to refresh when this row has changed.
+
+        It knows the row as it is now. Whoever leaves out the list for rows that are not on it has
+        to think of those that were on it before. Cached values do not depend on it.
+        """
+        return [self, self.list_name()]
 
 
-def broadcast_refreshes(rows: Iterable[BroadcastsRefreshes], *, are_new: bool = False) -> None:
+def broadcast_refreshes(
+    model: type[BroadcastsRefreshes],
+    rows: Iterable[BroadcastsRefreshes],
+    *,
+    are_new: bool = False,
+) -> None:
     """Refresh the pages that follow these rows, on commit.
 
-    Values with the name of a refreshed list as their tag expire first, so that its pages show new
-    ones.
+    Values with the name of the model's list as their tag, or of another refreshed list, expire
+    first, so that its pages show new ones. Those of the model's list always do: the rows are known
+    as they are after the change, and may have been on the list before it.
 
     Args:
+        model: the model of the rows.
         rows: the rows.
         are_new: whether they were created just now, so that no page follows one of them yet. For
             thousands of rows, that saves a message each.
@@ -88,19 +104,23 @@ def broadcast_refreshes(rows: Iterable[BroadcastsRefreshes], *, are_new: bool = 
         if row.is_hidden and not are_new:
             reauthorize(row)
         streams += [stream for stream in row.refreshed_streams() if not (are_new and stream is row)]
-    invalidate(*{stream for stream in streams if isinstance(stream, str)})
+    invalidate(*{model.list_name(), *(stream for stream in streams if isinstance(stream, str))})
     broadcast_refreshes_to(streams)
 
 
-def _on_save(instance: BroadcastsRefreshes, *, raw: bool, **_: Any) -> None:
+def _on_save(
+    sender: type[BroadcastsRefreshes], *, instance: BroadcastsRefreshes, raw: bool, **_: Any
+) -> None:
     if not raw:  # loaddata
-        broadcast_refreshes([instance])
+        broadcast_refreshes(sender, [instance])
 
 
-def _on_hard_delete(instance: BroadcastsRefreshes, **_: Any) -> None:
+def _on_hard_delete(
+    sender: type[BroadcastsRefreshes], *, instance: BroadcastsRefreshes, **_: Any
+) -> None:
     if not instance.is_hidden:
         reauthorize(instance)
-    broadcast_refreshes([instance])
+    broadcast_refreshes(sender, [instance])
 
 
 def _on_rows_changed(
@@ -112,4 +132,4 @@ def _on_rows_changed(
     **_: Any,
 ) -> None:
     rows = sender._base_manager.using(using).filter(pk__in=pks)
-    broadcast_refreshes(rows, are_new=is_created)
+    broadcast_refreshes(sender, rows, are_new=is_created)

@@ -9,7 +9,7 @@ import pytest
 from asgiref.sync import sync_to_async
 from django.db import transaction
 
-from apps.articles.models import Article, Comment
+from apps.articles.models import Article, Comment, Status
 from apps.users.models import User
 from dovetail.cable.streams import sign, stream_name
 from tests.dovetail.cable.conftest import Browser, Connect, _fresh_layer, connect, log_in
@@ -69,6 +69,30 @@ async def test_changes_of_a_draft_do_not_refresh_the_list(connect: Connect) -> N
         await call(change)
 
     assert await browser.receives_nothing()
+
+
+def withdraw(article: Article) -> None:
+    """Take back an article as if it had never been public."""
+    article.status, article.published_at = Status.DRAFT, None
+    article.save()
+
+
+async def test_article_that_loses_its_time_of_publication_leaves_the_list(
+    connect: Connect,
+) -> None:
+    created: Article = await call(make_article)
+    loaded: Article = await call(Article.objects.get, pk=(await call(make_article)).pk)
+    changed: Article = await call(make_article)
+    rows = Article.objects.filter(pk=changed.pk)
+    browser = await stream_of(connect, "articles")
+
+    for change in (
+        partial(withdraw, created),
+        partial(withdraw, loaded),
+        partial(rows.update, status=Status.DRAFT, published_at=None),
+    ):
+        await call(change)
+        assert (await browser.receive())["message"] == REFRESH
 
 
 async def test_readers_see_changes_of_the_article_and_its_comments(connect: Connect) -> None:

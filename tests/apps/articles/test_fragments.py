@@ -7,7 +7,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils.translation import override
 from pytest_django.fixtures import Settings
 
-from apps.articles.models import Category
+from apps.articles.models import Article, Category, Status
 from apps.users.models import User
 from tests.factories import make_article, make_user
 
@@ -54,6 +54,26 @@ def test_every_change_of_an_article_is_shown(client: Client, url: str) -> None:
     assert "The third title" in text(client, url)
     article.delete()
     assert "The third title" not in text(client, url)
+
+
+@pytest.mark.parametrize("url", [*KEPT, "/articles/the-title/"])
+@pytest.mark.parametrize("is_bulk", [False, True])
+def test_withdrawn_article_is_gone_though_nothing_tells_that_it_was_public(
+    client: Client, url: str, *, is_bulk: bool
+) -> None:
+    """Kind: what is kept expires by the state of a row after its change."""
+    article = make_article(title="The title", category=Category.DESIGN)
+    assert "The title" in text(client, url)
+
+    rows = Article.objects.filter(pk=article.pk)
+    if is_bulk:
+        rows.update(status=Status.DRAFT, published_at=None)
+    else:
+        stored = rows.get()
+        stored.status, stored.published_at = Status.DRAFT, None
+        stored.save()
+
+    assert "The title" not in text(client, url)
 
 
 @pytest.mark.parametrize("url", KEPT)

@@ -8,6 +8,7 @@ from django.db import models, transaction
 from pytest_django import DjangoCaptureOnCommitCallbacks
 
 from dovetail.cable.streams import stream_name
+from dovetail.cache.computed import cached
 from dovetail.models import BaseModel
 from dovetail.turbo import models as turbo_models
 from dovetail.turbo.models import BroadcastsRefreshes
@@ -143,6 +144,33 @@ def test_rows_loaded_from_a_fixture_refresh_nothing(refreshed: Refreshed, tmp_pa
 
     assert refreshed(lambda: call_command("loaddata", str(path), verbosity=0)) == set()
     assert Poster.objects.get().title == "A"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        Poster.save,
+        Poster.delete,
+        Poster.hard_delete,
+        lambda poster: Poster.objects.filter(pk=poster.pk).update(title="C"),
+    ],
+    ids=["save", "delete", "hard delete", "update"],
+)
+def test_values_of_the_list_expire_even_if_the_row_is_no_longer_on_it(
+    django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
+    monkeypatch: pytest.MonkeyPatch,
+    change: Callable[[Poster], object],
+) -> None:
+    """Kind: a page that still shows what was withdrawn, since the row no longer says it was on."""
+    poster = Poster.objects.create(title="A")
+    monkeypatch.setattr(Poster, "refreshed_streams", lambda self: [self])
+    before = cached("posters.titles", lambda: "before", ttl=60, tags=["posters"])
+
+    with django_capture_on_commit_callbacks(execute=True):
+        change(poster)
+
+    after = cached("posters.titles", lambda: "after", ttl=60, tags=["posters"])
+    assert (before, after) == ("before", "after")
 
 
 @pytest.mark.parametrize("delete", [Poster.delete, Poster.hard_delete])

@@ -1,3 +1,4 @@
+from collections.abc import Collection
 from typing import Any, Self
 
 from django.conf import settings
@@ -19,7 +20,9 @@ from dovetail.media.names import RandomName
 from dovetail.media.variants import VariantsField
 from dovetail.models.conflicts import retry_on_conflict
 from dovetail.models.prepared import PreparedRow
+from dovetail.models.signals import rows_changed
 from dovetail.search import SearchConfig, SearchIndex
+from dovetail.turbo.broadcasting import broadcast_refresh_to
 from dovetail.turbo.models import BroadcastsRefreshes
 
 # The first path segments of the other URLs in apps.articles.urls.
@@ -87,6 +90,7 @@ class Article(BroadcastsRefreshes, SoftDeleteModel):
 
     refreshes = "articles"  # the stream of the public list
     owner_field = "author"
+    _was_published = False  # ever, as far as this object knows
 
     author = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="articles"
@@ -146,6 +150,12 @@ class Article(BroadcastsRefreshes, SoftDeleteModel):
     def get_absolute_url(self) -> str:
         return reverse("articles:detail", self.slug)
 
+    @classmethod
+    def from_db(cls, *args: Any, **kwargs: Any) -> Self:
+        article = super().from_db(*args, **kwargs)
+        article._note_publication()  # noqa: SLF001 - its own
+        return article
+
     @property
     def is_published(self) -> bool:
         return self.status == Status.PUBLISHED
@@ -154,6 +164,7 @@ class Article(BroadcastsRefreshes, SoftDeleteModel):
         """Save the article. A new one gets a slug, even if another request takes the same title."""
         if self.slug:
             super().save(*args, **kwargs)
+            self._note_publication()
             return
 
         def save_with_slug(attempt: int) -> None:
@@ -167,6 +178,12 @@ class Article(BroadcastsRefreshes, SoftDeleteModel):
         except Exception:
             self.slug = ""  # was not saved
             raise
+        self._note_publication()
+
+    def _note_publication(self) -> None:
+        # Not by the attribute, which would ask the database for it if it is deferred.
+        if self.__dict__.get("published_at") is not None:
+            self._was_published = True
 
     @classmethod
     def with_slug(cls, slug: str) -> "Article | None":
@@ -187,8 +204,10 @@ class Article(BroadcastsRefreshes, SoftDeleteModel):
         return self.is_deleted or not self.is_published
 
     def refreshed_streams(self) -> list[Streamable]:
-        # An article that was never published has not been on the public list.
-        return [self, self.refreshes] if self.published_at else [self]
+        # An article that was never published has not been on the public list. One that was may have
+        # lost its time by this change; for changes in bulk, `refresh_list` sees to that.
+        is_listed = self._was_published or self.published_at is not None
+        return [self, self.refreshes] if is_listed else [self]
 
     def publish(self) -> None:
         """Make the article public. Publishing it again keeps its first publication time."""
@@ -227,3 +246,12 @@ class Article(BroadcastsRefreshes, SoftDeleteModel):
 
 
 BY_SLUG = PreparedRow(lambda slug: Article.objects.filter(slug=slug).select_related("author"), str)
+
+
+def refresh_list(sender: type[Article], *, fields: Collection[str], **_: Any) -> None:
+    """Refresh the public list when a change in bulk may have taken articles off it."""
+    if "published_at" in fields:
+        broadcast_refresh_to(sender.refreshes)
+
+
+rows_changed.connect(refresh_list, sender=Article)
