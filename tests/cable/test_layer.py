@@ -1,13 +1,20 @@
 """The channel layer against a Valkey that goes away."""
 
 import asyncio
+import socket
+from collections.abc import Coroutine, Iterator
 from contextlib import suppress
+from typing import Any
 
 import pytest
+import redis
 from redis.asyncio import Redis
 
+from config.settings.parts.channels import CHANNEL_LAYERS
+from dovetail.cable import presence
 from dovetail.cable.hub import Hub
 from dovetail.cable.layer import ValkeyChannelLayer
+from dovetail.cache import outages
 from tests.cable.servers import Valkey
 
 
@@ -74,6 +81,82 @@ def test_only_what_the_site_has_published_arrives(
     asyncio.run(publish_as_a_stranger())
 
     assert caplog.text.count("that is not signed") == 4
+
+
+def layer_at(url: str, **options: Any) -> ValkeyChannelLayer:
+    """Return the layer of the settings, on another server."""
+    config = CHANNEL_LAYERS["default"]["CONFIG"]
+    [host] = config["hosts"]
+    return ValkeyChannelLayer(**config | {"hosts": [host | {"address": url} | options]})
+
+
+class Hanging:
+    """A server that accepts connections and never answers, as a stopped process does."""
+
+    def __init__(self, listener: socket.socket) -> None:
+        self.listener = listener
+        self.url = f"redis://127.0.0.1:{listener.getsockname()[1]}/0"
+        self.connected: list[socket.socket] = []
+
+    def tries_of(self, ask: Coroutine[Any, Any, list[Any]]) -> int:
+        """Return how often the server is connected to by what returns only timeouts."""
+        before = len(self.connected)
+        errors = asyncio.run(ask)
+        assert {type(error) for error in errors} == {redis.TimeoutError}
+        with suppress(TimeoutError):
+            while True:
+                self.connected.append(self.listener.accept()[0])
+        return len(self.connected) - before
+
+
+@pytest.fixture
+def hanging(monkeypatch: pytest.MonkeyPatch) -> Iterator[Hanging]:
+    monkeypatch.setattr(outages, "_paused", {})
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(0.01)
+        server = Hanging(listener)
+        yield server
+        for connection in server.connected:
+            connection.close()
+
+
+def test_hanging_server_is_waited_for_once(
+    hanging: Hanging, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Kind: a save that waits for four timeouts with each message that it sends."""
+    layer = layer_at(hanging.url, socket_timeout=0.05)
+
+    async def publish() -> list[Any]:
+        messages = (layer.group_send("group", {"type": "lost"}) for _ in range(3))
+        return list(await asyncio.gather(*messages, return_exceptions=True))
+
+    assert hanging.tries_of(publish()) == 1
+    assert hanging.tries_of(publish()) == 0  # on another loop, as in another thread
+    monkeypatch.setattr(outages, "_paused", {})
+    assert hanging.tries_of(publish()) == 1
+
+
+def test_presence_waits_once_for_a_hanging_server(
+    hanging: Hanging, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(presence, "TIMEOUT", 0.05)
+
+    async def count() -> list[Any]:
+        async with presence.server_at(hanging.url) as server:
+            return list(await asyncio.gather(server.zcard("people"), return_exceptions=True))
+
+    assert hanging.tries_of(count()) == 1
+
+
+def test_message_survives_a_connection_that_has_become_stale(valkey: Valkey) -> None:
+    async def publish_before_and_after() -> None:
+        layer = layer_at(valkey.url)
+        await layer.group_send("group", {"type": "before"})
+        await asyncio.to_thread(restart, valkey)
+        await layer.group_send("group", {"type": "after"})
+        await layer.flush()
+
+    asyncio.run(publish_before_and_after())
 
 
 async def end(layer: ValkeyChannelLayer, channel: str) -> None:

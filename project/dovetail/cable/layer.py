@@ -1,10 +1,12 @@
-"""The Redis channel layer, with four additions.
+"""The Redis channel layer, with five additions.
 
 Publish/subscribe delivers at most once, so messages sent while a connection is down are lost. This
 layer tells the hub when it has reconnected, and pages catch up. A subscription is complete only
 when the server has confirmed it: a command may be written to a connection that has just ended. And
-an unavailable server is logged in one line per second instead of a traceback. Messages are signed,
-because pages show the HTML in them: what another program publishes is dropped.
+an unavailable server is logged in one line per second instead of a traceback. One that has not
+answered in time gets no messages for a moment, or a request that broadcasts several would wait for
+each. Messages are signed, because pages show the HTML in them: what another program publishes is
+dropped.
 """
 
 import asyncio
@@ -23,6 +25,7 @@ from redis.asyncio import ConnectionPool
 from redis.asyncio.client import PubSub
 
 from dovetail.cable.hub import Hub
+from dovetail.cache import outages
 from dovetail.signed import sign, unsign
 
 logger = logging.getLogger(__name__)
@@ -53,9 +56,27 @@ class Shard(RedisSingleShardConnection):  # type: ignore[misc] # channels_redis 
         super().__init__(*arguments)
         self._confirmed: dict[str, asyncio.Event] = {}
         self._has_subscriptions = asyncio.Event()
+        # Not the address alone: the cache may be slow while this is not.
+        self._server = f"{PURPOSE} {self.host.get('address', self.host)}"
 
     async def publish(self, channel: str, message: bytes) -> None:
-        await super().publish(channel, sign(PURPOSE, channel, message))
+        """Publish a message.
+
+        Raises:
+            redis.TimeoutError: the server has not answered in time, now or a moment ago.
+            redis.RedisError: it is unavailable.
+        """
+        signed = sign(PURPOSE, channel, message)
+        async with self._lock:
+            # Here, for those that have waited for the lock while the server did not answer.
+            if outages.is_paused(self._server):
+                raise redis.TimeoutError("The server has not answered a moment ago")
+            self._ensure_redis()
+            try:
+                await self._redis.publish(channel, signed)
+            except redis.TimeoutError:
+                outages.pause(self._server)
+                raise
 
     async def subscribe(self, channel: str) -> None:
         """Subscribe to a channel, and return when the server has confirmed it.

@@ -23,7 +23,7 @@ from django.conf import settings
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
+from redis.exceptions import ConnectionError as ValkeyConnectionError, RedisError
 
 from dovetail.cable.broadcasting import abroadcast_merged
 from dovetail.cable.hub import Hub
@@ -41,13 +41,16 @@ Show = Callable[[int], Any]  # returns the message that shows a count
 
 
 def server_at(url: str) -> Redis:
-    """Return a client that retries once without delay and then gives up."""
+    """Return a client that retries once without delay and then gives up.
+
+    It does not retry after a timeout: a server that hangs would be waited for twice.
+    """
     pool = BlockingConnectionPool.from_url(
         url,
         max_connections=CONNECTIONS,
         socket_connect_timeout=TIMEOUT,
         socket_timeout=TIMEOUT,
-        retry=Retry(NoBackoff(), 1),
+        retry=Retry(NoBackoff(), 1, (ValkeyConnectionError,)),
     )
     return Redis.from_pool(pool)
 

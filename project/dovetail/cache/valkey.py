@@ -8,7 +8,6 @@ for a moment, or a page would wait as often as it asks. And values are stored as
 """
 
 import functools
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -24,11 +23,7 @@ DOWN = (redis.ConnectionError, redis.TimeoutError, redis.ResponseError)
 
 NO_NUMBER = ("value is not an integer", "increment or decrement would overflow")
 
-PAUSE = 2  # seconds in which a process does not ask a server that has not answered in time
 WAIT = 1  # seconds for one of a process's 50 connections; without it, the 51st thread would miss
-
-
-_paused: dict[str, float] = {}  # until when, by server
 
 
 @functools.cache
@@ -121,13 +116,13 @@ class ValkeyCache(RedisCache):
 
     def is_paused(self) -> bool:
         """Return whether the server has just let a call of this process time out."""
-        return time.monotonic() < _paused.get(self._url, 0)
+        return outages.is_paused(self._url)
 
     def note(self, error: redis.RedisError) -> None:
         """Log that the server is unavailable, and leave it alone if it did not answer."""
         outages.report(self._url, error)
         if isinstance(error, redis.TimeoutError):
-            _paused[self._url] = time.monotonic() + PAUSE
+            outages.pause(self._url)
 
     get = _with_fallback("get", _default)
     get_many = _with_fallback("get_many", lambda *_, **__: {})

@@ -11,7 +11,7 @@ import redis
 from django.core.cache import cache, caches
 from django.test import Client, override_settings
 
-from dovetail.cache import valkey
+from dovetail.cache import outages
 from dovetail.cache.memcached import MemcachedCache
 from dovetail.cache.valkey import ValkeyCache
 from dovetail.devtools.embedded.testing import free_port
@@ -184,7 +184,7 @@ async def test_unavailable_cache_reads_as_empty_in_async_code(
 
 def test_hanging_server_is_asked_once_in_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
     """Kind: a page that waits a second for each of the twenty times that it asks the cache."""
-    monkeypatch.setattr(valkey, "_paused", {})
+    monkeypatch.setattr(outages, "_paused", {})
     with socket.create_server(("127.0.0.1", 0)) as hanging:  # as a stopped process does
         hanging.settimeout(0.01)
         url = f"redis://127.0.0.1:{hanging.getsockname()[1]}/0"
@@ -208,7 +208,7 @@ def test_hanging_server_is_asked_once_in_a_while(monkeypatch: pytest.MonkeyPatch
         assert count_tries() == 0
         paused.set_many({"tag": "word"})
         assert count_tries() > 0  # a change is told in any case
-        monkeypatch.setattr(valkey, "_paused", {})
+        monkeypatch.setattr(outages, "_paused", {})
         assert paused.get("key") is None
         assert count_tries() > 0
         for one in connected:

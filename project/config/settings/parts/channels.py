@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as ValkeyConnectionError
 
 from config.settings.parts.cache import CACHES
@@ -18,8 +20,9 @@ CHANNEL_LAYERS: dict[str, dict[str, Any]] = {
                     # In seconds, so that a hanging server does not hang the sender.
                     "socket_connect_timeout": 1,
                     "socket_timeout": 2,
-                    # Retries once, in case the connection was stale.
-                    "retry_on_error": [ValkeyConnectionError],
+                    # Retries once, in case the connection was stale. Not after a timeout, as
+                    # redis-py does by default, both when it connects and when it sends.
+                    "retry": Retry(NoBackoff(), 1, (ValkeyConnectionError,)),
                     "health_check_interval": 15,
                 }
             ],
