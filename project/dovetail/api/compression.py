@@ -7,7 +7,9 @@ from django.conf import settings
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.middleware.gzip import GZipMiddleware
+from django.utils.cache import patch_vary_headers
 
+from dovetail.http.encodings import accepted_encodings
 from dovetail.http.middleware import Middleware
 
 LARGEST = 256 * 1024  # bytes; more would hold up the event loop's other requests
@@ -29,4 +31,9 @@ class CompressionMiddleware(Middleware):
             return
         is_page = response.get("Content-Type", "").startswith("text/html")
         if not is_page and len(getattr(response, "content", b"")) <= LARGEST:
-            self._gzip.process_response(request, response)
+            asked = request.headers.get("Accept-Encoding", "")
+            if "gzip" in asked and "gzip" not in accepted_encodings(asked):
+                # Django's middleware would take the refusal for a wish.
+                patch_vary_headers(response, ["Accept-Encoding"])
+            else:
+                self._gzip.process_response(request, response)

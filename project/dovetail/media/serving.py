@@ -30,6 +30,7 @@ from django.views.decorators.http import require_safe
 
 from dovetail.http.environ import scope_of
 from dovetail.http.files import CHUNK, read_chunks
+from dovetail.http.parts import part_asked_for
 from dovetail.media.access import is_public, is_visible
 
 # Browsers decode these without running anything in them.
@@ -45,7 +46,6 @@ DOWNLOAD = "application/octet-stream"
 # Only in browsers, because shared caches would keep what was deleted or is no longer published.
 PUBLIC = "private, max-age=3600"  # seconds
 PRIVATE = "private, no-store"
-RANGE = re.compile(r"bytes=(\d{0,19})-(\d{0,19})")
 
 
 def upload_urls() -> list[URLPattern]:
@@ -71,7 +71,8 @@ def serve_upload(request: HttpRequest, name: str) -> HttpResponseBase:
     facts = os.fstat(file.fileno())
     etag = quote_etag(f"{facts.st_mtime_ns:x}-{facts.st_size:x}")
     changed = http_date(facts.st_mtime)
-    part = _part(request, facts.st_size, {etag, changed})
+    asked = request.headers.get("Range") if request.method == "GET" else None
+    part = part_asked_for(asked, request.headers.get("If-Range"), facts.st_size, {etag, changed})
     response: Any = _content(request, file, name, facts.st_size, part)
     response = get_conditional_response(  # the content, or a 304 or 412 instead
         request, etag=etag, last_modified=int(facts.st_mtime), response=response
@@ -132,23 +133,6 @@ def _open(name: str) -> BufferedReader:
         os.close(descriptor)
         raise Http404
     return os.fdopen(descriptor, "rb")
-
-
-def _part(request: HttpRequest, size: int, validators: set[str]) -> tuple[int, int] | None:
-    """Return the first and last byte that `Range` asks for, or None for the whole file.
-
-    Neither exists if the first is larger. Several ranges at once may be answered with the file.
-    """
-    asked = RANGE.fullmatch(request.headers.get("Range", ""))
-    condition = request.headers.get("If-Range")
-    if request.method != "GET" or asked is None or condition not in {None, *validators}:
-        return None
-    first, last = asked.groups()
-    if not first:
-        return (max(size - int(last), 0), size - 1) if last else None
-    if last and int(last) < int(first):
-        return None
-    return int(first), min(int(last), size - 1) if last else size - 1
 
 
 def _content(

@@ -26,6 +26,14 @@ def test_answer_is_compressed_for_those_who_accept_it() -> None:
         assert "Accept-Encoding" in answer["Vary"]
 
 
+def test_answer_is_not_compressed_for_those_who_refuse_it() -> None:
+    url = f"/api/v1/articles/{make_article(body='Wood holds wood. ' * 100).pk}/"
+    answer = APIClient().get(url, headers={"accept-encoding": "gzip;q=0, br"})
+
+    assert "Content-Encoding" not in answer.headers
+    assert "Accept-Encoding" in answer["Vary"]
+
+
 def test_what_is_compressed_is_still_known_by_its_etag() -> None:
     """Kind: compression makes an ETag weak, and no change is ever accepted again."""
     as_author = APIClient()

@@ -94,6 +94,75 @@ async def test_range_requests_are_supported() -> None:
     assert await body(response) == b"joint"
 
 
+@pytest.mark.parametrize(
+    ("asked", "status", "content"),
+    [
+        ("bytes=0-0", 206, b"a"),
+        ("bytes=-5", 206, b"joint"),
+        ("bytes=-0", 416, b""),
+        ("bytes=7-", 416, b""),
+        ("bytes=--5", 200, b"a joint"),
+        ("bytes=5-2", 200, b"a joint"),
+        ("bytes=0-1,3-4", 200, b"a joint"),
+        ("lines=0-1", 200, b"a joint"),
+    ],
+)
+async def test_part_is_what_the_standard_says(asked: str, status: int, content: bytes) -> None:
+    response = await get(static("logo.txt"), range=asked)
+
+    assert response.status_code == status
+    assert await body(response) == content
+
+
+@pytest.mark.parametrize(
+    ("condition", "status"),
+    [
+        ("{ETag}", 206),
+        ("{Last-Modified}", 206),
+        ("W/{ETag}", 200),
+        ('"old"', 200),
+        ("Sun, 06 Nov 1994 08:49:37 GMT", 200),
+    ],
+)
+async def test_who_has_a_part_of_another_file_gets_this_one_as_a_whole(
+    condition: str, status: int
+) -> None:
+    """Kind: a file made of the parts of two releases."""
+    url = static("logo.txt")
+    whole = await get(url)
+    known = condition.format_map(whole.headers)
+
+    response = await get(url, range="bytes=2-", if_range=known)
+
+    assert response.status_code == status
+    response.close()
+    whole.close()
+
+
+async def test_encodings_have_parts_of_their_own() -> None:
+    """Kind: a compressed file that is continued with a part of the plain one."""
+    compressed = await get(SCRIPT_URL, accept_encoding="gzip", range="bytes=0-9")
+    assert compressed.status_code == 206
+    assert compressed["Content-Encoding"] == "gzip"
+
+    rest = await get(SCRIPT_URL, range="bytes=10-", if_range=compressed["ETag"])
+
+    assert rest.status_code == 200
+    for response in (compressed, rest):
+        response.close()
+
+
+async def test_head_has_no_part() -> None:
+    async def page(_request: HttpRequest) -> HttpResponse:
+        return HttpResponse("page")
+
+    request = AsyncRequestFactory().head(static("logo.txt"), headers={"range": "bytes=2-"})
+    response = await cast("Awaitable[HttpResponse]", StaticFilesMiddleware(page)(request))
+
+    assert response.status_code == 200
+    assert response["Content-Length"] == "7"
+
+
 async def test_other_paths_are_passed_to_the_application() -> None:
     response = await get("/articles/")
 
@@ -116,6 +185,10 @@ USUAL: list[dict[str, str]] = [
     {"method": "HEAD", "accept_encoding": "br"},
     {"if_modified_since": "Sun, 06 Nov 2033 08:49:37 GMT"},
     {"if_none_match": '"other"'},
+    {"if_none_match": "*"},
+    {"accept_encoding": "br;q=0, gzip"},
+    {"accept_encoding": "br; Q=0.000"},
+    {"accept_encoding": "*"},
 ]
 UNUSUAL: list[dict[str, str]] = [
     {"x_forwarded_proto": "http"},
@@ -154,15 +227,56 @@ async def test_loop_leaves_unusual_requests_to_django(request_headers: dict[str,
 
 
 @pytest.mark.usefixtures("behind_proxy")
-async def test_loop_knows_a_file_by_its_etag() -> None:
+@pytest.mark.parametrize("on_loop", [True, False])
+@pytest.mark.parametrize("form", ["{}", "W/{}", '"other", {}', '"a,b" ,W/{}', "*"])
+@pytest.mark.parametrize("encoding", ["", "gzip", "br"])
+async def test_file_is_known_by_its_etag(form: str, encoding: str, *, on_loop: bool) -> None:
     server = Loop(with_static)
-    _, headers, _, _ = await server.get(SCRIPT_URL, {})
+    accepts = {"accept_encoding": encoding}
+    _, headers, _, _ = await server.get(SCRIPT_URL, accepts)
+    known = {"if_none_match": form.format(dict(headers)[b"etag"].decode())}
 
-    answer = await server.get(SCRIPT_URL, {"if_none_match": dict(headers)[b"etag"].decode()})
+    status, headers, content, _ = await server.get(SCRIPT_URL, accepts | known, on_loop=on_loop)
 
-    assert answer[0] == 304
-    assert answer[2] == b""
-    assert server.left == 0
+    assert status == 304
+    assert content == b""
+    assert dict(headers)[b"vary"] == b"Accept-Encoding"
+
+
+@pytest.mark.usefixtures("behind_proxy")
+@pytest.mark.parametrize("on_loop", [True, False])
+@pytest.mark.parametrize(
+    ("accepted", "encoding"),
+    [
+        ("gzip, deflate, br, zstd", b"br"),
+        ("gzip, br;q=0", b"gzip"),
+        ("br;q=0.0,GZIP;q=0.5", b"gzip"),
+        ("br;q=0.001", b"br"),
+        ("br ; q = 0, gzip;q=0.00", None),
+        ("x-br, brotli", None),
+        ("*", None),
+        ("", None),
+    ],
+)
+async def test_refused_encoding_is_not_used(
+    accepted: str, encoding: bytes | None, *, on_loop: bool
+) -> None:
+    server = Loop(with_static)
+
+    _, headers, _, _ = await server.get(SCRIPT_URL, {"accept_encoding": accepted}, on_loop=on_loop)
+
+    assert dict(headers).get(b"content-encoding") == encoding
+
+
+@pytest.mark.usefixtures("behind_proxy")
+async def test_each_encoding_has_an_etag() -> None:
+    server = Loop(with_static)
+
+    answers = [
+        await server.get(SCRIPT_URL, {"accept_encoding": name}) for name in ("", "gzip", "br")
+    ]
+
+    assert len({dict(headers)[b"etag"] for _, headers, _, _ in answers}) == 3
 
 
 @pytest.mark.usefixtures("behind_proxy")
