@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import orjson
+from celery import current_task
 from django.conf import settings
 
 from dovetail import telemetry
@@ -50,6 +51,21 @@ def without_secret(path: str) -> str:
     return path
 
 
+def task_of(record: logging.LogRecord) -> dict[str, Any]:
+    """Return the task that a line of the log is of; {} if it is of none.
+
+    Celery adds to its lines, as `data`, which task they are about. The arguments are in it, too,
+    and the traceback again: no log gets those.
+    """
+    data = getattr(record, "data", None)
+    if record.name.startswith("celery.") and isinstance(data, dict) and "id" in data:
+        return {"task_id": data["id"], "task": data.get("name")}
+    task: Any = current_task
+    if task:
+        return {"task_id": task.request.id, "task": task.name}
+    return {}
+
+
 class LineFormatter(logging.Formatter):
     """One line of text, with the request's identifier at its end."""
 
@@ -62,8 +78,8 @@ class LineFormatter(logging.Formatter):
 class JsonFormatter(logging.Formatter):
     """One JSON object in a line: `time`, `level`, `logger`, `message`, and what there is of these:
 
-    `request_id`, `trace_id`, `span_id`, `exception` with its traceback, and what the call has put
-    into `extra`.
+    `request_id`, `trace_id`, `span_id`, `task_id` and `task` of what runs here, `exception` with
+    its traceback, and what the call has put into `extra`.
     """  # noqa: D415 - the list follows
 
     def format(self, record: logging.LogRecord) -> str:
@@ -75,12 +91,13 @@ class JsonFormatter(logging.Formatter):
         }
         if identifier := current.get():
             fields["request_id"] = identifier
-        fields |= telemetry.ids()
+        fields |= telemetry.ids() | task_of(record)
         if record.exc_info:
             fields["exception"] = self.formatException(record.exc_info)
         if record.stack_info:
             fields["stack"] = self.formatStack(record.stack_info)
-        fields |= {k: v for k, v in record.__dict__.items() if k not in LEFT_OUT}
+        left_out = LEFT_OUT | {"data"} if record.name.startswith("celery.") else LEFT_OUT
+        fields |= {k: v for k, v in record.__dict__.items() if k not in left_out}
         try:
             return orjson.dumps(fields, default=str).decode()
         except TypeError:  # text that is not UTF-8, numbers beyond 64 bits, keys that are no text
