@@ -64,11 +64,13 @@ def traces_endpoint(dsn: str) -> tuple[str, dict[str, str]]:
     return str(auth.get_api_url(EndpointType.OTLP_TRACES)), {"X-Sentry-Auth": auth.to_header()}
 
 
-def _before_send(event: Event, _hint: Hint) -> Event | None:
+def _before_send(event: Event, hint: Hint) -> Event | None:
     name = str(event.get("logger") or "")
     if name.split(".", maxsplit=1)[0] in OWN_LOGGERS or name.startswith(REFUSED):
         return None
-    kept: Any = scrubbing.event(event, messages=settings.SENTRY_MESSAGES)
+    kept: Any = scrubbing.event(
+        event, messages=settings.SENTRY_MESSAGES, record=hint.get("log_record")
+    )
     if identifier := request_id.current.get():
         kept["tags"]["request_id"] = identifier
     if exchange := current.get():

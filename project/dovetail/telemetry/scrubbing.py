@@ -7,9 +7,13 @@ none of these leave; the route, the type of the error, its place in the code, an
 the site's own log has the rest, do.
 """
 
+import ast
 import re
 import uuid
 from collections.abc import Mapping
+from functools import lru_cache
+from logging import LogRecord
+from pathlib import Path
 from typing import Any
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -49,17 +53,56 @@ STATEMENTS = frozenset({"db.statement", "db.query.text"})
 OF_CLIENTS = frozenset({"net.peer.name", "net.peer.port", "server.address", "server.port"})
 
 LONGEST = 2000  # characters of a statement
-LITERAL = re.compile(r"'[^']*'?|\$(\w*)\$.*", re.DOTALL)
-NUMBER = re.compile(r"(?<![\w$\"])\d[\w.]*")
+# What PostgreSQL reads as one piece, as far as values can be in it or be mistaken for one. Each is
+# found in linear time: none can begin within itself, and a quotation mark without its end is the
+# last piece.
+PIECE = re.compile(
+    r"""--[^\n]*           # a comment
+    | /\*                # the beginning of a comment, in which others may be
+    | "[^"]*"            # a name
+    | '[^'\\]*'          # a value; a doubled mark in it makes it two of them
+    | (?<![\w$])\d[\w.]* # a number
+    | \$\w*\$ | ['"]    # what has no end, or may have it anywhere
+    """,
+    re.VERBOSE,
+)
+NESTED = re.compile(r"/\*|\*/")
 
 
 def statement(sql: str) -> str:
-    """Return a statement without the values in it. Django sends values apart; raw SQL may not."""
-    before, backslash, _ = sql[:LONGEST].partition("\\")
-    if backslash:
-        # It may escape a quotation mark or not, so that a literal may end anywhere behind it.
-        before = before.partition("'")[0]
-    return NUMBER.sub("?", LITERAL.sub("?", before))
+    """Return a statement without the values in it. Django sends values apart; raw SQL may not.
+
+    Comments are left out: anything can be in them. It ends where it is not sure what is a value: at
+    a quotation mark without its end, at a value with a backslash, which may escape a mark or not,
+    and at a value between dollars.
+    """
+    sql = sql[:LONGEST]
+    kept: list[str] = []
+    at = 0
+    while found := PIECE.search(sql, at):
+        kept.append(sql[at : found.start()])
+        piece, at = found[0], found.end()
+        if piece == "/*":
+            kept.append(" ")
+            at = _end_of_comment(sql, at)
+        elif piece.startswith('"') and len(piece) > 1:
+            kept.append(piece)
+        elif not piece.startswith("--"):
+            kept.append("?")
+            if piece in {"'", '"'} or piece.startswith("$"):
+                return "".join(kept)
+    return "".join([*kept, sql[at:]])
+
+
+def _end_of_comment(sql: str, at: int) -> int:
+    """Return where a comment ends whose beginning is before `at`."""
+    depth = 1
+    while found := NESTED.search(sql, at):
+        at = found.end()
+        depth += 1 if found[0] == "/*" else -1
+        if not depth:
+            return at
+    return len(sql)
 
 
 def attributes(items: Mapping[str, Any] | None, *, of_request: bool = False) -> dict[str, Any]:
@@ -119,23 +162,50 @@ FRAME = frozenset(
 TRACE = frozenset({"trace_id", "span_id", "parent_span_id", "op"})
 
 
-def event(found: Mapping[str, Any], *, messages: bool) -> dict[str, Any]:
+def event(
+    found: Mapping[str, Any], *, messages: bool, record: LogRecord | None = None
+) -> dict[str, Any]:
     """Return those parts of an event of Sentry's SDK that may leave.
 
     Args:
         found: the event.
         messages: whether what exceptions say may leave.
+        record: the line of the log that the event is of.
     """
     kept = {name: found[name] for name in EVENT if name in found}
     kept["tags"] = {name: text for name, text in _pairs(found.get("tags")) if name in TAGS}
     if trace := (found.get("contexts") or {}).get("trace"):
         kept["contexts"] = {"trace": {name: trace[name] for name in TRACE if name in trace}}
     if said := (found.get("logentry") or {}).get("message"):
-        kept["logentry"] = {"message": str(said)}  # the text in the code, without its values
+        kept["logentry"] = {"message": str(said) if messages else text(record)}
     for group in ("exception", "threads"):
         if values := (found.get(group) or {}).get("values"):
             kept[group] = {"values": [_exception(value, messages=messages) for value in values]}
     return kept
+
+
+def text(record: LogRecord | None) -> str:
+    """Return what a line of the log says, without the values in it, or its place in the code.
+
+    Values that are arguments of the call are not in the text. Many write them into the text before,
+    as asyncio does with exceptions: so it leaves only if it is in the code just as it is.
+    """
+    if record is None:
+        return "(without its text)"
+    if isinstance(record.msg, str) and record.msg in texts_in(record.pathname):
+        return record.msg
+    return f"{record.name}: {record.funcName}, line {record.lineno} of {record.filename}"
+
+
+@lru_cache(maxsize=100)  # the files that log errors are few
+def texts_in(path: str) -> frozenset[str]:
+    """Return all texts in the code of a file; none if it cannot be read."""
+    try:
+        tree = ast.parse(Path(path).read_bytes())
+    except (OSError, SyntaxError, ValueError):
+        return frozenset()
+    constants = (node.value for node in ast.walk(tree) if isinstance(node, ast.Constant))
+    return frozenset(value for value in constants if isinstance(value, str))
 
 
 def _exception(found: Mapping[str, Any], *, messages: bool) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """What leaves a site whose requests, tasks and errors are full of secrets."""
 
+import re
 from typing import Any
 
 from dovetail.devtools.embedded.testing import free_port
@@ -10,6 +11,7 @@ from tests.dovetail.telemetry.receiver import Receiver, Span, receiver
 TRACE, PARENT = "5bd0c4e1f2a34b5c8d7e6f5061728394", "00f067aa0ba902b7"
 SECRET, EMAIL = "planted-xK49qZ", "ada.lovelace@private.example"
 SECRETS = (SECRET, EMAIL, "ada.lovelace", "918273645", "planted", "203.0.113.9")
+VIEWS = "tests.dovetail.telemetry.site.views"
 HOSTILE = {
     "Authorization": f"Bearer {SECRET}",
     "Cookie": f"__Host-sessionid={SECRET}; theme={SECRET}",
@@ -71,7 +73,7 @@ def test_sentry_alone_gets_traces_and_what_errors_say_if_it_may(probe: Probe) ->
     paths = {path for path, _ in received.requests}
     assert paths == {"/api/1/envelope/", "/api/1/integration/otlp/v1/traces/"}
     assert "GET /failure/<str:secret>/" in {span.name for span in received.spans}
-    said = [event["exception"]["values"][-1]["value"] for event in received.events[1:]]
+    said = [event["exception"]["values"][-1]["value"] for event in received.events[2:]]
     assert sorted(said) == [
         f"{EMAIL} cannot be greeted with {SECRET}",
         f"{EMAIL} is not known to {SECRET}",
@@ -121,14 +123,16 @@ def _check_events(received: Receiver) -> None:
         for event in received.events
     }
     assert sorted(events) == ["LookupError", "ValueError", "log"]
-    assert len(received.events) == 3
+    assert len(received.events) == 4
     traces = {span.name: span.trace_id for span in received.spans}
     for kind in ("ValueError", "log"):
         event = events[kind]
         assert event["transaction"] == "GET /failure/<str:secret>/"
         assert event["tags"]["request_id"] == "request-7"
         assert event["contexts"]["trace"]["trace_id"] == traces["GET /failure/<str:secret>/"]
-    assert events["log"]["logentry"] == {"message": "Could not greet %s of %s"}
+    said = [event["logentry"]["message"] for event in received.events if "logentry" in event]
+    assert said[0] == "Could not greet %s of %s"
+    assert re.fullmatch(f"{VIEWS}: failure, line [0-9]+ of views.py", said[1])
     frame = events["ValueError"]["exception"]["values"][-1]["stacktrace"]["frames"][-1]
     assert frame["function"] == "failure"
     assert "raise ValueError" in frame["context_line"]

@@ -1,4 +1,9 @@
+import asyncio
+import logging
+import re
+import time
 import uuid
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -21,7 +26,16 @@ from dovetail.telemetry.tracing import scrubbed
             'SELECT "a"."id" FROM "a" WHERE "a"."b" = %s',
         ),
         ("SELECT 'secret', 'it''s secret', 7", "SELECT ?, ??, ?"),
-        ("SELECT E'\\'secret', 'secret'", "SELECT E"),
+        ("SELECT E'\\'secret', 'secret'", "SELECT E?"),
+        ("SELECT 1 -- don't\nFROM t WHERE a = 'secret'", "SELECT ? \nFROM t WHERE a = ?"),
+        ("SELECT /* user's /* secret */ ' */ 'secret'", "SELECT   ?"),
+        ("SELECT 1 /* secret", "SELECT ?  "),
+        ("""SELECT * AS "it's" WHERE a = 'secret'""", """SELECT * AS "it's" WHERE a = ?"""),
+        ("""SELECT "a""b'" WHERE a = 'secret'""", """SELECT "a""b'" WHERE a = ?"""),
+        ("""SELECT '"', 'secret', "a 1" """, """SELECT ?, ?, "a 1" """),
+        ("SELECT 'a--', 'secret' -- 'secret", "SELECT ?, ? "),
+        ("SELECT 'a\\', 'secret'", "SELECT ?"),
+        ('SELECT "unfinished secret', "SELECT ?"),
         ("SELECT 'unfinished secret", "SELECT ?"),
         ("SELECT $$secret$$", "SELECT ?"),
         ("SELECT $tag$secret$tag$, 1", "SELECT ?"),
@@ -39,6 +53,27 @@ def test_value_that_psycopg_quotes_does_not_leave(text: str) -> None:
     literal = sql.Literal(value.replace("\0", "")).as_string().encode("utf-8", "replace").decode()
 
     assert "planted" not in scrubbing.statement(f"SELECT {literal}, {literal}")
+
+
+PIECES = ["--'\n", "/*'*/", "/*/*\"*/'*/", '"\'"', '"$$"', "'\"'", "'--'", "'/*'", "''", "a", "1"]
+
+
+@given(st.lists(st.sampled_from(PIECES)))
+def test_value_does_not_leave_whatever_is_before_it(before: list[str]) -> None:
+    """Kind: a mark in a comment, a name or a value, which is taken for the beginning of another."""
+    assert "planted" not in scrubbing.statement(f"SELECT {' '.join(before)} 'planted'")
+
+
+@pytest.mark.parametrize("part", ["'", '"', "/*", "$", "$a", "--", "/*\n*/", "''", "1.", "-", "a"])
+def test_statement_of_any_length_takes_linear_time(
+    part: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scrubbing, "LONGEST", 10**7)
+    began = time.process_time()
+
+    scrubbing.statement(part * 200_000)
+
+    assert time.process_time() - began < 5
 
 
 @pytest.mark.parametrize("kind", list(SpanKind))
@@ -116,7 +151,72 @@ def test_what_errors_say_leaves_only_if_it_may() -> None:
     found = scrubbing.event(EVENT, messages=True)
 
     assert found["exception"]["values"][0]["value"] == "said"
+    assert found["logentry"] == {"message": "Hello %s"}
     assert "planted" not in str(found)
+
+
+@pytest.fixture
+def records() -> Iterator[list[logging.LogRecord]]:
+    """Return what is logged from now on."""
+    found: list[logging.LogRecord] = []
+
+    class Listener(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            found.append(record)
+
+    handler = Listener()
+    logging.getLogger().addHandler(handler)
+    yield found
+    logging.getLogger().removeHandler(handler)
+
+
+def test_text_of_a_line_leaves_as_it_is_in_the_code(records: list[logging.LogRecord]) -> None:
+    logger = logging.getLogger("shop.orders")
+    logger.error("Sold %s", "planted")
+    logger.error("Sold in two lines")
+
+    assert [scrubbing.text(record) for record in records] == ["Sold %s", "Sold in two lines"]
+
+
+def test_text_with_values_in_it_does_not_leave(records: list[logging.LogRecord]) -> None:
+    """Kind: a line that is put together before it is logged."""
+    logger = logging.getLogger("shop.orders")
+    value = "planted"
+    logger.error(f"Sold {value}")  # noqa: G004
+    logger.error("Sold " + value)  # noqa: G003
+    logger.error("Sold {}".format(value))  # noqa: G001, UP032
+    logger.error(f"Sold {value} for %s", value)  # noqa: G004
+    logger.error(ValueError(value))
+
+    texts = [scrubbing.event(EVENT, messages=False, record=record) for record in records]
+    assert len(texts) == 5
+    for said in texts:
+        assert re.fullmatch(
+            r"shop\.orders: test_text_with_values_in_it_does_not_leave, line \d+ of "
+            r"test_scrubbing\.py",
+            said["logentry"]["message"],
+        )
+
+
+def test_what_asyncio_says_of_errors_does_not_leave(records: list[logging.LogRecord]) -> None:
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        loop.call_soon(int, "planted")
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+
+    asyncio.run(main())
+
+    (record,) = records
+    assert "planted" in record.getMessage()
+    assert scrubbing.text(record).startswith("asyncio: default_exception_handler, line ")
+
+
+def test_text_without_its_code_does_not_leave() -> None:
+    record = logging.makeLogRecord({"msg": "planted", "pathname": "missing.py"})
+
+    assert "planted" not in scrubbing.text(record)
+    assert scrubbing.text(None) == "(without its text)"
 
 
 def test_made_up_method_is_no_label() -> None:
