@@ -23,6 +23,8 @@ from django.core.exceptions import ImproperlyConfigured
 from config import dotenv, service_urls, url_parts
 
 BASE_DIR = Path(__file__).resolve().parents[2]
+CONTROL = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]")
+CONTROL_IN_LINES = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")  # not tabs and line breaks
 TRUE, FALSE = {"1", "true", "yes", "on"}, {"0", "false", "no", "off", ""}
 
 names_read: set[builtins.str] = set()
@@ -73,12 +75,21 @@ def is_set(name: builtins.str) -> builtins.bool:
     return name in os.environ or f"{name}_FILE" in os.environ
 
 
-def str(name: builtins.str, default: builtins.str | None = None) -> builtins.str:
-    """Return a setting as it is. Without a default, it must be set and not empty."""
+def str(
+    name: builtins.str, default: builtins.str | None = None, *, lines: builtins.bool = False
+) -> builtins.str:
+    """Return a setting as it is. Without a default, it must be set and not empty.
+
+    Args:
+        name: of the setting.
+        default: its default.
+        lines: whether it may have several lines. Of others, a line break at the end is dropped, and
+            one within is refused: in a header it would begin another one. URLs are read as lines
+            because `url_parts` has a better remedy.
+    """
     names_read.add(name)
     value = _raw(name)
-    if value is None:
-        value = _defaults.get(name, default)
+    value = _defaults.get(name, default) if value is None else _checked(name, value, lines=lines)
     if value is None or (value == "" and default is None):
         raise ImproperlyConfigured(
             f"{name} is not set. Set it (or {name}_FILE) in the environment; "
@@ -109,48 +120,63 @@ def int(
     return builtins.int(value)
 
 
-def list(name: builtins.str, default: builtins.str | None = None) -> builtins.list[builtins.str]:
-    """Return a comma-separated setting as a list, without empty items."""
-    return [item.strip() for item in str(name, default).split(",") if item.strip()]
+def list(
+    name: builtins.str, default: builtins.str | None = None, *, lines: builtins.bool = False
+) -> builtins.list[builtins.str]:
+    """Return a comma-separated setting as a list, without empty items.
+
+    Args:
+        name: of the setting.
+        default: its default.
+        lines: whether an item may have several lines. Line breaks around items are dropped.
+    """
+    items = [item.strip() for item in str(name, default, lines=True).split(",") if item.strip()]
+    return [_checked(name, item, lines=lines) for item in items]
+
+
+def foreign(name: builtins.str) -> builtins.str | None:
+    """Return a variable that is no setting, since a package reads it itself; None if not set."""
+    value = os.environ.get(name)
+    return None if value is None else _checked(name, value, lines=True)
 
 
 def url(
     name: builtins.str, *schemes: builtins.str, default: builtins.str | None = None
 ) -> builtins.str:
     """Return a URL after checking its scheme, host and port."""
-    value = str(name, default)
+    value = str(name, default, lines=True)
     return value if value == default else url_parts.with_host(name, value, *schemes).text
 
 
 def site_url(name: builtins.str) -> builtins.str:
     """Return the URL of a site, which has no path, without a trailing slash."""
-    return service_urls.site(name, str(name))
+    return service_urls.site(name, str(name, lines=True))
 
 
 def database(name: builtins.str) -> dict[builtins.str, Any]:
     """Return a PostgreSQL URL as an entry of `DATABASES`."""
-    return service_urls.database(name, str(name))
+    return service_urls.database(name, str(name, lines=True))
 
 
 def valkey(name: builtins.str) -> builtins.str:
     """Return the URL of a server for the Valkey protocol, as redis-py takes it."""
-    return service_urls.valkey(name, str(name))
+    return service_urls.valkey(name, str(name, lines=True))
 
 
 def broker(name: builtins.str) -> builtins.str:
     """Return the URL of a RabbitMQ or Valkey server, or several, as Celery takes it."""
-    return service_urls.broker(name, str(name))
+    return service_urls.broker(name, str(name, lines=True))
 
 
 def memcached(name: builtins.str) -> builtins.list[builtins.str]:
     """Return the addresses in a memcached URL; none if it is not set."""
-    value = str(name, "")
+    value = str(name, "", lines=True)
     return service_urls.memcached(name, value) if value else []
 
 
 def email(name: builtins.str) -> dict[builtins.str, Any]:
     """Return an SMTP URL as Django's `EMAIL_*` settings."""
-    return service_urls.email(name, str(name))
+    return service_urls.email(name, str(name, lines=True))
 
 
 def contacts(name: builtins.str) -> builtins.list[builtins.str]:
@@ -187,18 +213,42 @@ def folder(name: builtins.str, default: Path) -> Path:
 
 
 def _raw(name: builtins.str) -> builtins.str | None:
+    path = os.environ.get(f"{name}_FILE")
     if name in os.environ:
+        if os.environ[name] == "" and path is not None:
+            raise ImproperlyConfigured(
+                f"{name} is set to nothing, and comes before {name}_FILE, which is set, too: unset "
+                "one of them."
+            )
         return os.environ[name]
-    if (path := os.environ.get(f"{name}_FILE")) is None:
+    if path is None:
         return None
     try:
-        return Path(path).read_text(encoding="utf-8").strip()
+        # With a mark of the byte order at its beginning, as some editors on Windows write it.
+        return Path(path).read_text(encoding="utf-8-sig").strip()
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         # Without the path, which may be the secret itself.
         raise ImproperlyConfigured(
             f"{name}_FILE must be the path of a file with the value, but cannot be read: {reason}."
         ) from None
+
+
+def _checked(name: builtins.str, value: builtins.str, *, lines: builtins.bool) -> builtins.str:
+    """Return a value that is text, which any program and protocol takes.
+
+    The error contains no part of it, since it may be a secret.
+    """
+    try:
+        value.encode()
+    except UnicodeEncodeError:  # Python's way to keep bytes of the environment that are no text
+        raise ImproperlyConfigured(f"{name} is not UTF-8 text: encode it as UTF-8.") from None
+    if not lines:
+        value = value.strip("\r\n")
+    if (CONTROL_IN_LINES if lines else CONTROL).search(value):
+        what = "a control character" if lines else "a line break or another control character"
+        raise ImproperlyConfigured(f"{name} contains {what}: remove it.")
+    return value
 
 
 def _dotenv_path() -> Path:

@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -52,6 +53,91 @@ def test_unreadable_secret_file_is_named_in_the_error(
         env.str("THING")
     # A secret may have been put in place of its path.
     assert str(tmp_path) not in str(error.value)
+
+
+def test_file_may_begin_with_a_mark_of_the_byte_order(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "secret").write_bytes(b"\xef\xbb\xbf7\r\n")
+    monkeypatch.setenv("THING_FILE", str(tmp_path / "secret"))
+
+    assert env.str("THING") == "7"
+    assert env.int("THING", 0) == 7
+
+
+@pytest.mark.parametrize("default", [None, "", "default"])
+def test_empty_value_does_not_hide_a_file(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, default: str | None
+) -> None:
+    """Kind: a secret that is set, and not used."""
+    (tmp_path / "secret").write_text("s3cret")
+    monkeypatch.setenv("THING", "")
+    monkeypatch.setenv("THING_FILE", str(tmp_path / "secret"))
+
+    with pytest.raises(
+        ImproperlyConfigured, match=r"THING is set to nothing, .* unset one of them"
+    ):
+        env.str("THING", default)
+
+
+READERS: dict[str, Callable[[], object]] = {
+    "str": lambda: env.str("THING"),
+    "lines": lambda: env.str("THING", lines=True),
+    "list": lambda: env.list("THING"),
+    "list of lines": lambda: env.list("THING", lines=True),
+    "int": lambda: env.int("THING", 1),
+    "bool": lambda: env.bool("THING"),
+    "url": lambda: env.url("THING", "https"),
+    "database": lambda: env.database("THING"),
+    "folder": lambda: env.folder("THING", Path()),
+    "foreign": lambda: env.foreign("THING"),
+}
+
+
+@pytest.mark.parametrize("reader", READERS)
+def test_value_that_is_no_text_is_refused(monkeypatch: pytest.MonkeyPatch, reader: str) -> None:
+    """Kind: bytes that Python hides in a text, which fails wherever it is encoded."""
+    monkeypatch.setenv("THING", "postgres://u:hidden\udcff@h/d")
+
+    with pytest.raises(ImproperlyConfigured, match=r"^THING is not UTF-8 text") as error:
+        READERS[reader]()
+    assert "hidden" not in str(error.value)
+
+
+@pytest.mark.parametrize("reader", [name for name in READERS if name != "foreign"])
+def test_value_with_a_null_is_refused(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, reader: str
+) -> None:
+    """Kind: what no program that is started can be given, and no database takes."""
+    (tmp_path / "secret").write_bytes(b"hidden\0hidden")
+    monkeypatch.setenv("THING_FILE", str(tmp_path / "secret"))
+
+    with pytest.raises(ImproperlyConfigured, match=r"^THING contains .*control char") as error:
+        READERS[reader]()
+    assert "hidden" not in str(error.value)
+
+
+@pytest.mark.parametrize("line_break", ["\n", "\r", "\x0b", "\x85", "\u2028", "\t"])
+def test_line_break_is_refused_unless_a_setting_has_lines(
+    monkeypatch: pytest.MonkeyPatch, line_break: str
+) -> None:
+    """Kind: a setting that becomes a header, in which the rest would be another one."""
+    monkeypatch.setenv("THING", f"one{line_break}two")
+
+    for read in (env.str, env.list):
+        with pytest.raises(ImproperlyConfigured, match=r"^THING contains a .*control char"):
+            read("THING")
+    monkeypatch.setenv("THING", "one\n\ttwo\r\n")
+    assert env.str("THING", lines=True) == "one\n\ttwo\r\n"
+    assert env.list("THING", lines=True) == ["one\n\ttwo"]
+
+
+def test_line_breaks_around_values_are_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Kind: how YAML writes a long value."""
+    monkeypatch.setenv("THING", "one,\n two\n")
+    assert env.list("THING") == ["one", "two"]
+    monkeypatch.setenv("THING", "one \n")
+    assert env.str("THING") == "one "
 
 
 @pytest.mark.parametrize(("value", "expected"), [("True", True), ("1", True), ("off", False)])

@@ -121,6 +121,28 @@ def load(monkeypatch: pytest.MonkeyPatch) -> Callable[..., ModuleType]:
     return load
 
 
+def test_sender_is_one_line(load: Callable[..., ModuleType]) -> None:
+    """Kind: a setting that is valid, and with which no mail can be made."""
+    with pytest.raises(ImproperlyConfigured, match=r"^DEFAULT_FROM_EMAIL contains a line break"):
+        load(DEFAULT_FROM_EMAIL="Site\n<hello@site.example>")
+
+
+def test_secret_key_may_have_lines(load: Callable[..., ModuleType]) -> None:
+    """Such as what `openssl rand -base64 64` writes."""
+    key = f"{STRONG}\n{STRONG}"
+
+    production = load(SECRET_KEY=key, SECRET_KEY_FALLBACKS=f"{key}x,\n{key}y")
+
+    found = [production.SECRET_KEY, *production.SECRET_KEY_FALLBACKS]
+    assert found == [key, f"{key}x", f"{key}y"]
+
+
+def test_value_that_is_not_utf_8_is_reported_in_one_line() -> None:
+    result = check_production(DATABASE_URL="postgres://u:\udcff@h/d")
+
+    assert result.stderr == "error: DATABASE_URL is not UTF-8 text: encode it as UTF-8.\n"
+
+
 @pytest.mark.parametrize("name", PRODUCTION)
 def test_production_requires_the_setting(load: Callable[..., ModuleType], name: str) -> None:
     with pytest.raises(ImproperlyConfigured, match=rf"^{name} is not set\."):

@@ -15,7 +15,7 @@ HEADLESS_CLIENTS = ["app"]
 HEADLESS_TOKEN_STRATEGY = "allauth.headless.tokens.strategies.jwt.JWTTokenStrategy"  # noqa: S105 - a class
 # Only this server checks tokens, since they end with their session: a public key is of no use.
 HEADLESS_JWT_ALGORITHM = "HS256"
-HEADLESS_JWT_PRIVATE_KEY = env.str("JWT_PRIVATE_KEY", "")
+HEADLESS_JWT_PRIVATE_KEY = env.str("JWT_PRIVATE_KEY", "", lines=True)
 HEADLESS_JWT_ACCESS_TOKEN_EXPIRES_IN = 300  # seconds
 # As long as a session that is not in use. Each refresh ends the token that it was made with.
 HEADLESS_JWT_REFRESH_TOKEN_EXPIRES_IN = SESSION_COOKIE_AGE

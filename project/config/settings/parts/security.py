@@ -6,8 +6,8 @@ from config import env
 from config.settings.parts.http import SITE_URL, TAKEN_PATHS
 from config.settings.parts.media import UPLOAD_ORIGINS, UPLOAD_TARGETS
 
-SECRET_KEY = env.str("SECRET_KEY")
-SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", "")
+SECRET_KEY = env.str("SECRET_KEY", lines=True)
+SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", "", lines=True)
 DEBUG = env.bool("DEBUG", default=False)
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS")
 # Where the admin is. Links to it are made by `reverse`.

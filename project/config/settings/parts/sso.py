@@ -22,7 +22,7 @@ SOCIALACCOUNT_PROVIDERS: dict[str, dict[str, Any]] = {
     "openid_connect": {
         "provider_class": "apps.users.sso.provider.SingleSignOnProvider",
         "OAUTH_PKCE_ENABLED": True,
-        "APPS": oidc.parse(env.str("OIDC_PROVIDERS", ""), insecure=env.bool("DEBUG")),
+        "APPS": oidc.parse(env.str("OIDC_PROVIDERS", "", lines=True), insecure=env.bool("DEBUG")),
     },
 }
 _SOCIAL: dict[str, dict[str, Any]] = {

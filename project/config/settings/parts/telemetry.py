@@ -4,7 +4,7 @@ from importlib.util import find_spec
 
 from django.core.exceptions import ImproperlyConfigured
 
-from config import env, telemetry
+from config import env, otel_variables, telemetry
 from config.settings.parts.cache import CACHES
 from config.settings.parts.http import MIDDLEWARE
 from config.settings.parts.names import PROJECT_NAME
@@ -24,6 +24,10 @@ OTEL_SERVICE_NAME = env.str("OTEL_SERVICE_NAME", PROJECT_NAME)
 OTEL_TRACES_SAMPLER_ARG = telemetry.share(
     "OTEL_TRACES_SAMPLER_ARG", env.str("OTEL_TRACES_SAMPLER_ARG", "1")
 )
+if SENTRY_DSN or OTEL_EXPORTER_OTLP_ENDPOINT:
+    for _name, _check in otel_variables.CHECKS.items():
+        if (_text := env.foreign(_name)) is not None:
+            _check(_name, _text)
 METRICS_PORT = telemetry.port("METRICS_PORT", env.int("METRICS_PORT", 0))
 METRICS_HOST = telemetry.address("METRICS_HOST", env.str("METRICS_HOST", "127.0.0.1"))
 
