@@ -130,20 +130,24 @@ def test_command_chooses_the_level_and_the_file(
 
 
 def test_people_get_text_and_the_banner(site_environment: dict[str, str], tmp_path: Path) -> None:
+    """As `up` starts a worker, with a beat in it."""
     log = tmp_path / "worker.log"
     with throwaway_valkey() as valkey:
         environment = site_environment | {
             "CELERY_BROKER_URL": f"{valkey}/0",
             "LOG_FORMAT": "line",
         }
-        with running(log, environment, *WORKER, "--loglevel", "INFO"):
+        beat = ("--pool", "threads", "-B", "--schedule", str(tmp_path / "schedule"))
+        with running(log, environment, *WORKER, *beat, "--loglevel", "INFO"):
             wait_for(log, "ready.")
+            wait_for(log, "beat: Starting")
 
     assert "[config]" not in log.read_text().splitlines()[0]
     assert "[config]" in log.read_text()
     # What process-compose.yaml waits for.
     assert " ready.\n" in log.read_text()
     assert " INFO celery.apps.worker: " in log.read_text()
+    assert " INFO celery.beat: beat: Starting" in log.read_text()
 
 
 def test_file_keeps_the_format_and_the_filters(tmp_path: Path) -> None:
