@@ -65,9 +65,9 @@ def cached(
         version: what the value was made from, such as a row's `updated_at`. Another one is
             another value.
         tags: what invalidates the value. See `invalidate`.
-        patience: for how long others wait for the one that computes it, in seconds, before they
-            compute it too; not for ever, in case that one is killed. A web process has few threads,
-            so give what is quickly made less.
+        patience: for how long others wait for the one that computes it, in seconds, before one of
+            them takes its place, for which the rest wait as long; not for ever, in case that one
+            is killed. A web process has few threads, so give what is quickly made less.
 
     Raises:
         UnsupportedValue: the value has another type.
@@ -194,19 +194,23 @@ class _Slot(Generic[T]):
         self.tags = [_tag(tag) for tag in tags]
         self.ttl = ttl
         self.patience = patience
+        self.holder = _word()
 
     def get(self, compute: Callable[[], T]) -> Kept[T]:
         entry, is_valid = self._read()
         if is_valid:
             return Kept(*entry)
         until = time.monotonic() + self.patience
-        unlocked, pause = 0, POLL[0]
-        # In whole seconds, as memcached wants it: less than one would be none, for everyone.
-        while not _cache().add(self.lock, 1, math.ceil(self.patience)):
+        first, is_second, unlocked, pause = None, False, 0, POLL[0]
+        while not self._take_lock():
             if entry:
                 return Kept(*entry)
+            holder = _cache().get(self.lock)
+            if holder and first and holder != first and not is_second:
+                is_second, until = True, time.monotonic() + self.patience
+            first = first or holder
             # The lock goes before its value is seen here, or there is no cache.
-            unlocked = 0 if _cache().get(self.lock) else unlocked + 1
+            unlocked = 0 if holder else unlocked + 1
             if unlocked > 1 or time.monotonic() > until:
                 return self._store(compute)
             time.sleep(pause)
@@ -218,7 +222,13 @@ class _Slot(Generic[T]):
             entry, is_valid = self._read()  # it may have been stored before the lock was taken
             return Kept(*entry) if is_valid else self._store(compute)
         finally:
-            _cache().delete(self.lock)
+            if _cache().get(self.lock) == self.holder:  # not that of one who has lost patience
+                _cache().delete(self.lock)
+
+    def _take_lock(self) -> bool:
+        # In whole seconds, as memcached wants it: less than one would be none, for everyone. Not
+        # for longer than others wait: one of them is to have it before the rest lose patience.
+        return bool(_cache().add(self.lock, self.holder, max(1, math.floor(self.patience))))
 
     def _read(self) -> tuple[Any, bool]:
         """Return what is stored, or None, and whether it is valid.

@@ -18,7 +18,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 logger = logging.getLogger(__name__)
 
 # What comes first on commit: a page that is told to refresh must not find what was before.
-EXPIRE, RECHECK, REFRESH = range(3)
+EXPIRE, RECHECK, REFRESH, SEND = range(4)
 
 Send = Callable[[list[Any]], None]
 _numbers = count()
@@ -31,9 +31,8 @@ class Call:
     back. So the ones that are left are those that still exist.
     """
 
-    __qualname__ = "Call"  # Django asks functions on commit for it
-
     def __init__(self, send: Send, items: Sequence[Hashable], order: int) -> None:
+        self.__qualname__ = "Call"  # Django asks functions on commit for it
         self.send, self.items, self.order = send, items, order
         self.number = next(_numbers)
         self.waiting: WeakValueDictionary[int, Call] = WeakValueDictionary()
@@ -67,7 +66,8 @@ def on_commit_together(
         send: takes the items, each of them once, in the order in which they were first given. If
             it fails, that is logged.
         items: what to call it with.
-        order: `EXPIRE` for values in a cache, `RECHECK` for access to a stream, or `REFRESH`.
+        order: `EXPIRE` for values in a cache, `RECHECK` for access to a stream, `REFRESH` for
+            pages, or `SEND` for what nothing else waits for.
         using: the alias of the database that the transaction is on; the default one if None.
     """
     call = Call(send, list(items), order)
@@ -80,7 +80,9 @@ def on_commit_together(
 def waiting_for_commit(send: Send) -> Iterator[Any]:
     """Yield what a function will be called with by the transactions of this thread."""
     for connection in connections.all(initialized_only=True):
-        for _, callback, *_ in connection.run_on_commit:
+        # No other reference to the list: its calls have to be gone once they are rolled back.
+        for number in range(len(connection.run_on_commit)):
+            callback = connection.run_on_commit[number][1]
             if isinstance(callback, Call) and callback.send == send:
                 yield from callback.items
 
@@ -89,4 +91,4 @@ def _make(send: Send, items: list[Any]) -> None:
     try:
         send(items)
     except Exception:  # the others are called, as Django calls robust functions
-        logger.exception("%s has failed after a commit", send.__qualname__)
+        logger.exception("%s has failed after a commit", getattr(send, "__qualname__", send))

@@ -26,6 +26,7 @@ from django.db import connection, transaction
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
+from dovetail.database.commit import SEND, on_commit_together
 from dovetail.tasks.models import OutboxEntry, TaskFailure
 
 # kombu has no word of its own for a Valkey that refuses to write, as when it is full.
@@ -53,9 +54,7 @@ def delay(task: Task[Any, Any], *args: Any, **kwargs: Any) -> None:
 def put(entry: OutboxEntry) -> None:
     """Save an entry, to be sent after the current transaction commits."""
     entry.save(force_insert=True)
-    # Once for each transaction. Django drops it with the savepoint that it belongs to.
-    if not any(waiting[1] is wake for waiting in connection.run_on_commit):
-        transaction.on_commit(wake, robust=True)
+    on_commit_together(wake, [None], order=SEND)
 
 
 def drain() -> int:
@@ -78,7 +77,7 @@ def drain_outbox() -> None:
         drain()
 
 
-def wake(**_: Any) -> None:
+def wake(*_: Any, **__: Any) -> None:
     """Have a worker send what waits: after a commit, and as the receiver of `worker_ready`."""
     with _logged_if_unavailable():
         drain_outbox.delay()

@@ -184,6 +184,52 @@ class TestStampede:
 
         assert cached("a", source, ttl=60, patience=0.1) == 1
 
+    def test_one_takes_the_place_of_a_dead_process_and_the_others_wait_for_it(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Kind: all who waited compute at the same time, once the lock of a dead process goes."""
+        slot = computed._Slot[int]("a", None, [], 60, 3)  # noqa: SLF001 - as a killed process leaves it
+        cache, now = caches["computed"], [100.0]
+        cache.set(slot.lock, "dead", 600)
+
+        def sleep(seconds: float) -> None:
+            now[0] += seconds
+            if now[0] > 102.5:
+                cache.set(slot.lock, "another one that waited", 600)
+            if now[0] > 105:
+                cache.set(slot.name, [7, time.time() + 60, []], 60)
+
+        clock = SimpleNamespace(time=time.time, monotonic=lambda: now[0], sleep=sleep)
+        monkeypatch.setattr(computed, "time", clock)
+
+        assert cached("a", lambda: 1, ttl=60, patience=3) == 7
+
+    def test_those_who_wait_do_not_wait_for_ever(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        slot = computed._Slot[int]("a", None, [], 60, 3)  # noqa: SLF001 - as killed processes leave it
+        cache, now = caches["computed"], [100.0]
+
+        def sleep(seconds: float) -> None:
+            now[0] += seconds
+            cache.set(slot.lock, f"killed at {now[0]}", 600)
+
+        sleep(0)
+        clock = SimpleNamespace(time=time.time, monotonic=lambda: now[0], sleep=sleep)
+        monkeypatch.setattr(computed, "time", clock)
+
+        assert cached("a", lambda: 1, ttl=60, patience=3) == 1
+        assert now[0] < 107
+
+    def test_lock_of_another_process_stays(self) -> None:
+        """Kind: one that was slower than the others' patience lets more of them compute."""
+        slot = computed._Slot[int]("a", None, [], 60, 3)  # noqa: SLF001 - for the name of the lock
+
+        def compute() -> int:
+            caches["computed"].set(slot.lock, "another", 60)
+            return 1
+
+        assert cached("a", compute, ttl=60, patience=3) == 1
+        assert caches["computed"].get(slot.lock) == "another"
+
     @pytest.mark.parametrize("patience", [float("inf"), float("nan"), -1])
     def test_patience_without_an_end_is_refused(self, patience: float) -> None:
         with pytest.raises(ValueError, match="patience must be a number of seconds"):

@@ -24,6 +24,10 @@ class Sent:
         raise ValueError(items)
 
 
+def sent_to_nobody(name: str, items: list[Any]) -> None:
+    raise ValueError(name, items)
+
+
 @pytest.fixture
 def sent() -> Iterator[Sent]:
     gc.disable()  # what is rolled back has to be gone without it
@@ -94,6 +98,35 @@ class TestTransaction:
 
         assert sent.calls == [("first", ["b"]), ("second", ["c"])]
         assert "Sent.failing has failed after a commit" in caplog.text
+
+    def test_function_without_a_name_may_fail(self, caplog: pytest.LogCaptureFixture) -> None:
+        with transaction.atomic():
+            together(partial(sent_to_nobody, "x"), ["a"])
+
+        assert "functools.partial" in caplog.text
+
+    def test_failure_before_it_is_called_reaches_no_one_else(
+        self, sent: Sent, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        with transaction.atomic():
+            together(sent.first, [["unhashable"]])  # type: ignore[list-item] # as it may be
+            transaction.on_commit(lambda: sent.second(["c"]))
+
+        assert sent.calls == [("second", ["c"])]
+        assert "Error calling Call in on_commit()" in caplog.text
+
+    def test_items_that_are_looked_at_while_they_are_rolled_back_are_not_sent(
+        self, sent: Sent
+    ) -> None:
+        with transaction.atomic():
+            together(sent.first, ["a"])
+            with transaction.atomic():
+                together(sent.first, ["b"])
+                looking = waiting_for_commit(sent.first)
+                next(looking)
+                transaction.set_rollback(True)
+
+        assert sent.calls == [("first", ["a"])]
 
     def test_call_may_have_more_to_send(self, sent: Sent) -> None:
         def more(items: list[Any]) -> None:

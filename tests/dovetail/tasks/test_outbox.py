@@ -16,6 +16,7 @@ from celery.exceptions import SoftTimeLimitExceeded
 from django.db import connection, connections, transaction
 from django.db.models import QuerySet
 from kombu.exceptions import EncodeError, OperationalError
+from pytest_django import DjangoCaptureOnCommitCallbacks
 
 from dovetail.tasks import outbox
 from dovetail.tasks.models import OutboxEntry, TaskFailure
@@ -232,6 +233,18 @@ def test_broker_that_never_answers_holds_up_a_request_for_seconds(
 
     assert "The broker is unavailable" in caplog.text
     assert time.monotonic() - start < LONG
+
+
+def test_tests_capture_it_whatever_came_before(
+    django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks, arrived: Arrived
+) -> None:
+    """Kind: one call for a transaction, which in a test lasts from its first fixture on."""
+    with transaction.atomic():
+        outbox.delay(say, 1)
+        with django_capture_on_commit_callbacks(execute=True):
+            outbox.delay(say, 2)
+            outbox.delay(say, 3)
+        assert [name for name, *_ in arrived()] == [DRAIN]
 
 
 def test_many_workers_keep_the_order(arrived: Arrived) -> None:

@@ -53,7 +53,7 @@ def wait_for(log: Path, text: str) -> None:
 @contextmanager
 def client(broker: str) -> Iterator[Celery]:
     """Return an app that sends tasks to another broker than that of the tests."""
-    with Celery() as app:
+    with Celery(set_as_current=False) as app:
         app.conf["broker_write_url"] = broker  # comes before what the environment says
         yield app
 
