@@ -6,6 +6,9 @@
     BY_SLUG = PreparedRow(lambda slug: Article.objects.filter(slug=slug), str)
     article = BY_SLUG.first(slug)
 
+Where to read is asked anew each time, as Django does: the router looks at the request, at the
+transaction and at what has been written (`dovetail.database.replica`).
+
 Own code because Django compiles a query each time: for a short one, that takes several times as
 long as to send it and to read the answer.
 """
@@ -21,6 +24,7 @@ from django.db import connections
 from django.db.models import Model, QuerySet
 from django.db.models.query import ModelIterable
 
+C = TypeVar("C")
 M = TypeVar("M", bound=Model)
 
 MARK = UUID(int=2**127 + 1)  # stands for the value in what is compiled; no UUIDv7 is like it
@@ -29,6 +33,35 @@ MARKS: dict[type, Any] = {
     str: "\N{REPLACEMENT CHARACTER}prepared",
     datetime: datetime.max.replace(tzinfo=UTC),
 }
+
+
+class _Compiled(Generic[C]):
+    """What a query is compiled to, once for each database.
+
+    Args:
+        make: returns the query, as a queryset.
+        compiled: compiles its `query` for the database with an alias.
+    """
+
+    def __init__(
+        self, make: Callable[[], QuerySet[Any, Any]], compiled: Callable[[Any, str], C]
+    ) -> None:
+        self._make, self._compile = make, compiled
+        self._by_alias: dict[str, C] = {}
+
+    def get(self) -> tuple[str, C]:
+        """Return where to read now, and what is compiled for it."""
+        alias = self._rows.db
+        if (compiled := self._by_alias.get(alias)) is None:
+            # A clone, because compiling changes a query, and other threads may do it too. If they
+            # do, they get the same; a lock would let them wait for each other during an outage.
+            compiled = self._compile(self._rows.query.clone(), alias)
+            self._by_alias[alias] = compiled
+        return alias, compiled
+
+    @cached_property
+    def _rows(self) -> QuerySet[Any, Any]:
+        return self._make()
 
 
 class Prepared:
@@ -40,20 +73,14 @@ class Prepared:
     """
 
     def __init__(self, query: Callable[[UUID], QuerySet[Any, Any]]) -> None:
-        self.query = query
+        self._compiled = _Compiled(lambda: query(MARK), _statement)
 
     def rows(self, value: UUID) -> list[tuple[Any, ...]]:
-        alias, statement, parameters = self._compiled
+        alias, (statement, parameters) = self._compiled.get()
         given = [value if parameter == MARK else parameter for parameter in parameters]
         with connections[alias].cursor() as cursor:
             cursor.execute(statement, given)
             return list(cursor.fetchall())
-
-    @cached_property
-    def _compiled(self) -> tuple[str, str, tuple[Any, ...]]:
-        rows = self.query(MARK)
-        statement, parameters = rows.query.sql_with_params()
-        return rows.db, statement, parameters
 
 
 class PreparedRow(Generic[M]):
@@ -66,19 +93,24 @@ class PreparedRow(Generic[M]):
     """
 
     def __init__(self, query: Callable[..., QuerySet[M]], *kinds: type) -> None:
-        self.query = query
         self.marks = [MARKS[kind] for kind in kinds]
+        self._compiled = _Compiled(lambda: query(*self.marks)[:1], _compiler)
 
     def first(self, *values: Any) -> M | None:
-        rows: Any = ModelIterable(_Given(self._compiler, self.marks, values))  # type: ignore[arg-type]
+        _, compiler = self._compiled.get()
+        rows: Any = ModelIterable(_Given(compiler, self.marks, values))  # type: ignore[arg-type]
         return next(iter(rows), None)
 
-    @cached_property
-    def _compiler(self) -> Any:
-        queryset = self.query(*self.marks)[:1]
-        compiler: Any = queryset.query.get_compiler(using=queryset.db)
-        compiler.compiled = compiler.as_sql()
-        return compiler
+
+def _statement(query: Any, alias: str) -> tuple[str, tuple[Any, ...]]:
+    statement, parameters = query.get_compiler(using=alias).as_sql()
+    return statement, tuple(parameters)
+
+
+def _compiler(query: Any, alias: str) -> Any:
+    compiler: Any = query.get_compiler(using=alias)
+    compiler.compiled = compiler.as_sql()
+    return compiler
 
 
 class _Given:

@@ -2,30 +2,66 @@
 
 from collections.abc import Iterator
 from typing import Any
+from uuid import UUID
 
 import pytest
 from asgiref.sync import sync_to_async
-from django.db import connections, router, transaction
+from django.db import router, transaction
 from django.http import HttpRequest, HttpResponse
-from django.test import AsyncRequestFactory, Client
+from django.test import AsyncRequestFactory, Client, RequestFactory
 from django.urls import path
 from pytest_django.fixtures import Settings
 
 from apps.users.models import User
 from dovetail.cache.computed import cached
-from dovetail.database.base import DatabaseWrapper
 from dovetail.database.replica import REPLICA, ReplicaMiddleware
+from dovetail.models.prepared import Prepared, PreparedRow
+from dovetail.models.uuid7 import uuid7
 from tests.dovetail.shelves.models import Shelf
+from tests.replicas import replica_with
 
 PRIMARY_ROW, REPLICA_ROW = "new", "old"
+PK = uuid7()  # of both rows
+# For all tests of this file, as those of a process are for all of its requests.
+NAME = Prepared(lambda pk: Shelf.objects.filter(pk=pk).values_list("name"))
+SHELF = PreparedRow(lambda pk: Shelf.objects.filter(pk=pk), UUID)
 
 
 def names() -> str:
     return ",".join(Shelf.objects.order_by("name").values_list("name", flat=True))
 
 
+def prepared_names() -> str:
+    """Return what both kinds of prepared queries find, which is the same."""
+    [[name]] = NAME.rows(PK)
+    shelf = SHELF.first(PK)
+    assert shelf is not None
+    assert shelf.name == name
+    return str(name)
+
+
 def show(_: HttpRequest) -> HttpResponse:
     return HttpResponse(names())
+
+
+def show_prepared(_: HttpRequest) -> HttpResponse:
+    return HttpResponse(prepared_names())
+
+
+def show_prepared_in_transaction(_: HttpRequest) -> HttpResponse:
+    with transaction.atomic():
+        Shelf.objects.update(name="written")
+        return HttpResponse(prepared_names())
+
+
+def write_and_show_prepared(_: HttpRequest) -> HttpResponse:
+    before = prepared_names()
+    Shelf.objects.update(name="written")
+    return HttpResponse(f"{before} {prepared_names()}")
+
+
+def show_prepared_kept(_: HttpRequest) -> HttpResponse:
+    return HttpResponse(cached("prepared", prepared_names, ttl=60, tags=["shelves"]))
 
 
 def show_in_transaction(_: HttpRequest) -> HttpResponse:
@@ -59,33 +95,20 @@ urlpatterns = [
     path("write/", write_and_show),
     path("user/", show_user),
     path("kept/", show_kept),
+    path("prepared/show/", show_prepared),
+    path("prepared/transaction/", show_prepared_in_transaction),
+    path("prepared/write/", write_and_show_prepared),
+    path("prepared/kept/", show_prepared_kept),
 ]
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.urls(__name__)]
 
 
 @pytest.fixture(autouse=True)
 def replica(settings: Settings) -> Iterator[None]:
-    """Add another database of the same server, and use the router and the middleware."""
-    settings.DATABASE_ROUTERS = ["dovetail.database.replica.ReplicaRouter"]
-    settings.MIDDLEWARE = ["dovetail.database.replica.ReplicaMiddleware", *settings.MIDDLEWARE]
-    default = connections["default"]
-    name = f"{default.settings_dict['NAME']}_replica"
-    with default.cursor() as cursor:
-        cursor.execute(f'DROP DATABASE IF EXISTS "{name}"')
-        cursor.execute(f'CREATE DATABASE "{name}" TEMPLATE template0')
-    wrapper = DatabaseWrapper(default.settings_dict | {"NAME": name}, alias=REPLICA)
-    connections[REPLICA] = wrapper
-    try:
-        with wrapper.schema_editor() as editor:
-            editor.create_model(Shelf)
-        Shelf.objects.create(name=PRIMARY_ROW)
-        Shelf(name=REPLICA_ROW).save(using=REPLICA)
+    with replica_with(settings, Shelf):
+        Shelf.objects.create(pk=PK, name=PRIMARY_ROW)
+        Shelf(pk=PK, name=REPLICA_ROW).save(using=REPLICA)
         yield
-    finally:
-        wrapper.close()
-        del connections[REPLICA]
-        with default.cursor() as cursor:
-            cursor.execute(f'DROP DATABASE "{name}"')
 
 
 def text(response: Any) -> str:
@@ -178,3 +201,33 @@ async def test_async_view_reads_from_the_replica() -> None:
 def test_nothing_is_migrated_there() -> None:
     assert router.allow_migrate("default", "articles")
     assert not router.allow_migrate(REPLICA, "articles")
+
+
+def test_prepared_queries_are_read_where_others_are(client: Client) -> None:
+    """Kind: what stays with the database that its first call was for."""
+    show = "/prepared/show/"
+    for _ in range(2):  # whichever comes first
+        assert text(client.get(show)) == REPLICA_ROW
+        assert prepared_names() == PRIMARY_ROW
+    assert text(client.get("/prepared/kept/")) == PRIMARY_ROW
+    assert text(client.get(show, headers={"Authorization": "Bearer x"})) == PRIMARY_ROW
+    assert text(client.get("/prepared/transaction/")) == "written"
+    client.cookies.clear()
+    Shelf.objects.update(name=PRIMARY_ROW)
+    written = client.get("/prepared/write/")
+    assert text(written) == f"{REPLICA_ROW} written"
+    assert text(client.get(show)) == "written"
+    assert text(Client().get(show)) == REPLICA_ROW
+
+
+def test_prepared_row_knows_its_database() -> None:
+    """What is loaded of it later comes from there too."""
+
+    def database(_: HttpRequest) -> HttpResponse:
+        shelf = SHELF.first(PK)
+        return HttpResponse(shelf and shelf._state.db)
+
+    page: Any = ReplicaMiddleware(database)
+
+    assert text(page(RequestFactory().get("/"))) == REPLICA
+    assert text(page(RequestFactory().post("/"))) == "default"

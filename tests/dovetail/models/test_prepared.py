@@ -1,9 +1,11 @@
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import uuid4
 
 import pytest
 from django.db import connection
+from django.db.models import Value
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
@@ -77,5 +79,23 @@ def test_each_thread_asks_on_its_own_connection() -> None:
         finally:
             connection.close()
 
-    with ThreadPoolExecutor(4) as pool:
+    with ThreadPoolExecutor(4) as pool:  # of which the first ones compile at once
         assert {one.result(60) for one in [pool.submit(ask) for _ in range(20)]} == {article}
+
+
+def test_query_is_compiled_once() -> None:
+    article, later, compiled = make_article(), timezone.now() + timedelta(hours=1), []
+
+    class Counted(Value):
+        def as_sql(self, *args: Any, **kwargs: Any) -> Any:
+            compiled.append(self)
+            return super().as_sql(*args, **kwargs)
+
+    rows = Article.objects.annotate(one=Counted(1))
+    one = PreparedRow(lambda slug, at: rows.filter(slug=slug, created_at__lt=at), str, datetime)
+    other = Prepared(lambda pk: rows.filter(pk=pk).values_list("one"))
+    for _ in range(3):
+        assert one.first(article.slug, later) == article
+        assert other.rows(article.pk) == [(1,)]
+
+    assert len(compiled) == 2
