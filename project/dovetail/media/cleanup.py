@@ -44,7 +44,7 @@ def replacing_files(
     if not fields:
         yield
         return
-    using = using or row._state.db or router.db_for_write(type(row), instance=row)
+    using = using or router.db_for_write(type(row), instance=row)
     with transaction.atomic(using=using):
         # What is stored now, not what was loaded; and locked, so that no file is missed.
         rows = type(row)._base_manager.using(using).filter(pk=row.pk)
@@ -110,7 +110,7 @@ def deleting_files_of(row: models.Model, using: str | None) -> Iterator[None]:
     if not fields:
         yield
         return
-    using = using or row._state.db or router.db_for_write(type(row), instance=row)
+    using = using or router.db_for_write(type(row), instance=row)
     with transaction.atomic(using=using):
         rows = type(row)._base_manager.using(using).select_for_update()
         # Otherwise it is gone already, and its files with it.

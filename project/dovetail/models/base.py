@@ -19,7 +19,16 @@ ModelT = TypeVar("ModelT", bound=models.Model)
 class BaseQuerySet(models.QuerySet[ModelT]):
     """A QuerySet whose bulk operations send the `rows_changed` signal."""
 
+    def _begin_to_write(self) -> None:
+        """Make `db` the database to write to, as Django's own operations do.
+
+        An operation of several queries needs it before the first one: those that read would
+        otherwise be on a replica, and so would the transaction around all of them.
+        """
+        self._for_write = True
+
     def update(self, **values: Any) -> int:
+        self._begin_to_write()
         with updating_files(self, values):
             if not rows_changed.has_listeners(self.model):
                 return super().update(**values)  # saves the query for the primary keys
@@ -32,6 +41,7 @@ class BaseQuerySet(models.QuerySet[ModelT]):
     update.alters_data = True  # type: ignore[attr-defined]
 
     def delete(self) -> tuple[int, dict[str, int]]:
+        self._begin_to_write()
         with deleting_files(self):
             return super().delete()
 
@@ -39,6 +49,7 @@ class BaseQuerySet(models.QuerySet[ModelT]):
     delete.queryset_only = True  # type: ignore[attr-defined]
 
     def bulk_create(self, objs: Iterable[ModelT], *args: Any, **kwargs: Any) -> list[ModelT]:
+        self._begin_to_write()
         if kwargs.get("update_conflicts"):
             with self._upserting(objs := list(objs), kwargs):
                 return super().bulk_create(objs, *args, **kwargs)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from django.db import models, transaction
+from django.db import models, router, transaction
 from django.db.models import Q
 
 from dovetail.models.base import send_rows_changed
@@ -22,10 +22,9 @@ def delete_dependents(row: models.Model, at: datetime, by: Any = None) -> None:
     Raises:
         django.db.models.ProtectedError: see `SoftDeleteQuerySet.delete`.
     """
-    with transaction.atomic(using=row._state.db):
-        for dependents in _dependents(
-            type(row), [row.pk], row._state.db or "default", models.CASCADE
-        ):
+    using = router.db_for_write(type(row), instance=row)
+    with transaction.atomic(using=using):
+        for dependents in _dependents(type(row), [row.pk], using, models.CASCADE):
             delete_rows(dependents, at, by)
 
 
@@ -34,7 +33,8 @@ def dependents_deleted(row: models.Model, at: datetime, by: Any = None) -> Itera
 
     Leaves out rows whose deletion someone else has taken over since.
     """
-    for dependents in _dependents(type(row), [row.pk], row._state.db or "default", models.CASCADE):
+    using = router.db_for_write(type(row), instance=row)
+    for dependents in _dependents(type(row), [row.pk], using, models.CASCADE):
         yield from dependents.filter(_deleted(at, by))
 
 

@@ -21,7 +21,7 @@ from django.contrib.auth import get_permission_codename
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.core import checks
 from django.core.exceptions import PermissionDenied, ValidationError
-from django.db import IntegrityError, models, transaction
+from django.db import IntegrityError, models, router, transaction
 from django.db.models import Q
 from django.utils import timezone
 
@@ -72,6 +72,7 @@ class SoftDeleteQuerySet(BaseQuerySet[ModelT]):
         """
         if not issubclass(self.model, SoftDeleteModel):
             return super().delete()
+        self._begin_to_write()
         with transaction.atomic(using=self.db):
             counts = delete_rows(self, timezone.now(), by.pk if by else None)
         return counts.total(), dict(counts)
@@ -81,6 +82,7 @@ class SoftDeleteQuerySet(BaseQuerySet[ModelT]):
 
     def restore(self, by: Person | None = None) -> int:
         """Restore all rows or none; see `SoftDeleteModel.restore`. Return the number of rows."""
+        self._begin_to_write()
         with transaction.atomic(using=self.db):
             return sum(cast("SoftDeleteModel", row).restore(by) for row in self.deleted())
 
@@ -96,6 +98,7 @@ class SoftDeleteQuerySet(BaseQuerySet[ModelT]):
         Returns:
             The number of rows that it applies to, with their cascades.
         """
+        self._begin_to_write()
         rows = self.deleted()
         if owner := cast("type[SoftDeleteModel]", self.model).owner_field:
             rows = rows.exclude(**{owner: by.pk})
@@ -225,9 +228,10 @@ class SoftDeleteModel(BaseModel):
         A row that is already deleted keeps its `deleted_at` and `deleted_by`.
         """
         del keep_parents  # for multi-table inheritance, which soft deletion doesn't affect
-        rows = type(self).all_objects.using(using or self._state.db).filter(pk=self.pk)
+        using = using or router.db_for_write(type(self), instance=self)
+        rows = type(self).all_objects.using(using).filter(pk=self.pk)
         result = rows.delete(by)
-        self.refresh_from_db(fields=["deleted_at", "deleted_by"])
+        self.refresh_from_db(using=using, fields=["deleted_at", "deleted_by"])
         return result
 
     delete.alters_data = True  # type: ignore[attr-defined]
@@ -260,7 +264,8 @@ class SoftDeleteModel(BaseModel):
             self.deleted_at, self.deleted_by_id = at, deleted_by
             raise
         if not count:  # restored by another request, or taken over by a moderator
-            self.refresh_from_db(fields=["deleted_at", "deleted_by"])
+            using = router.db_for_write(type(self), instance=self)
+            self.refresh_from_db(using=using, fields=["deleted_at", "deleted_by"])
             if self.is_deleted and by is not None:
                 raise self._refusal()
         return count
@@ -292,7 +297,7 @@ class SoftDeleteModel(BaseModel):
         return PermissionDenied(f"This {self._meta.verbose_name} was removed by a moderator.")
 
     def _restore(self, at: datetime, by: Any) -> int:
-        using = self._state.db or "default"
+        using = router.db_for_write(type(self), instance=self)
         rows = type(self).all_objects.using(using).filter(pk=self.pk)
         conflict: ValidationError | None = None
         for attempt in range(ATTEMPTS):
@@ -301,7 +306,7 @@ class SoftDeleteModel(BaseModel):
                 raise conflict
             try:
                 with transaction.atomic(using=using):
-                    parents = self._lock_parents()
+                    parents = self._lock_parents(using)
                     self.validate_constraints()
                     if changed:
                         values = {name: getattr(self, name) for name in changed}
@@ -315,7 +320,7 @@ class SoftDeleteModel(BaseModel):
                 conflict = error
         raise conflict or AssertionError
 
-    def _lock_parents(self) -> dict[str, "SoftDeleteModel"]:
+    def _lock_parents(self, using: str) -> dict[str, "SoftDeleteModel"]:
         """Return the deleted rows that this one belongs to, by the name of the foreign key.
 
         Locks all rows that this one belongs to, so that no other transaction deletes them.
@@ -330,7 +335,7 @@ class SoftDeleteModel(BaseModel):
             model = field.related_model
             if not isinstance(model, type) or not issubclass(model, SoftDeleteModel):
                 continue
-            parents = model.all_objects.using(self._state.db).select_for_update(no_key=True)
+            parents = model.all_objects.using(using).select_for_update(no_key=True)
             key = {field.target_field.name: getattr(self, field.attname)}
             if (parent := parents.filter(**key).first()) and parent.is_deleted:
                 deleted[str(field.verbose_name)] = parent

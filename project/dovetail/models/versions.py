@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 
 from django import forms
 from django.core.exceptions import ValidationError
-from django.db import models, transaction
+from django.db import models, router, transaction
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.template.defaultfilters import linebreaksbr
 from django.utils.html import format_html
@@ -97,7 +97,8 @@ class VersionedModelForm(DecodesLastMixin, forms.ModelForm[ModelT]):
 
         They may have changed since the view loaded the row, and saving writes all of them.
         """
-        rows = self._meta.model._base_manager.using(self.instance._state.db)
+        using = router.db_for_write(self._meta.model, instance=self.instance)
+        rows = self._meta.model._base_manager.using(using)
         current = rows.select_for_update().filter(pk=self.instance.pk).first()
         if current is not None:
             edited, deferred = set(self._edited()), self.instance.get_deferred_fields()

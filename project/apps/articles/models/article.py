@@ -3,7 +3,7 @@ from typing import Any, Self
 
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
-from django.db import models
+from django.db import models, router
 from django.db.models import Count, F, OuterRef, Q, Subquery
 from django.db.models.functions import Coalesce
 from django.utils import timezone
@@ -171,10 +171,9 @@ class Article(BroadcastsRefreshes, SoftDeleteModel):
             self.slug = self._free_slug(attempt=attempt)
             super(Article, self).save(*args, **kwargs)
 
+        using = kwargs.get("using") or router.db_for_write(Article, instance=self)
         try:
-            retry_on_conflict(
-                save_with_slug, using=kwargs.get("using") or self._state.db, constraint=UNIQUE_SLUG
-            )
+            retry_on_conflict(save_with_slug, using=using, constraint=UNIQUE_SLUG)
         except Exception:
             self.slug = ""  # was not saved
             raise
