@@ -110,12 +110,12 @@ def int(
     default: builtins.int,
     *,
     least: builtins.int = 0,
-    most: builtins.int | None = None,
+    most: builtins.int = 999_999_999,
 ) -> builtins.int:
     value = str(name, builtins.str(default))
-    if not re.fullmatch(r"\d{1,9}", value) or builtins.int(value) < least:
+    if not re.fullmatch(r"\d{1,99}", value) or builtins.int(value) < least:
         raise ImproperlyConfigured(f"{name} must be a whole number of at least {least}.")
-    if most is not None and builtins.int(value) > most:
+    if builtins.int(value) > most:
         raise ImproperlyConfigured(f"{name} must be at most {most}.")
     return builtins.int(value)
 

@@ -157,7 +157,7 @@ def test_bool_rejects_other_values(monkeypatch: pytest.MonkeyPatch, value: str) 
         env.bool("THING")
 
 
-@pytest.mark.parametrize("value", ["-1", "1.5", "abc", "0", "9" * 20, "1_0"])
+@pytest.mark.parametrize("value", ["-1", "1.5", "abc", "0", "1_0"])
 def test_int_rejects_what_is_not_a_number_in_range(
     monkeypatch: pytest.MonkeyPatch, value: str
 ) -> None:
@@ -165,6 +165,15 @@ def test_int_rejects_what_is_not_a_number_in_range(
 
     with pytest.raises(ImproperlyConfigured, match=r"number of at least 1\.$"):
         env.int("THING", 5, least=1)
+
+
+def test_int_says_how_large_a_number_may_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("THING", "9" * 20)
+
+    with pytest.raises(ImproperlyConfigured, match=r"^THING must be at most 999999999\.$"):
+        env.int("THING", 5)
+    with pytest.raises(ImproperlyConfigured, match=r"^THING must be at most 9\.$"):
+        env.int("THING", 5, most=9)
 
 
 def test_list_drops_empty_items(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -227,6 +227,17 @@ def test_production_requires_the_setting(load: Callable[..., ModuleType], name: 
         ("CORS_ALLOW_CREDENTIALS", "some", "CORS_ALLOW_CREDENTIALS must be true or false"),
         ("API_RATE_FACTOR", "0", "API_RATE_FACTOR must be a whole number of at least 1"),
         ("WEB_THREADS", "100000", "WEB_THREADS must be at most 256"),
+        ("WEB_CONCURRENCY", "513", "WEB_CONCURRENCY must be at most 512"),
+        ("WEB_CONNECTIONS", "9999999999", "WEB_CONNECTIONS must be at most 999999999"),
+        ("WEB_DRAIN_SECONDS", "86401", "WEB_DRAIN_SECONDS must be at most 86400"),
+        ("WEB_STOP_SECONDS", "86401", "WEB_STOP_SECONDS must be at most 86400"),
+        ("DATABASE_WEB_TIMEOUT", "536871", "DATABASE_WEB_TIMEOUT must be at most 536870"),
+        ("DATABASE_TASK_TIMEOUT", "2147484", "DATABASE_TASK_TIMEOUT must be at most 2147483"),
+        ("DATABASE_POOL_SIZE", "262144", "DATABASE_POOL_SIZE must be at most 262143"),
+        ("TRUSTED_PROXY_COUNT", "8080", "TRUSTED_PROXY_COUNT must be at most 32"),
+        ("PAGES_CDN_SECONDS", "31536001", "PAGES_CDN_SECONDS must be at most 31536000"),
+        ("VITE_PORT", "65536", "VITE_PORT must be at most 65535"),
+        ("METRICS_PORT", "65536", "METRICS_PORT must be a port, from 1 to 65535"),
     ],
 )
 def test_production_rejects_the_value(

@@ -54,6 +54,7 @@ FORKS = sys.platform == "linux"
 BACKLOG = 1024  # connections that wait to be accepted
 HEADERS = 64 * 1024  # bytes of all headers of a request
 RESTART_DELAY = 1.0  # seconds in which a new worker starts before the old one stops
+DAY = 24 * 3600  # seconds
 POLL = 0.05  # seconds between looks at a worker that ends
 CRASH_LOOP = 5.5  # seconds within which the successor of a dead worker may not die, as in Granian
 RETRY = 10.0  # seconds after which a worker is started that the system had no room for
@@ -134,8 +135,11 @@ class Wakeups:
             self._write.send(b"\0")
 
     def wait(self, timeout: float | None = None) -> None:
-        """Wait until `set` was called since this has ended, or so many seconds."""
-        self._read.settimeout(timeout)
+        """Wait until `set` was called since this has ended, or so many seconds.
+
+        Or for a day, since no socket waits for 25 of them: whoever waits for something looks then.
+        """
+        self._read.settimeout(timeout if timeout is None else min(timeout, DAY))
         with suppress(TimeoutError, BlockingIOError):
             self._read.recv(4096)
 

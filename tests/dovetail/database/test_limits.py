@@ -57,6 +57,21 @@ def test_defaults(settings: Settings, options: dict[str, str]) -> None:
     assert settings.DATABASE_LIMITS["worker"]["statement_timeout"] == 240
 
 
+def test_longest_limits_are_those_of_the_server(
+    options: dict[str, str], settings: Settings
+) -> None:
+    """Kind: connections that all fail, because a parameter is more than PostgreSQL can count."""
+    settings.DATABASE_LIMITS = {
+        "web": {"statement_timeout": 2_147_483, "idle_in_transaction_session_timeout": 4 * 536_870}
+    }
+
+    limit("web")
+
+    assert options["options"].startswith("-c statement_timeout=2147483000 ")
+    assert shown(connections["default"], "statement_timeout") == "2147483s"
+    assert shown(connections["default"], "idle_in_transaction_session_timeout") == "2147480s"
+
+
 def test_workers_of_celery_are_limited(options: dict[str, str]) -> None:
     worker_init.send(sender=None)
 

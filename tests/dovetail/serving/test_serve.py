@@ -432,6 +432,13 @@ def test_wakeups_by_signals(is_set: bool) -> None:
             signal.signal(signal.SIGALRM, before)
 
 
+def test_wakeup_after_a_wait_that_is_longer_than_a_socket_takes() -> None:
+    """Kind: a server that ends because WEB_WORKER_LIFETIME is a month."""
+    with closing(Wakeups()) as wakeups:
+        wakeups.set()
+        wakeups.wait(999_999_999)
+
+
 def test_port_that_is_taken_is_refused_in_one_sentence() -> None:
     """Kind: two servers on one port, each with half of the requests."""
     with socket.create_server(("127.0.0.1", 0)) as taken:

@@ -5,8 +5,9 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # In seconds, by the kind of process; dovetail.database.limits sets them. With 0, nothing is sent:
 # PgBouncer refuses connections that begin with options.
-_web = env.int("DATABASE_WEB_TIMEOUT", 15)
-_task = env.int("DATABASE_TASK_TIMEOUT", 240)
+_longest = (2**31 - 1) // 1000  # what the parameters can be, which are in milliseconds
+_web = env.int("DATABASE_WEB_TIMEOUT", 15, most=_longest // 4)
+_task = env.int("DATABASE_TASK_TIMEOUT", 240, most=_longest)
 DATABASE_LIMITS = {
     "web": {"statement_timeout": _web, "idle_in_transaction_session_timeout": _web * 4},
     "worker": {"statement_timeout": _task, "idle_in_transaction_session_timeout": _task},
@@ -14,7 +15,7 @@ DATABASE_LIMITS = {
 
 # The size of the connection pool of a process. config/asgi.py gives the default, because under ASGI
 # requests share no thread to keep a connection in. Commands and Celery workers use no pool.
-_pool_size = env.int("DATABASE_POOL_SIZE", 0)
+_pool_size = env.int("DATABASE_POOL_SIZE", 0, most=2**18 - 1)  # of PostgreSQL's max_connections
 _database = env.database("DATABASE_URL")
 # Without prepared statements, as is Django's default: ParadeDB's operators take no parameters of
 # statements, so searches would fail.

@@ -6,6 +6,7 @@ from whitenoise.compress import Compressor
 
 from config import env
 from config.settings.parts.paths import BASE_DIR
+from config.url_parts import MAX_PORT
 
 STATIC_URL = "/static/"
 STATIC_ROOT: Path | None = BASE_DIR / "staticfiles"
@@ -14,7 +15,7 @@ FRONTEND_DIST = BASE_DIR / "frontend" / "dist"
 STATICFILES_DIRS = [FRONTEND_DIST] if FRONTEND_DIST.is_dir() else []
 
 VITE_DEV_SERVER = env.bool("VITE_DEV_SERVER", default=False)
-VITE_PORT = env.int("VITE_PORT", 8001, least=1)
+VITE_PORT = env.int("VITE_PORT", 8001, least=1, most=MAX_PORT)
 VITE_ORIGIN = f"http://localhost:{VITE_PORT}"
 DJANGO_VITE = {
     "default": {

@@ -14,8 +14,9 @@ TAKEN_PATHS = {
 ASGI_APPLICATION = "config.asgi.application"
 
 SITE_URL = env.site_url("SITE_URL")
-# The number of proxies in front of the application whose X-Forwarded-* headers are trusted.
-TRUSTED_PROXY_COUNT = env.int("TRUSTED_PROXY_COUNT", 0)
+# The number of proxies in front of the application whose X-Forwarded-* headers are trusted. More
+# than these are a port or a part of an address by mistake, and no request would have so many.
+TRUSTED_PROXY_COUNT = env.int("TRUSTED_PROXY_COUNT", 0, most=32)
 # What runs views: "bridge" (dovetail.http.asgi), or "django" for Django's own ASGI handler.
 WEB_HANDLER = env.str("WEB_HANDLER", "bridge")
 if WEB_HANDLER not in {"bridge", "django"}:
@@ -53,7 +54,8 @@ RATE_UNLIMITED = [API_PREFIX, "/csp-reports/", "/mail/"]
 
 # For how long caches in front of the site may answer visitors with a copy of a public page: they
 # show changes that much later, and must tell requests apart by `Vary: Cookie`. See docs/cache.md.
-PAGES_CDN_SECONDS = env.int("PAGES_CDN_SECONDS", 0)
+# A year is the longest that HTTP is made for.
+PAGES_CDN_SECONDS = env.int("PAGES_CDN_SECONDS", 0, most=365 * 24 * 3600)
 
 MIDDLEWARE = [
     "dovetail.http.request_id.RequestIdMiddleware",
