@@ -105,7 +105,9 @@ class Hub:
     @classmethod
     def count_sockets(cls) -> int:
         """Return the number of sockets of this process; from any thread."""
-        return sum(len(hub.connections) for hub in list(cls._hubs.values()))
+        # Not by `values()`, which cannot be walked while a loop adds its hub.
+        loops = [loop for reference in cls._hubs.keyrefs() if (loop := reference()) is not None]
+        return sum(len(hub.connections) for loop in loops if (hub := cls.of(loop)))
 
     def add(self, connection: Socket) -> None:
         self.connections.add(connection)

@@ -6,6 +6,7 @@ another takes its place.
 """
 
 import asyncio
+import logging
 import threading
 import time
 from collections import deque
@@ -17,6 +18,8 @@ from django.db import connections
 
 ROOM = 256 * 1024  # bytes of a stream that may wait for the client
 SPARE = 8  # threads at most that take the place of those that wait
+
+logger = logging.getLogger(__name__)
 
 
 class Threads:
@@ -35,7 +38,7 @@ class Threads:
         self._spare = threading.Semaphore(SPARE)
 
     def run(self, job: Callable[[], object]) -> None:
-        """Let a thread call a function, which must raise nothing."""
+        """Let a thread call a function, whose errors are only logged."""
         if not self._running:
             for _ in range(self.number):
                 self._start()
@@ -76,11 +79,16 @@ class Threads:
 
     def _work(self) -> None:
         while job := self._jobs.get():
-            job()
+            try:
+                job()
+            except BaseException:  # nothing replaces a thread that has ended
+                logger.exception("A thread of the web process goes on after an error")
             del job  # while it waits for the next one, the thread keeps nothing of this one
-        connections.close_all()
-        with self._lock:
-            self._running.discard(threading.current_thread())
+        try:
+            connections.close_all()
+        finally:
+            with self._lock:
+                self._running.discard(threading.current_thread())
 
 
 class Messages:

@@ -30,7 +30,8 @@ BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5
 
 Labelled = dict[str, float]
 
-_connections: weakref.WeakSet[psycopg.Connection[Any]] = weakref.WeakSet()
+# The keys only; a WeakSet cannot be walked while other threads open connections.
+_connections: weakref.WeakKeyDictionary[psycopg.Connection[Any], None] = weakref.WeakKeyDictionary()
 
 
 class Sink(Protocol):
@@ -62,14 +63,14 @@ def watch_connections() -> None:
 
 
 def _on_connection(connection: Any, **_: Any) -> None:
-    _connections.add(connection.connection)
+    _connections[connection.connection] = None
 
 
 def connections() -> Labelled:
     """Return the connections of this process to the database, by whether they are in use."""
     found = {"used": 0.0, "idle": 0.0}
-    for connection in list(_connections):
-        if not connection.closed:
+    for reference in _connections.keyrefs():
+        if (connection := reference()) is not None and not connection.closed:
             is_idle = connection.pgconn.transaction_status == TransactionStatus.IDLE
             found["idle" if is_idle else "used"] += 1
     return found

@@ -112,9 +112,17 @@ class PrometheusSink:
 
     def _measure_forever(self) -> None:
         wait = threading.Event().wait
+        has_failed = False
         while True:
-            with self._measuring:
-                self.measure()
+            try:
+                with self._measuring:
+                    self.measure()
+            except Exception:
+                if not has_failed:  # and not each time, while a disk is full
+                    logger.exception("The gauges cannot be measured now, but it tries again")
+                has_failed = True
+            else:
+                has_failed = False
             wait(INTERVAL)
 
 
@@ -152,6 +160,11 @@ def _serve() -> None:
                     logger.info("Does not serve the metrics now, but tries again: %s", error)
                 else:
                     logger.warning("The metrics cannot be served: %s. %s", error, remedy(error))
+            is_logged = True
+            wait(INTERVAL)
+        except Exception:  # such as a thread more than the system allows
+            if not is_logged:
+                logger.exception("The metrics cannot be served now, but it tries again")
             is_logged = True
             wait(INTERVAL)
         else:

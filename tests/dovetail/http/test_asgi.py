@@ -745,3 +745,20 @@ async def test_request_is_dropped_whose_client_has_gone_before_a_thread_had_time
 
     assert exchange.sent == []
     assert ran == ["next"]
+
+
+@pytest.mark.parametrize("error", [ValueError("broken"), SystemExit(1)])
+def test_thread_goes_on_after_an_error(
+    threads: Threads, error: BaseException, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Kind: a process with fewer and fewer threads, and in the end none that answers."""
+    goes_on = threading.Event()
+
+    def fail() -> None:
+        raise error
+
+    threads.run(fail)
+    threads.run(goes_on.set)
+
+    assert goes_on.wait(LIMIT)
+    assert "goes on after an error" in caplog.text

@@ -47,10 +47,34 @@ prometheus.remove_old()
 print("files", len(list(prometheus.folder().glob("*.db"))))
 """
 
+FAILING = """
+import sys, tempfile, threading
+tempfile.tempdir = sys.argv[1]
+import django
+from django.conf import settings
+settings.METRICS_PORT = 9
+django.setup()
+from dovetail.telemetry import metrics, prometheus
 
-def run(folder: Path) -> "subprocess.CompletedProcess[str]":
+prometheus.INTERVAL = 0.01
+failures, later = [OSError("No space left"), RuntimeError("changed"), OSError("No space")], []
+has_gone_on = threading.Event()
+def measure():
+    if failures:
+        raise failures.pop()
+    later.append(1)
+    if len(later) == 2:
+        has_gone_on.set()
+    return {"": 5.0}
+metrics.GAUGES["websocket.connections"] = ("", measure)
+assert has_gone_on.wait(60), "the thread has ended"
+print("goes on")
+"""
+
+
+def run(folder: Path, code: str = CODE) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
-        [sys.executable, "-c", CODE, str(folder)],
+        [sys.executable, "-c", code, str(folder)],
         cwd=settings.PROJECT_DIR,
         env=os.environ
         | {
@@ -74,6 +98,15 @@ def test_processes_are_added_up_and_those_that_ended_have_no_gauges(tmp_path: Pa
     assert [line.split()[-1] for line in lines if line.startswith(count)] == ["6.0"]
     assert "websocket_connections 5.0" in lines, "not 10, with that of the child"
     assert lines[-1] != "files 0", "removed while a process uses them"
+
+
+def test_gauges_are_measured_on_after_errors(tmp_path: Path) -> None:
+    """Kind: gauges that keep the values from before one error until the process ends."""
+    done = run(tmp_path, FAILING)
+
+    assert done.stdout == "goes on\n", done.stderr
+    assert done.stderr.count("The gauges cannot be measured now") == 1
+    assert "OSError: No space" in done.stderr
 
 
 @MORE
