@@ -7,8 +7,9 @@ from celery import Celery
 
 
 class KitCelery(Celery):
-    """A Celery app whose worker and beat log as `LOGGING` says."""
+    """A Celery app whose worker and beat log as `LOGGING` says, and whose questions end."""
 
+    control_cls = "dovetail.tasks.control:Control"
     log_cls = "dovetail.tasks.programs:Logging"
 
     @cached_property

@@ -23,14 +23,11 @@ from typing import Any
 from celery import Task, shared_task
 from celery.exceptions import SoftTimeLimitExceeded
 from django.db import connection, transaction
-from kombu.exceptions import OperationalError
-from redis.exceptions import RedisError
 
 from dovetail.database.commit import SEND, on_commit_together
 from dovetail.tasks.models import OutboxEntry, TaskFailure
+from dovetail.tasks.queues import UNAVAILABLE, is_unavailable
 
-# kombu has no word of its own for a Valkey that refuses to write, as when it is full.
-BROKER_IS_AWAY = (OperationalError, RedisError)
 BATCH = 100  # rows that may be sent again if the process is killed
 LOCK = 0x6F757462  # "outb"; of PostgreSQL's advisory locks in this database
 
@@ -62,6 +59,8 @@ def drain() -> int:
 
     Raises:
         kombu.exceptions.OperationalError: the broker is unavailable; the rest waits on.
+        amqp.exceptions.AMQPError: it refuses the login, a right or a queue; likewise.
+        amqp.exceptions.MessageNacked: it cannot keep messages; likewise.
         redis.exceptions.RedisError: it refuses to write; likewise.
     """
     total = 0
@@ -87,8 +86,8 @@ def wake(*_: Any, **__: Any) -> None:
 def _logged_if_unavailable() -> Iterator[None]:
     try:
         yield
-    except BROKER_IS_AWAY as error:
-        logger.warning("The broker is unavailable; calls wait in the outbox: %s", error)
+    except UNAVAILABLE as error:
+        logger.warning("The broker is unavailable; calls wait in the outbox: %r", error)
 
 
 def _send_batch() -> int:
@@ -103,12 +102,12 @@ def _send_batch() -> int:
         for entry in OutboxEntry.objects.all()[:BATCH]:
             try:
                 entry.send()
-            except BROKER_IS_AWAY as error:
-                failure = error
-                break
             except SoftTimeLimitExceeded:
                 raise  # it says nothing about the entry
             except Exception as error:
+                if is_unavailable(error):
+                    failure = error
+                    break
                 logger.exception("%s cannot be sent, and is kept as a failure", entry)
                 call = entry.task, str(entry.task_id), entry.arguments
                 TaskFailure.of(*call, error, traceback.format_exc()).keep()

@@ -8,7 +8,7 @@ from typing import Any
 from celery import current_app
 from kombu import Connection, Queue
 
-from dovetail.tasks.queues import DEAD, connect
+from dovetail.tasks.queues import ANSWER, DEAD, connect
 
 NOT_FOUND = "404"  # of AMQP, which took HTTP's numbers
 TIMEOUT = 0.5  # seconds, in which workers answer
@@ -70,8 +70,21 @@ def running() -> list[RunningTask]:
     """
     app: Any = current_app
     with connect() as broker:
+        if broker.transport.driver_type == "amqp":
+            _send_to_nobody(broker)
         workers = app.control.inspect(timeout=TIMEOUT, connection=broker).active() or {}
     return sorted(_running(workers), key=lambda task: (task.since is None, task.since))
+
+
+def _send_to_nobody(broker: Connection) -> None:
+    """Have RabbitMQ confirm a message that reaches nobody, as it does not with a full disk.
+
+    The question to the workers would wait there, and no answer would seem to be that nothing runs.
+    """
+    app: Any = current_app
+    exchange = app.control.mailbox.reply_exchange(broker.default_channel)
+    exchange.declare()
+    broker.Producer(exchange=exchange).publish("", routing_key="nobody", confirm_timeout=ANSWER)
 
 
 def _running(workers: dict[str, list[dict[str, Any]]]) -> Iterator[RunningTask]:

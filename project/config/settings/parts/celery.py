@@ -1,7 +1,7 @@
 from celery.schedules import crontab
 
 from config import env
-from dovetail.tasks.queues import TASKS, queue
+from dovetail.tasks.queues import TASKS, queue, transport_options
 
 CELERY_BROKER_URL = env.broker("CELERY_BROKER_URL")
 # Celery reads CELERY_BROKER_URL from the environment too, where it may start with valkey://, which
@@ -14,16 +14,7 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 # Without a broker, queueing fails within seconds instead of blocking the request.
 CELERY_BROKER_CONNECTION_TIMEOUT = 2
 CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 2, "interval_start": 0, "interval_step": 0.2}
-# In seconds. Without a limit, a server that accepts connections and never answers would hold up
-# requests. A worker that waits for messages asks for a second or two at a time.
-if CELERY_BROKER_URL.startswith("amqp"):
-    CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, object] = {
-        "confirm_publish": True,
-        "read_timeout": 5,
-        "write_timeout": 5,
-    }
-else:
-    CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_timeout": 3, "socket_connect_timeout": 2}
+CELERY_BROKER_TRANSPORT_OPTIONS = transport_options(CELERY_BROKER_URL)
 
 # Apart, so that a task of minutes in "bulk" delays no mail: a worker may serve some of them only.
 CELERY_TASK_QUEUES = [queue("default"), queue("mail"), queue("bulk")]
