@@ -3,15 +3,12 @@ import os
 import re
 import shelve
 import signal
-import socket
 import stat
 import subprocess
-from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, suppress
 from datetime import timedelta
 from http import HTTPStatus
 from pathlib import Path
-from threading import Event, Thread
 from urllib.parse import urlencode, urlsplit
 
 import amqp
@@ -25,6 +22,7 @@ from pymemcache.exceptions import MemcacheError
 
 from dovetail.tasks.queues import TASKS, queue
 from tests.stack.conftest import Eventually
+from tests.stack.proxy import PUBLISH, mute_proxy
 from tests.stack.stack import ROOT, Stack, descendants, is_open
 
 
@@ -244,46 +242,11 @@ except OperationalError as error:
     print("unavailable:", repr(error))
 """
     url = stack.settings()["CELERY_BROKER_URL"]
-    with mute_proxy(stack.ports["RABBITMQ_PORT"]) as port:
+    with mute_proxy(stack.ports["RABBITMQ_PORT"], after=PUBLISH) as port:
         mute = url.replace(str(stack.ports["RABBITMQ_PORT"]), str(port))
         said = stack.manage("shell", "--no-imports", "--command", code, CELERY_BROKER_URL=mute)
 
     assert "unavailable: " in said
-
-
-@contextmanager
-def mute_proxy(port: int) -> Iterator[int]:
-    """Start a proxy for RabbitMQ that passes no answer on after a message was sent, as its port."""
-    publish = bytes([0, 60, 0, 40])  # class and method of AMQP 0-9-1's basic.publish
-    listener = socket.create_server(("127.0.0.1", 0))
-
-    def serve() -> None:
-        with suppress(OSError):
-            while True:
-                client, _ = listener.accept()
-                server = socket.create_connection(("127.0.0.1", port))
-                sent = Event()
-                Thread(target=pump, args=(client, server, sent), daemon=True).start()
-                Thread(target=drop, args=(server, client, sent), daemon=True).start()
-
-    def pump(client: socket.socket, server: socket.socket, sent: Event) -> None:
-        with suppress(OSError), client, server:
-            while data := client.recv(65536):
-                if publish in data:
-                    sent.set()
-                server.sendall(data)
-
-    def drop(server: socket.socket, client: socket.socket, sent: Event) -> None:
-        with suppress(OSError), client, server:
-            while data := server.recv(65536):
-                if not sent.is_set():
-                    client.sendall(data)
-
-    Thread(target=serve, daemon=True).start()
-    try:
-        yield listener.getsockname()[1]
-    finally:
-        listener.close()
 
 
 def test_message_for_a_task_that_no_worker_knows_is_kept(

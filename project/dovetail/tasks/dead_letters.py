@@ -72,7 +72,7 @@ def record(message: Message) -> None:
     # An id alone does not tell calls apart: messages that someone has made by hand have none, and a
     # call that was retried dies again with the same. As a hash, since a long key would be cut.
     times = [str(death.get("time")) for death in deaths]
-    letter = repr((message.body, headers.get("id"), times))
+    letter = repr((message.body, headers.get("task"), headers.get("id"), times))
     with once(f"dead {sha256(letter.encode()).hexdigest()}") as is_first:
         if is_first:
             failure.keep()

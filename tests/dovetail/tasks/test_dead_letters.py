@@ -12,6 +12,7 @@ from dovetail.tasks import dead_letters
 from dovetail.tasks.dead_letters import collect, collect_dead_letters
 from dovetail.tasks.models import TaskFailure
 from dovetail.tasks.queues import DEAD
+from tests.dovetail.tasks.messages import DEEP, NO_DATE, NO_JSON, NO_UUID
 from tests.queueing import queue_tasks
 
 pytestmark = pytest.mark.django_db
@@ -68,9 +69,10 @@ def test_letters_without_an_id_are_told_apart() -> None:
     """Kind: two that died in the same second, of which the second was lost."""
     die([["Ada"], {}, {}], id=None)
     die([["Grace"], {}, {}], id=None)
+    die([["Grace"], {}, {}], id=None, task="orders.cancel")
 
-    assert collect() == 2
-    assert TaskFailure.objects.count() == 2
+    assert collect() == 3
+    assert TaskFailure.objects.count() == 3
 
 
 @pytest.mark.parametrize("task_id", ["7", "7" * 250, "7" * 300])
@@ -108,7 +110,14 @@ def test_nothing_is_taken_without_the_database() -> None:
     assert not left.delivery_info.get("redelivered")
 
 
-@pytest.mark.parametrize("body", ["no JSON", b"\xff\xfe", "[1, 2]", '{"a": 1}', "[1, 2, 3]", ""])
+@pytest.mark.parametrize(
+    "body",
+    [
+        *("no JSON", b"\xff\xfe", "[1, 2]", '{"a": 1}', "[1, 2, 3]", ""),
+        *(DEEP.data, NO_JSON.data, NO_DATE, NO_UUID),
+    ],
+    ids=lambda body: str(body)[:20],
+)
 def test_message_that_is_no_call_is_recorded_without_arguments(body: Any) -> None:
     """Kind: one message that stops all that come after it."""
     die(body)

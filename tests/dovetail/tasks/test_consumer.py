@@ -7,16 +7,27 @@ import pytest
 from celery import current_app, shared_task
 from celery.contrib.testing.worker import start_worker
 
+from tests.dovetail.tasks.messages import (
+    ABSENT,
+    CALL,
+    DEEP,
+    GARBAGE,
+    NO_DATE,
+    NO_JSON,
+    NO_UUID,
+    known,
+    send,
+)
 from tests.queueing import queue_tasks
 
 LIMIT = 60  # seconds; generous, for a busy machine
 
 arrived = Semaphore(0)
-CALL: list[Any] = [[], {}, {}]
 
 
 @shared_task
-def wait() -> None: ...
+def arrive() -> None:
+    arrived.release()
 
 
 MALFORMED: list[tuple[Any, dict[str, Any]]] = [
@@ -36,12 +47,26 @@ MALFORMED: list[tuple[Any, dict[str, Any]]] = [
     ([], {"id": "11"}),
     ([1, 2, 3], {"id": "12"}),
     (None, {"id": "13"}),
+    (NO_UUID, {"id": "14"}),
+    (NO_DATE, {"id": "15"}),
+    (NO_JSON, {"id": "16"}),
+    (GARBAGE, {"id": "17"}),
+    (DEEP, {"id": "18"}),
+    (CALL, {"task": {"a": 1}, "id": "19"}),
+    (CALL, {"task": [1], "id": "20"}),
+    (CALL, {"task": None}),
+    (CALL, {"task": ABSENT}),
+    ({"task": known.name}, {"task": ABSENT}),
+    ({"task": {"a": 1}, "id": "21", "args": []}, {"task": ABSENT}),
+    (NO_JSON, {"task": ABSENT}),
+    (DEEP, {"task": ABSENT}),
+    (CALL, {"task": "unknown"}),
+    (CALL, {"task": "unknown", "id": {"a": 1}}),
+    ("text", {"task": "unknown"}),
+    (NO_JSON, {"task": "unknown"}),
+    (GARBAGE, {"task": "unknown"}),
+    (DEEP, {"task": "unknown"}),
 ]
-
-
-@shared_task
-def arrive() -> None:
-    arrived.release()
 
 
 def test_malformed_messages_do_not_stop_the_worker(
@@ -54,11 +79,7 @@ def test_malformed_messages_do_not_stop_the_worker(
 
     with start_worker(app, shutdown_timeout=LIMIT, **options), app.connection_for_write() as sender:
         for body, headers in MALFORMED:
-            sender.Producer(serializer="json").publish(
-                body,
-                exchange="tasks",
-                routing_key="default",
-                headers={"task": wait.name, **headers},
-            )
+            send(sender, body, headers)
             arrive.delay()
-            assert arrived.acquire(timeout=LIMIT), f"The worker stopped at {body!r}, {headers!r}"
+            said = str(body)[:50]
+            assert arrived.acquire(timeout=LIMIT), f"The worker stopped at {said}, {headers!r}"
