@@ -6,7 +6,8 @@ database or in Redis, where it is edited; here it is part of the settings.
 """
 
 import logging
-from datetime import UTC, datetime
+import time
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from celery.beat import PersistentScheduler, ScheduleEntry, SchedulingError
@@ -16,11 +17,28 @@ from django.utils import timezone
 
 from dovetail.tasks.models import Done
 
+SKEW = timedelta(minutes=10)  # by which the clocks of schedulers may differ
+QUIET = 60  # seconds between two warnings about clocks
+
 logger = logging.getLogger(__name__)
+_warned = -float(QUIET)
 
 
 class Scheduler(PersistentScheduler):
     """Sends a due task unless another scheduler has sent it, which the database records."""
+
+    def tick(self, *args: Any, **options: Any) -> Any:
+        self._follow_clock(timezone.now())
+        return super().tick(*args, **options)
+
+    def _follow_clock(self, now: datetime) -> None:
+        """Forget what was planned by a clock that was ahead, or nothing is due until that time."""
+        ahead = [one for one in self.schedule.values() if _is_ahead(one.last_run_at, now)]
+        for one in ahead:
+            one.last_run_at = now
+        if ahead:
+            self._heap = None  # Celery plans anew
+            warn("This machine's clock was ahead: %s are planned anew", len(ahead))
 
     def apply_entry(self, entry: ScheduleEntry, producer: Any = None) -> None:
         close_old_connections()  # the last one may be from before the database was restarted
@@ -44,13 +62,17 @@ def claim(entry: ScheduleEntry, now: datetime) -> bool:
     A second scheduler waits until the transaction of the first ends.
     """
     due = due_since(entry, now)
+    key = f"beat {entry.name}"
+    # By a scheduler whose clock was ahead, after which nobody would send it until that time.
+    if Done.objects.filter(key=key, created_at__gt=max(due, now) + SKEW).delete()[0]:
+        warn("The clock of a scheduler was or is ahead: its record of %s is ignored", entry.name)
     table = connection.ops.quote_name(Done._meta.db_table)
     with connection.cursor() as cursor:
         cursor.execute(
             f"INSERT INTO {table} AS done (key, created_at) VALUES (%s, %s)"  # noqa: S608 - the name of a table
             " ON CONFLICT (key) DO UPDATE SET created_at = EXCLUDED.created_at"
             " WHERE done.created_at < %s",
-            [f"beat {entry.name}", max(due, now), due],
+            [key, max(due, now), due],
         )
         return bool(cursor.rowcount == 1)
 
@@ -67,3 +89,16 @@ def due_since(entry: ScheduleEntry, now: datetime) -> datetime:
         return due
     period = schedule.run_every.total_seconds()
     return datetime.fromtimestamp(now.timestamp() // period * period, UTC)
+
+
+def _is_ahead(moment: datetime | None, now: datetime) -> bool:
+    return moment is not None and moment > now + SKEW
+
+
+def warn(text: str, *args: object) -> None:
+    """Log a warning about clocks, unless this process did so in the last minute."""
+    global _warned  # noqa: PLW0603 - the state of the process
+    now = time.monotonic()
+    if now - _warned >= QUIET:
+        _warned = now
+        logger.warning(text, *args)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from celery import current_app, shared_task
-from celery.beat import ScheduleEntry, SchedulingError
+from celery.beat import PersistentScheduler, ScheduleEntry, SchedulingError
 from celery.schedules import crontab, schedule
 from django.conf import settings
 from django.db import OperationalError, connections, transaction
@@ -34,6 +34,11 @@ def note(name: str) -> None:
 @pytest.fixture(autouse=True)
 def _nothing_sent() -> None:
     sent.clear()
+
+
+@pytest.fixture(autouse=True)
+def _not_warned(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(beat, "_warned", -float(beat.QUIET))
 
 
 @pytest.fixture
@@ -94,6 +99,55 @@ def test_intervals_do_not_depend_on_the_start() -> None:
     claims = [claim(entry(every, NOON), NOON + timedelta(seconds=after)) for after in seconds]
 
     assert claims == [True, False] * 3
+
+
+@pytest.mark.parametrize("days", [1, 1000])
+def test_clock_that_was_ahead_once_stops_nothing(
+    days: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Kind: one wrong clock, after which nothing is sent, and nothing says so."""
+    wrong = timedelta(days)
+    for name in ("one", "two"):
+        assert claim(entry(NIGHTLY, at(2) + wrong, name), at(3) + wrong)
+
+    for name in ("one", "two"):
+        assert claim(entry(NIGHTLY, at(2), name), at(3))
+        assert not claim(entry(NIGHTLY, at(2), name), at(3))
+    assert caplog.text.count("The clock of a scheduler was or is ahead") == 1
+
+
+def test_schedulers_that_find_a_wrong_record_together_send_once() -> None:
+    assert claim(entry(NIGHTLY, at(2) + timedelta(days=9)), at(3) + timedelta(days=9))
+    with ThreadPoolExecutor(1) as pool:
+        claimed = threading.Event()
+        with transaction.atomic():
+            assert claim(entry(NIGHTLY, at(2)), at(3))
+            second = pool.submit(in_thread, claimed)
+            assert claimed.wait(30)
+
+        assert not second.result(30)
+
+
+@pytest.mark.parametrize("is_restarted", [False, True])
+def test_scheduler_whose_own_clock_was_ahead_plans_anew(
+    schedulers: list[Any], tmp_path: Path, caplog: pytest.LogCaptureFixture, *, is_restarted: bool
+) -> None:
+    """Kind: what a process, or its file, keeps from a time with a wrong clock."""
+    one, wrong = schedulers[0], timezone.now() + timedelta(days=2)
+    one.setup_schedule()
+    for planned in one.schedule.values():
+        planned.last_run_at = wrong
+    assert PersistentScheduler.tick(one) > 60  # it waits as long as it ever does
+    if is_restarted:
+        one.close()
+        one = schedulers[0] = Scheduler(
+            app=one.app, schedule_filename=str(tmp_path / "a"), lazy=True
+        )
+        one.setup_schedule()
+
+    assert one.tick() <= 60
+    assert "clock was ahead" in caplog.text
+    assert all(planned.last_run_at <= timezone.now() for planned in one.schedule.values())
 
 
 def test_entries_do_not_disturb_each_other() -> None:
