@@ -43,7 +43,7 @@ def web(
     valkey: Valkey, django_db_setup: None, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Web]:
     del django_db_setup  # the servers use its database
-    server = Web(tmp_path_factory.mktemp("web") / "log", environment_for(valkey))
+    server = Web(tmp_path_factory.mktemp("web") / "log", environment_for(valkey.url))
     server.start()
     yield server
     server.stop()

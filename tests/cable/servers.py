@@ -123,8 +123,8 @@ class Worker(Server):
         return b"ready." in self.log.read_bytes()
 
 
-def environment_for(valkey: Valkey) -> dict[str, str]:
-    """Return the environment that makes the servers use the tests' database and this Valkey."""
+def environment_for(valkey: str) -> dict[str, str]:
+    """Return the environment of servers with the tests' database and the Valkey at this URL."""
     database = settings.DATABASES["default"]
     user, password = database["USER"], database["PASSWORD"]
     host = f"{database['HOST']}:{database['PORT']}"
@@ -132,8 +132,8 @@ def environment_for(valkey: Valkey) -> dict[str, str]:
         "DJANGO_SETTINGS_MODULE": "tests.cable.settings",
         "PYTHONPATH": f"{settings.BASE_DIR}:{settings.PROJECT_DIR}",
         "DATABASE_URL": f"postgres://{user}:{password}@{host}/{database['NAME']}",
-        "VALKEY_URL": valkey.url,
-        "CELERY_BROKER_URL": f"{valkey.url[:-1]}1",
+        "VALKEY_URL": valkey,
+        "CELERY_BROKER_URL": f"{valkey[:-1]}1",
         "SITE_URL": "http://localhost",
         "C_FORCE_ROOT": "1",
         "PYTHONWARNINGS": "ignore",

@@ -24,6 +24,7 @@ class KitTask(DjangoTask):  # type: ignore[type-arg] # not generic at runtime
     it must not fail, and what else waits for the commit is done.
     """
 
+    Request = "dovetail.tasks.deliveries:Request"
     # The message would be acknowledged, and nothing could be recorded: what has to be done is lost.
     autoretry_for = DATABASE_IS_AWAY
     retry_backoff = 5  # seconds, doubling
