@@ -6,10 +6,12 @@ from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
 
-from config.url_parts import split
+from config.url_parts import MAX_PORT, is_host, with_host
 
 BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
-DOMAIN = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+(:\d{1,5})?")
+# As botocore checks it, when it is first used.
+REGION = re.compile(r"(?![0-9]+$)[a-zA-Z0-9]([a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?")
+DOMAIN = re.compile(r"([a-z0-9-]+(?:\.[a-z0-9-]+)+)(?::([0-9]{1,5}))?")
 LONGEST = 7 * 24 * 3600  # seconds that a signature of version 4 can last
 
 
@@ -37,18 +39,7 @@ class Bucket:
                 "S3_BUCKET must be the name of a bucket: 3 to 63 lowercase letters, digits, dots "
                 "and hyphens, without s3:// or a path."
             )
-        if not self.endpoint_url and not re.fullmatch(r"[a-z0-9-]+", self.region):
-            raise ImproperlyConfigured(
-                "S3_REGION must be set to the region of the bucket, such as eu-central-1, or "
-                "S3_ENDPOINT_URL to the server that has it."
-            )
-        if self.endpoint_url:
-            url = split("S3_ENDPOINT_URL", self.endpoint_url, "http", "https")
-            if url.tail.strip("/") or url.has_credentials:
-                raise ImproperlyConfigured(
-                    "S3_ENDPOINT_URL must have no path, user or password: S3_BUCKET names the "
-                    "bucket, S3_ACCESS_KEY_ID and S3_SECRET_ACCESS_KEY the key."
-                )
+        self._check_server()
         if bool(self.key) != bool(self.secret):
             raise ImproperlyConfigured(
                 "S3_ACCESS_KEY_ID and S3_SECRET_ACCESS_KEY belong together: set both, or none to "
@@ -68,7 +59,7 @@ class Bucket:
                 "S3_BUCKET has a dot, so that no certificate fits https://bucket.host: set "
                 "S3_ADDRESSING_STYLE=path, or use a bucket without a dot."
             )
-        if self.custom_domain and not DOMAIN.fullmatch(self.custom_domain):
+        if self.custom_domain and not _is_domain(self.custom_domain):
             raise ImproperlyConfigured(
                 "S3_CUSTOM_DOMAIN must be the name of a host in lowercase, such as "
                 "files.site.example, without https:// or a path."
@@ -77,6 +68,33 @@ class Bucket:
             raise ImproperlyConfigured(
                 f"S3_URL_LIFETIME must be at most {LONGEST}, which is a week: no signature lasts "
                 "longer."
+            )
+
+    def _check_server(self) -> None:
+        if not self.region and not self.endpoint_url:
+            raise ImproperlyConfigured(
+                "S3_REGION must be set to the region of the bucket, such as eu-central-1, or "
+                "S3_ENDPOINT_URL to the server that has it."
+            )
+        is_region = REGION.fullmatch(self.region) and (self.endpoint_url or self.region.islower())
+        if self.region and not is_region:
+            raise ImproperlyConfigured(
+                "S3_REGION must be the name of a region, of lowercase letters, digits and hyphens, "
+                "such as eu-central-1."
+            )
+        if not self.endpoint_url:
+            return
+        url = with_host("S3_ENDPOINT_URL", self.endpoint_url, "http", "https")
+        if url.tail.strip("/") or url.has_credentials:
+            raise ImproperlyConfigured(
+                "S3_ENDPOINT_URL must have no path, user or password: S3_BUCKET names the "
+                "bucket, S3_ACCESS_KEY_ID and S3_SECRET_ACCESS_KEY the key."
+            )
+        if not is_host(url.host):
+            raise ImproperlyConfigured(
+                "S3_ENDPOINT_URL must have a host of letters, digits, - and . only, because the "
+                "client for S3 takes no other: give a container with an _ in its name another "
+                "one, and write an international name as in https://xn--bcher-kva.example."
             )
 
     @property
@@ -106,3 +124,9 @@ class Bucket:
             "custom_domain": self.custom_domain or None,
             "querystring_expire": self.lifetime,
         }
+
+
+def _is_domain(text: str) -> bool:
+    """Return whether a text is the name of a host in lowercase, maybe with a port."""
+    match = DOMAIN.fullmatch(text)
+    return bool(match and is_host(match[1]) and (not match[2] or 0 < int(match[2]) <= MAX_PORT))

@@ -12,6 +12,8 @@ from urllib.parse import unquote
 from django.core.exceptions import ImproperlyConfigured
 
 HOST = re.compile(r"(\[[^\[\]]+\]|[\w.%~-]*)(?::(\d{0,5}))?")
+LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", re.ASCII | re.IGNORECASE)
+MAX_NAME = 253  # characters of a host (RFC 1035)
 MAX_PORT = 65535
 
 
@@ -105,6 +107,23 @@ def with_host(name: str, value: str, *schemes: str, example: str = "") -> Url:
     if len(url.hosts) != 1 or not url.host:
         raise malformed(name, *schemes, example=example)
     return url
+
+
+def is_host(text: str) -> bool:
+    """Return whether browsers and clients take a host: an address, or a name as DNS has it.
+
+    A dot at the end is not taken, and no name whose last part is a number: it is read as an address.
+    """
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        labels = text.split(".")
+        return (
+            len(text) <= MAX_NAME
+            and all(map(LABEL.fullmatch, labels))
+            and not labels[-1].isdecimal()
+        )
+    return "%" not in text  # the zone of an address of IPv6, which means nothing elsewhere
 
 
 def is_loopback(host: str) -> bool:
