@@ -7,18 +7,17 @@ that names the setting and the remedy, and contains no part of the value.
 import difflib
 import ipaddress
 import re
-from collections.abc import Set as AbstractSet
+from collections.abc import Mapping, Set as AbstractSet
 from typing import Any
 from urllib.parse import unquote
 
-import kombu
-import redis
 from django.core.exceptions import ImproperlyConfigured
 from django.http.request import split_domain_port
 from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.pq import Conninfo, PGconn
 
+from config import url_options
 from config.url_parts import MAX_PORT, is_loopback, malformed, split, with_host
 from dovetail.cache.urls import client_url
 
@@ -85,13 +84,9 @@ def database(name: str, value: str) -> dict[str, Any]:
 
 def valkey(name: str, value: str) -> str:
     """Return the URL of a server for the Valkey protocol, with a scheme that redis-py accepts."""
-    url = _valkey(name, value, *VALKEY_SCHEMES)
-    try:
-        # Only the connection would report an unknown option, and not before it is used.
-        redis.ConnectionPool.from_url(url).make_connection()
-    except (redis.RedisError, TypeError, ValueError):
-        raise _unknown_option(name) from None
-    return url
+    is_socket = value.strip().lower().startswith("unix:")
+    options = url_options.UNIX if is_socket else url_options.TCP
+    return _valkey(name, value, *VALKEY_SCHEMES, options=options)
 
 
 def broker(name: str, value: str) -> str:
@@ -238,10 +233,20 @@ def private_host(name: str, value: str) -> str:
     return value.lower()
 
 
-def _valkey(name: str, value: str, *schemes: str) -> str:
-    """Return a URL with a scheme that redis-py accepts, after checking all but its options."""
+def _valkey(name: str, value: str, *schemes: str, options: Mapping[str, url_options.Kind]) -> str:
+    """Return a URL with a scheme that redis-py accepts.
+
+    Args:
+        name: the setting.
+        value: the URL.
+        schemes: those that are accepted.
+        options: what may follow its `?`, in addition to options of TLS.
+    """
     example = "redis://host:6379/0"
     url = split(name, value, *schemes, example=example)
+    if url.scheme in TLS_SCHEMES:
+        options = {**options, **url_options.TLS}
+    url_options.check(name, url.query, options)
     if url.scheme == "unix":
         if url.host or not url.path.strip("/"):
             raise ImproperlyConfigured(
@@ -262,25 +267,22 @@ def _broker(name: str, value: str) -> str:
     example = "amqp://user:password@host:5672//"
     url = split(name, value, *schemes, example=example)
     if url.scheme in VALKEY_SCHEMES:
-        text = _valkey(name, value, *schemes)
+        # kombu has other options than redis-py, and reads them only when it connects.
+        options = url_options.UNIX_BROKER if url.scheme == "unix" else {}
+        text = _valkey(name, value, *schemes, options=options)
     elif len(url.hosts) == 1 and url.host:
+        url_options.check(name, url.query, url_options.AMQP)
         text = url.text
     else:
         raise malformed(name, *schemes, example=example)
-    options = url.query.split("&") if url.query else []
+    items = url.query.split("&") if url.query else []
     if url.scheme == "unix":
-        valkey(name, value)  # checks the options, which kombu reads only when it connects
         # kombu's names for the scheme and for the option `db`.
-        options = [re.sub(r"^db=", "virtual_host=", option) for option in options]
+        items = [re.sub(r"^db=", "virtual_host=", item) for item in items]
         text = text.replace("unix", "redis+socket", 1)
-    elif url.scheme in TLS_SCHEMES and not any(option.startswith("ssl_") for option in options):
-        options.append("ssl_cert_reqs=required")  # kombu would not check the server's certificate
-    text = "?".join(filter(None, [text.partition("?")[0], "&".join(options)]))
-    try:
-        kombu.Connection(text)
-    except (KeyError, TypeError, ValueError):
-        raise _unknown_option(name) from None
-    return text
+    elif url.scheme in TLS_SCHEMES and not any(item.startswith("ssl_") for item in items):
+        items.append("ssl_cert_reqs=required")  # kombu would not check the server's certificate
+    return "?".join(filter(None, [text.partition("?")[0], "&".join(items)]))
 
 
 def _check_options(name: str, query: str) -> None:

@@ -112,7 +112,8 @@ def with_host(name: str, value: str, *schemes: str, example: str = "") -> Url:
 def is_host(text: str) -> bool:
     """Return whether browsers and clients take a host: an address, or a name as DNS has it.
 
-    A dot at the end is not taken, and no name whose last part is a number: it is read as an address.
+    A dot at the end is not taken, and no name whose last part is a number, which is read as an
+    address.
     """
     try:
         ipaddress.ip_address(text)

@@ -9,10 +9,11 @@ import kombu
 import psycopg
 import pytest
 import redis
+import redis.asyncio
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
-from config import env
+from config import env, url_options
 from config.service_urls import VALKEY_SCHEMES
 from tests.config.test_settings import run
 
@@ -183,6 +184,67 @@ def test_certificate_of_each_broker_is_checked_unless_its_url_says_otherwise(
     assert [(one.ssl or {}).get("ssl_cert_reqs") for one in made] == checks
 
 
+VALUES = {
+    "NUMBER": "1",
+    "COUNT": "7",
+    "SECONDS": "0.5",
+    "BOOL": "true",
+    "NAME": "site",
+    "TEXT": "a",
+    "PATH": "/valkey.pem",
+    "CHECKS": "none",
+    "PROTOCOL": "3",
+    "CIPHERS": "HIGH",
+    "LOGIN": "EXTERNAL",
+}
+
+
+def query_of(known: dict[str, url_options.Kind]) -> str:
+    names = {id(kind): name for name, kind in vars(url_options).items()}
+    return "&".join(f"{option}={VALUES[names[id(kind)]]}" for option, kind in known.items())
+
+
+@pytest.mark.parametrize(
+    ("server", "known"),
+    [
+        ("redis://valkey/0", url_options.TCP),
+        ("rediss://valkey/0", url_options.TCP | url_options.TLS),
+        ("unix:///run/valkey.sock", url_options.UNIX),
+    ],
+)
+def test_both_clients_take_each_option_of_a_valkey_url(
+    monkeypatch: pytest.MonkeyPatch, server: str, known: dict[str, url_options.Kind]
+) -> None:
+    """Kind: an option that passes at the start and fails when a page needs a connection."""
+    url = read("valkey", f"{server}?{query_of(known)}", monkeypatch)
+
+    for client in redis, redis.asyncio:
+        pool = client.ConnectionPool.from_url(url)
+        assert known.keys() <= pool.connection_kwargs.keys() | {"max_connections"}
+        pool.make_connection()
+
+
+def test_celery_takes_each_option_of_a_valkey_broker(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Kind: kombu passes options on as text, or to another class than redis-py does."""
+    url = read("broker", f"rediss://valkey/2?{query_of(url_options.TLS)}", monkeypatch)
+    options = kombu.Connection(url).ssl
+    assert isinstance(options, dict)
+    assert options.keys() == url_options.TLS.keys()
+    redis.SSLConnection(**options)
+
+    socket = f"unix:///run/valkey.sock?{query_of(url_options.UNIX_BROKER)}"
+    url = read("broker", socket, monkeypatch)
+    assert str(kombu.Connection(url).hostname).endswith("?virtual_host=1&client_name=site")
+
+
+def test_celery_takes_each_option_of_a_rabbitmq_broker(monkeypatch: pytest.MonkeyPatch) -> None:
+    url = read("broker", f"amqp://r//?{query_of(url_options.AMQP)}", monkeypatch)
+
+    broker = kombu.Connection(url)
+
+    assert (broker.heartbeat, broker.login_method) == (1, "EXTERNAL")
+
+
 CODE = """
 import json
 from config.settings.base import *
@@ -338,8 +400,35 @@ def test_password_that_would_be_misread_is_refused(
         ("database", "postgres://db/kit?sslmode=secret", "invalid value of sslmode"),
         ("database", "postgres://db/kit?connect_timeout=secret", "value of connect_timeout"),
         ("database", "postgres://db/kit?target_session_attrs=secret", "of target_session_attrs"),
-        ("valkey", "rediss://valkey/0?ssl_cert_reqs=CERT_SECRET", "invalid option after its ?"),
-        ("valkey", "redis://valkey/0?protocol=9", "invalid option after its ?"),
+        ("valkey", "rediss://valkey/0?ssl_cert_reqs=CERT_SECRET", "none, optional or required"),
+        ("valkey", "redis://valkey/0?protocol=9", "protocol after its ?: it must be 2 or 3"),
+        ("valkey", "redis://valkey/0?decode_responses=true", "invalid option after its ?"),
+        ("valkey", "redis://valkey/0?credential_provider=secret", "invalid option after its ?"),
+        ("valkey", "redis://valkey/0?retry=1", "invalid option after its ?"),
+        ("valkey", "redis://valkey/0?redis_connect_func=secret", "invalid option after its ?"),
+        ("valkey", "redis://valkey/0?socket_type=9", "invalid option after its ?"),
+        ("valkey", "redis://valkey/0?d%62=1", "invalid option after its ?"),
+        ("valkey", "redis://valkey/0?socket_timout=1", "did you mean socket_timeout?"),
+        ("valkey", "redis://valkey/0?client_name=a%20secret", "without spaces"),
+        ("valkey", "redis://valkey/0?client_name=a+secret", "without spaces"),
+        ("valkey", "redis://valkey/0?socket_connect_timeout=0", "a number of seconds above 0"),
+        ("valkey", "redis://valkey/0?socket_timeout=nan", "a number of seconds above 0"),
+        ("valkey", "redis://valkey/0?socket_timeout=", "a number of seconds above 0"),
+        ("valkey", "redis://valkey/0?socket_timeout", "a number of seconds above 0"),
+        ("valkey", "redis://valkey/0?max_connections=0", "a whole number of at least 1"),
+        ("valkey", "redis://valkey/0?db=-1", "a whole number"),
+        ("valkey", "redis://valkey/0?socket_keepalive=secret", "true or false"),
+        ("valkey", "redis://valkey/0?db=1&db=2", "the option db twice"),
+        ("valkey", "rediss://valkey/0?ssl_ciphers=secret", "ciphers that OpenSSL knows"),
+        ("valkey", "unix:///run/valkey.sock?socket_keepalive=true", "invalid option after its ?"),
+        ("broker", "redis://valkey/0?ssl=true", "invalid option after its ?"),
+        ("broker", "redis://valkey/0?credential_provider=secret", "invalid option after its ?"),
+        ("broker", "unix:///run/valkey.sock?socket_timeout=3", "invalid option after its ?"),
+        ("broker", "amqp://r//?connect_timeout=3", "invalid option after its ?"),
+        ("broker", "amqps://r//?ssl_ca_certs=/secret.pem", "invalid option after its ?"),
+        ("broker", "amqp://r//?heartbeat=-", "heartbeat after its ?: it must be a whole number"),
+        ("broker", "amqp://r//?login_method=secret", "PLAIN, AMQPLAIN or EXTERNAL"),
+        ("broker", "amqp://a//;redis://b/1?retry=1", "invalid option after its ?"),
         ("site_url", "https://my_secret.example", "letters, digits, - and . only"),
         ("valkey", "valkey", "must look like redis://host:6379/0 (or rediss://, valkey://"),
         ("valkey", "http://secret@valkey", "must look like redis://host:6379/0"),
@@ -360,7 +449,7 @@ def test_password_that_would_be_misread_is_refused(
         ("broker", "amqp://ada:secret@r//;", "as in amqp://one;amqp://two"),
         ("broker", "amqp://r//?secret=1", "invalid option after its ?"),
         ("broker", "valkey://valkey/tasks", "must end in the number of a database"),
-        ("broker", "rediss://valkey/0?ssl_cert_reqs=secret", "invalid option after its ?"),
+        ("broker", "rediss://valkey/0?ssl_cert_reqs=secret", "none, optional or required"),
         ("broker", "unix:///run/valkey.sock?secret=1", "invalid option after its ?"),
         ("memcached", "memcached", "must look like memcached://host:11211"),
         ("memcached", "memcached://", "must look like memcached://host:11211"),
