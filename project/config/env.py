@@ -20,7 +20,7 @@ from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
 
-from config import dotenv, service_urls, url_parts
+from config import addresses, dotenv, service_urls, url_parts
 
 BASE_DIR = Path(__file__).resolve().parents[2]
 CONTROL = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]")
@@ -177,6 +177,11 @@ def memcached(name: builtins.str) -> builtins.list[builtins.str]:
 def email(name: builtins.str) -> dict[builtins.str, Any]:
     """Return an SMTP URL as Django's `EMAIL_*` settings."""
     return service_urls.email(name, str(name, lines=True))
+
+
+def sender(name: builtins.str) -> builtins.str:
+    """Return the address that mail comes from, with or without a name before it."""
+    return addresses.sender(name, str(name))
 
 
 def contacts(name: builtins.str) -> builtins.list[builtins.str]:

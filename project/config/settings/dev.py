@@ -2,6 +2,7 @@
 
 import json
 import os
+from email.headerregistry import Address
 from types import ModuleType
 
 from django.core.exceptions import ImproperlyConfigured
@@ -19,7 +20,7 @@ env.use_defaults(
         "VALKEY_URL": "redis://127.0.0.1:8003/0",
         "CELERY_BROKER_URL": "redis://127.0.0.1:8003/1",
         "EMAIL_URL": "mailbox",
-        "DEFAULT_FROM_EMAIL": f"{names.SITE_NAME} <hello@localhost>",
+        "DEFAULT_FROM_EMAIL": str(Address(names.SITE_NAME, "hello", "localhost")),
         "VITE_DEV_SERVER": "true",
         "SENTRY_ENVIRONMENT": "development",
     }

@@ -27,6 +27,6 @@ else:
     globals().update(_smtp)
 # Hosts to which production may send mail without TLS.
 EMAIL_PLAINTEXT_HOSTS = [host.lower() for host in env.list("EMAIL_PLAINTEXT_HOSTS", "")]
-DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL")
+DEFAULT_FROM_EMAIL = env.sender("DEFAULT_FROM_EMAIL")
 SERVER_EMAIL = DEFAULT_FROM_EMAIL
 EMAIL_SUBJECT_PREFIX = f"[{SITE_NAME}] "
