@@ -113,7 +113,7 @@ def int(
     most: builtins.int = 999_999_999,
 ) -> builtins.int:
     value = str(name, builtins.str(default))
-    if not re.fullmatch(r"\d{1,99}", value) or builtins.int(value) < least:
+    if not re.fullmatch(r"[0-9]{1,99}", value) or builtins.int(value) < least:
         raise ImproperlyConfigured(f"{name} must be a whole number of at least {least}.")
     if builtins.int(value) > most:
         raise ImproperlyConfigured(f"{name} must be at most {most}.")
@@ -214,7 +214,13 @@ def private_hosts(name: builtins.str, default: builtins.str) -> builtins.list[bu
 
 def folder(name: builtins.str, default: Path) -> Path:
     """Return the path of a folder, which may be relative to the checkout or start with `~`."""
-    return BASE_DIR / Path(str(name, "") or default).expanduser()
+    value = Path(str(name, "") or default)
+    try:
+        return BASE_DIR / value.expanduser()
+    except RuntimeError:  # there is no such user, or nobody with the number of this one
+        raise ImproperlyConfigured(
+            f"{name} starts with a ~ that stands for nobody's home folder: write the whole path."
+        ) from None
 
 
 def _raw(name: builtins.str) -> builtins.str | None:

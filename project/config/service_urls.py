@@ -69,7 +69,7 @@ def database(name: str, value: str) -> dict[str, Any]:
         )
     port = options.pop("port", "")
     ports = [item for item in port.split(",") if item]
-    if not all(re.fullmatch(r"\d{1,5}", item) and 0 < int(item) <= MAX_PORT for item in ports):
+    if not all(re.fullmatch(r"[0-9]{1,5}", item) and 0 < int(item) <= MAX_PORT for item in ports):
         raise malformed(name, *schemes, example=example)
     return {
         "ENGINE": "dovetail.database",
@@ -77,7 +77,7 @@ def database(name: str, value: str) -> dict[str, Any]:
         "USER": options.pop("user", ""),
         "PASSWORD": options.pop("password", ""),
         "HOST": host,
-        "PORT": int(port) if port.isdecimal() else port,
+        "PORT": int(port) if ports == [port] else port,
         **({"OPTIONS": options} if options else {}),
     }
 
@@ -256,7 +256,7 @@ def _valkey(name: str, value: str, *schemes: str, options: Mapping[str, url_opti
         return url.text
     if len(url.hosts) != 1 or not url.host:
         raise malformed(name, *schemes, example=example)
-    if not re.fullmatch(r"(/\d*)?", url.path):
+    if not re.fullmatch(r"(/[0-9]*)?", url.path):
         # redis-py would ignore it and use database 0.
         raise ImproperlyConfigured(f"{name} must end in the number of a database, as in {example}.")
     return client_url(url.text)
@@ -296,11 +296,27 @@ def _check_options(name: str, query: str) -> None:
         raise _unknown_option(name, near[0] if separator and near else "")
 
 
+def _is_value(option: str, value: str) -> bool:
+    """Return whether libpq takes the value of an option that it reads only when it connects."""
+    if option == "hostaddr":
+        return all(not item or _is_address(item) for item in value.split(","))
+    return option not in NUMBERS or bool(re.fullmatch(r"-?[0-9]{1,9}", value))
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
 def _check_values(name: str, options: dict[str, Any]) -> None:
     """Refuse values that libpq would refuse, each time that it connects."""
-    wrong = next((key for key in NUMBERS if not re.fullmatch(r"-?\d*", options.get(key, ""))), None)
+    found = [key for key in options if not _is_value(key, options[key])]
+    wrong = found[0] if found else None
     if wrong is None:
-        # It looks at them before it finds that there is no server here.
+        # It looks at the others before it finds that there is no server here.
         nowhere = {key: text for key, text in options.items() if key != "hostaddr"}
         nowhere |= {"host": "/", "port": "1"}
         attempt = PGconn.connect_start(make_conninfo("", **nowhere).encode())

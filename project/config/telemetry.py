@@ -21,7 +21,7 @@ def dsn(name: str, value: str) -> str:
     example = "https://key@o1.ingest.sentry.io/1234"
     url = with_host(name, value, "https", "http", example=example)
     project = url.tail.rpartition("/")[2]
-    if not url.user or url.query or not project.isdecimal():
+    if not url.user or url.query or not re.fullmatch(r"[0-9]+", project):
         raise ImproperlyConfigured(
             f"{name} is malformed: it must look like {example}, as Sentry shows it in the settings "
             "of the project under Client Keys."
@@ -63,7 +63,7 @@ def headers(name: str, value: str) -> dict[str, str]:
 
 def share(name: str, value: str) -> float:
     """Return a number from 0 to 1."""
-    if not re.fullmatch(r"\d(\.\d{1,9})?", value) or float(value) > 1:
+    if not re.fullmatch(r"[0-9](\.[0-9]{1,9})?", value) or float(value) > 1:
         raise ImproperlyConfigured(f"{name} must be a number from 0 to 1, such as 0.1.")
     return float(value)
 

@@ -11,7 +11,7 @@ from urllib.parse import unquote
 
 from django.core.exceptions import ImproperlyConfigured
 
-HOST = re.compile(r"(\[[^\[\]]+\]|[\w.%~-]*)(?::(\d{0,5}))?")
+HOST = re.compile(r"(\[[^\[\]]+\]|[\w.%~-]*)(?::([0-9]{0,5}))?")
 LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", re.ASCII | re.IGNORECASE)
 MAX_NAME = 253  # characters of a host (RFC 1035)
 MAX_PORT = 65535

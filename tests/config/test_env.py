@@ -157,7 +157,7 @@ def test_bool_rejects_other_values(monkeypatch: pytest.MonkeyPatch, value: str) 
         env.bool("THING")
 
 
-@pytest.mark.parametrize("value", ["-1", "1.5", "abc", "0", "1_0"])
+@pytest.mark.parametrize("value", ["-1", "1.5", "abc", "0", "1_0", "٣"])
 def test_int_rejects_what_is_not_a_number_in_range(
     monkeypatch: pytest.MonkeyPatch, value: str
 ) -> None:
@@ -281,3 +281,12 @@ def test_folder_does_not_depend_on_the_working_directory(
     monkeypatch.chdir(tmp_path)
 
     assert env.folder("THING", env.BASE_DIR / ".data") == expected
+
+
+@pytest.mark.parametrize("value", ["~no-such-user/data", "~+", "~no-such-user"])
+def test_home_of_nobody_is_refused(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    """Kind: a traceback of pathlib that names no setting."""
+    monkeypatch.setenv("THING", value)
+
+    with pytest.raises(ImproperlyConfigured, match=r"^THING starts with a ~ .*the whole path"):
+        env.folder("THING", env.BASE_DIR)

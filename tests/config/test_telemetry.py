@@ -16,6 +16,7 @@ MALFORMED = {
         f"https://{SECRET}.example/1",  # without a key
         f"https://{SECRET}@sentry.example/",
         f"https://{SECRET}@sentry.example/project",
+        f"https://{SECRET}@sentry.example/٣",
         f"ftp://{SECRET}@sentry.example/1",
     ],
     "OTEL_EXPORTER_OTLP_ENDPOINT": [
@@ -27,7 +28,7 @@ MALFORMED = {
         f"http://{SECRET}:99999",
     ],
     "OTEL_EXPORTER_OTLP_HEADERS": [SECRET, f"a b={SECRET}", f"key={SECRET}%0Aevil: 1", "=x"],
-    "OTEL_TRACES_SAMPLER_ARG": ["1.5", "-1", "nan", "10%", ""],
+    "OTEL_TRACES_SAMPLER_ARG": ["1.5", "-1", "nan", "10%", "", "٣"],
     "METRICS_HOST": [SECRET, "127.0.0.1:9464", ""],
     "METRICS_PORT": ["65536", "-1", "http"],
 }
