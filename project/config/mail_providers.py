@@ -4,15 +4,24 @@ The names of their settings are those of django-anymail, which sends through the
 https://anymail.dev/en/stable/esps/. SendGrid is among them, although anymail no longer tests it.
 """
 
+import binascii
 import difflib
 import importlib.util
+from base64 import b64decode
 from dataclasses import dataclass
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
 
 from config import env
+from config.s3 import REGION
+from config.url_parts import with_host
 
+# Keys that reports are verified with, in the form in which the provider shows them, and their kind.
+PUBLIC_KEYS = {
+    "POSTAL_WEBHOOK_KEY": "RSA",
+    "SENDGRID_TRACKING_WEBHOOK_VERIFICATION_KEY": "EC",
+}
 SES_NAMES = ("AMAZON_SES_ACCESS_KEY_ID", "AMAZON_SES_SECRET_ACCESS_KEY")
 
 
@@ -169,18 +178,54 @@ def anymail_settings(provider: Provider) -> dict[str, Any]:
     """Return a provider's settings as the dictionary `ANYMAIL` takes them.
 
     Raises:
-        ImproperlyConfigured: a required setting is missing.
+        ImproperlyConfigured: a required setting is missing, or one is malformed.
     """
     found: dict[str, Any] = {name: env.str(name) for name in provider.required}
     for name in provider.names:
         if name not in found and (value := env.str(name, "")):
             found[name] = value
-    for name in found:
-        if name.endswith("_URL"):
+    for name, value in found.items():
+        if name.endswith("_API_URL"):
+            found[name] = _api_url(name)
+        elif name.endswith("_URL"):  # of reports, with the user and the password in it
             found[name] = env.url(name, "https", "http")
+        elif name.endswith("_REGION") and not REGION.fullmatch(value):
+            raise ImproperlyConfigured(
+                f"{name} must be the name of a region, of letters, digits and hyphens, such as "
+                "eu-central-1 or fr-par."
+            )
+        elif name in PUBLIC_KEYS and not _is_public_key(value, PUBLIC_KEYS[name]):
+            raise ImproperlyConfigured(
+                f"{name} must be the public {PUBLIC_KEYS[name]} key that the provider shows for "
+                "its reports: one line of Base64, without the lines before and after it."
+            )
     if provider.module == "amazon_ses":
         found["AMAZON_SES_CLIENT_PARAMS"] = _ses_client(found)
     return found
+
+
+def _api_url(name: str) -> str:
+    """Return the URL of an API, to which the client appends the paths of what it asks for."""
+    url = with_host(name, env.str(name, lines=True), "https", "http")
+    if "?" in url.tail or url.has_credentials:
+        raise ImproperlyConfigured(
+            f"{name} must have no user, password or ?, as in https://api.example/v3: other "
+            "settings name the key."
+        )
+    return url.text
+
+
+def _is_public_key(text: str, kind: str) -> bool:
+    # Imported here, because most sites need none of it at the start.
+    from cryptography.exceptions import UnsupportedAlgorithm  # noqa: PLC0415
+    from cryptography.hazmat.primitives.asymmetric import ec, rsa  # noqa: PLC0415
+    from cryptography.hazmat.primitives.serialization import load_der_public_key  # noqa: PLC0415
+
+    kinds = {"EC": ec.EllipticCurvePublicKey, "RSA": rsa.RSAPublicKey}
+    try:
+        return isinstance(load_der_public_key(b64decode(text, validate=True)), kinds[kind])
+    except (binascii.Error, ValueError, UnsupportedAlgorithm):
+        return False
 
 
 def _ses_client(found: dict[str, Any]) -> dict[str, Any]:

@@ -1,15 +1,19 @@
 """`EMAIL_PROVIDER`, its settings, and where the provider reports bounces."""
 
+import base64
 from collections.abc import Callable
+from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from django.core.exceptions import ImproperlyConfigured
 from django.core.mail import EmailMessage, get_connection
 from django.utils.module_loading import import_string
 from pytest_django.fixtures import Settings
 
 from config import env, mail_providers
-from config.mail_providers import PROVIDERS
+from config.mail_providers import PROVIDERS, PUBLIC_KEYS
 from dovetail.mail.errors import MailUnconfirmedError
 from dovetail.mail.transport import send
 from tests.dovetail.mail.provider import serve
@@ -35,8 +39,19 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> Set:
     return setter
 
 
+def encoded(key: Any) -> str:
+    public = key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    return base64.b64encode(public).decode()
+
+
+RSA_KEY = encoded(rsa.generate_private_key(public_exponent=65537, key_size=2048))
+EC_KEY = encoded(ec.generate_private_key(ec.SECP256R1()))
+POSTAL_KEY, SENDGRID_KEY = PUBLIC_KEYS
+KEYS = {POSTAL_KEY: RSA_KEY, SENDGRID_KEY: EC_KEY}
+
+
 def values(names: tuple[str, ...]) -> dict[str, str]:
-    return {name: URL if name.endswith("_URL") else "secret" for name in names}
+    return {name: URL if name.endswith("_URL") else KEYS.get(name, "secret") for name in names}
 
 
 @pytest.mark.parametrize("name", PROVIDERS)
@@ -99,7 +114,7 @@ def test_reports_are_taken_only_if_forged_ones_are_recognized(
     environment(EMAIL_WEBHOOK_SECRET=SECRET, **values(provider.required))
     if provider.must_sign:
         assert mail_providers.webhook(provider, {}) == ""
-        environment(**{provider.signing_key: "key"})
+        environment(**values((provider.signing_key,)))
     settings.ANYMAIL = mail_providers.anymail_settings(provider)
     path = mail_providers.webhook(provider, settings.ANYMAIL)
 
@@ -113,14 +128,54 @@ def test_reports_are_taken_only_if_forged_ones_are_recognized(
 def test_signature_is_enough(environment: Set, settings: Settings, name: str, key: str) -> None:
     """Kind: a key by another name than anymail's, which would warn of an open webhook."""
     provider = PROVIDERS[name]
-    environment(**values(provider.required) | {key: "key"})
+    environment(**values((*provider.required, key)))
 
     settings.ANYMAIL = mail_providers.anymail_settings(provider)
     path = mail_providers.webhook(provider, settings.ANYMAIL)
 
-    assert path
-    if name != "sendgrid":  # which reads its key from a public key's encoding
-        assert import_string(path)()
+    assert import_string(path)()
+
+
+@pytest.mark.parametrize(
+    ("name", "setting", "value", "remedy"),
+    [
+        ("sendgrid", SENDGRID_KEY, "notakey", "one line of Base64"),
+        ("sendgrid", SENDGRID_KEY, "ü", "one line of Base64"),
+        ("sendgrid", SENDGRID_KEY, RSA_KEY, "the public EC key"),
+        ("sendgrid", SENDGRID_KEY, EC_KEY[:-8], "one line of Base64"),
+        ("postal", POSTAL_KEY, "zz", "one line of Base64"),
+        ("postal", POSTAL_KEY, EC_KEY, "the public RSA key"),
+        ("amazon-ses", "AMAZON_SES_REGION", "eu central", "the name of a region"),
+        ("amazon-ses", "AMAZON_SES_REGION", "https://x", "the name of a region"),
+        ("amazon-ses", "AMAZON_SES_REGION", "ü", "the name of a region"),
+        ("scaleway", "SCALEWAY_REGION", "fr/par", "the name of a region"),
+        ("mailgun", "MAILGUN_API_URL", "https://api.example/v3?key=secret", "must have no user"),
+        ("mailgun", "MAILGUN_API_URL", "https://api.example/v3?", "must have no user"),
+        ("mailgun", "MAILGUN_API_URL", "https://ada:secret@api.example", "must have no user"),
+        ("postal", "POSTAL_API_URL", "postal.example", "must look like https://"),
+    ],
+)
+def test_malformed_setting_is_named(
+    environment: Set, name: str, setting: str, value: str, remedy: str
+) -> None:
+    """Kind: a setting with which the site starts, and sends no mail or refuses all reports."""
+    provider = PROVIDERS[name]
+    environment(**values(provider.required) | {setting: value})
+
+    with pytest.raises(ImproperlyConfigured, match=f"^{setting} ") as refused:
+        mail_providers.anymail_settings(provider)
+    assert remedy in str(refused.value)
+    assert "secret" not in str(refused.value)
+
+
+def test_url_of_reports_may_contain_the_secret(environment: Set) -> None:
+    """Mandrill signs its reports with it."""
+    url = f"https://{SECRET}@site.example/mail/events/"
+    environment(MANDRILL_API_KEY="key", MANDRILL_WEBHOOK_URL=url)
+
+    found = mail_providers.anymail_settings(PROVIDERS["mandrill"])
+
+    assert found["MANDRILL_WEBHOOK_URL"] == url
 
 
 def test_provider_without_reports_needs_nothing_for_them() -> None:
