@@ -12,13 +12,12 @@ from typing import Any
 from urllib.parse import unquote
 
 from django.core.exceptions import ImproperlyConfigured
-from django.http.request import split_domain_port
 from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.pq import Conninfo, PGconn
 
 from config import url_options
-from config.url_parts import MAX_PORT, is_loopback, malformed, split, with_host
+from config.url_parts import MAX_PORT, is_host, is_loopback, malformed, split, with_host
 from dovetail.cache.urls import client_url
 
 VALKEY_SCHEMES = ("redis", "rediss", "valkey", "valkeys", "unix")
@@ -157,14 +156,39 @@ def site(name: str, value: str) -> str:
             "send it, as in https://xn--bcher-kva.example."
         )
     host = f"[{url.host}]" if ":" in url.host else url.host.lower().removesuffix(".")
-    if not split_domain_port(host)[0]:
+    if not is_host(host.strip("[]")):
         raise ImproperlyConfigured(
-            f"{name} must have a host of letters, digits, - and . only: Django answers no request "
-            "to another, such as one with an _."
+            f"{name} must have a host of letters, digits, - and . only, with no - or second . at "
+            "the beginning or end of a part: Django or browsers take no other, such as one with "
+            "an _."
         )
     default = {"https": 443, "http": 80}[url.scheme]
     port = f":{url.port}" if url.port and url.port != default else ""
     return f"{url.scheme}://{host}{port}"
+
+
+def allowed_host(name: str, value: str) -> str:
+    """Return an item of `ALLOWED_HOSTS` that requests can have, with or without a dot before it."""
+    host = value.removeprefix(".")
+    in_brackets = host.startswith("[") and host.endswith("]")
+    bare = host[1:-1] if in_brackets else host
+    is_ipv6 = ":" in bare and is_host(bare)
+    if is_host(bare) and is_ipv6 == in_brackets:
+        return value
+    if is_ipv6:
+        remedy = "addresses of IPv6 in brackets, as in [::1]."
+    elif not host.isascii():
+        remedy = "international names as browsers send them, as in xn--bcher-kva.example."
+    elif "_" in host:
+        remedy = (
+            "names without an _, because Django answers no request to another: rename the host."
+        )
+    else:
+        remedy = (
+            "host names without https://, a port or a dot at the end, such as site.example, or "
+            ".site.example for it and all of its subdomains."
+        )
+    raise ImproperlyConfigured(f"{name} must list {remedy}")
 
 
 def origin(name: str, value: str) -> str:

@@ -12,8 +12,9 @@ import redis
 import redis.asyncio
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
+from django.http.request import validate_host
 
-from config import env, url_options
+from config import env, service_urls, url_options
 from config.service_urls import VALKEY_SCHEMES
 from tests.config.test_settings import run
 
@@ -312,6 +313,8 @@ def test_celery_connects_to_a_valkey_url() -> None:
         ("site_url", "https://Site.Example:443/", "https://site.example"),
         ("site_url", "http://localhost:8000", "http://localhost:8000"),
         ("site_url", "https://[::1]:8443", "https://[::1]:8443"),
+        ("site_url", "https://127.0.0.1:8443", "https://127.0.0.1:8443"),
+        ("site_url", "https://Site.Example.", "https://site.example"),
     ],
 )
 def test_usual_forms_of_other_urls_are_accepted(
@@ -341,6 +344,37 @@ def test_usual_forms_of_smtp_urls_are_accepted(
 
     keys = ("HOST", "PORT", "HOST_USER", "HOST_PASSWORD", "USE_TLS", "USE_SSL")
     assert tuple(config[f"EMAIL_{key}"] for key in keys) == expected
+
+
+@pytest.mark.parametrize(
+    "host", ["site.example", ".Site.example", "localhost", "10.1.2.3", "[::1]", "xn--bcher-kva.de"]
+)
+def test_usual_forms_of_allowed_hosts_are_accepted(host: str) -> None:
+    assert service_urls.allowed_host(NAME, host) == host
+    assert validate_host(host.strip(".").lower(), [host])
+
+
+@pytest.mark.parametrize(
+    ("host", "remedy"),
+    [
+        ("::1", "in brackets, as in [::1]"),
+        ("bücher.example", "as in xn--bcher-kva.example"),
+        ("a_b.example", "names without an _"),
+        ("https://site.example", "without https://"),
+        ("site.example:443", "without https://, a port"),
+        ("[::1]:443", "without https://, a port"),
+        ("site.example.", "a dot at the end"),
+        ("a..example", "such as site.example"),
+        ("-a.example", "such as site.example"),
+        ("*.site.example", "or .site.example for it"),
+        ("[site]", "such as site.example"),
+    ],
+)
+def test_remedy_fits_the_host_that_is_not_allowed(host: str, remedy: str) -> None:
+    """Kind: a remedy for another mistake than the one that was made."""
+    with pytest.raises(ImproperlyConfigured, match=f"^{NAME} must list ") as refused:
+        service_urls.allowed_host(NAME, host)
+    assert remedy in str(refused.value)
 
 
 @pytest.mark.parametrize("kind", PATTERNS)
@@ -490,6 +524,13 @@ def test_password_that_would_be_misread_is_refused(
         ("site_url", "https://ada:secret@site.example", "a host name of its own"),
         ("site_url", "https://a,b", "must look like https://site.example"),
         ("site_url", "https://bücher.example", "xn--bcher-kva.example"),
+        ("site_url", "https://secret..", "letters, digits, - and . only"),
+        ("site_url", "https://a..secret", "letters, digits, - and . only"),
+        ("site_url", "https://.secret", "letters, digits, - and . only"),
+        ("site_url", "https://-secret.example", "letters, digits, - and . only"),
+        ("site_url", "https://secret-.example", "letters, digits, - and . only"),
+        ("site_url", f"https://{'secret' * 11}.example", "letters, digits, - and . only"),
+        ("site_url", "https://secret.1", "letters, digits, - and . only"),
     ],
 )
 def test_malformed_url_is_refused_with_the_remedy(

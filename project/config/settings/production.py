@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 from django.core.exceptions import ImproperlyConfigured
 from django.http.request import split_domain_port, validate_host
 
-from config import env, service_access
+from config import env, service_access, service_urls
 from config.settings.base import *
 from config.url_parts import is_loopback
 
@@ -14,12 +14,7 @@ if DEBUG:
 if "*" in ALLOWED_HOSTS:
     raise ImproperlyConfigured("ALLOWED_HOSTS must list the host names that you serve, not '*'.")
 for host in ALLOWED_HOSTS:
-    domain, port = split_domain_port(host.removeprefix("."))
-    if domain != host.removeprefix(".").lower() or port:
-        raise ImproperlyConfigured(
-            "ALLOWED_HOSTS must list host names without https://, a port or a dot at the end, such "
-            "as site.example, or .site.example for it and all of its subdomains."
-        )
+    service_urls.allowed_host("ALLOWED_HOSTS", host)
 for _number, _key in enumerate([SECRET_KEY, *SECRET_KEY_FALLBACKS]):
     if len(_key) < 50 or len(set(_key)) < 5 or _key.startswith("django-insecure-"):  # noqa: PLR2004
         # Who guesses a previous key forges sessions and links, too.
