@@ -8,9 +8,11 @@ import json
 import re
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
+
+from config.env import CONTROL
+from config.url_parts import is_host, with_host
 
 NAME = "OIDC_PROVIDERS"
 RESERVED_IDS = {"github", "google"}  # provider and subject identify an account
@@ -33,9 +35,9 @@ DEFAULTS: dict[str, Any] = {
 REQUIRED = ["id", "name", "issuer", "client_id"]
 SECRETS = ["client_secret", "client_secret_file"]
 KINDS = {
-    str: "a non-empty string",
-    list: "a list of non-empty strings",
-    dict: "an object with non-empty strings as values",
+    str: "a non-empty string without control characters",
+    list: "a list of non-empty strings without control characters",
+    dict: "an object with non-empty strings without control characters as values",
     bool: "true or false",
 }
 
@@ -58,6 +60,11 @@ def parse(text: str, *, insecure: bool) -> list[dict[str, Any]]:
         raise ImproperlyConfigured(
             f"{NAME} is not JSON (line {error.lineno}, column {error.colno}): {error.msg}."
         ) from error
+    except (RecursionError, ValueError):  # Python's limits for nesting and for digits
+        raise ImproperlyConfigured(
+            f"{NAME} is nested too deeply or contains a number that is too long: it must be a JSON "
+            "list of objects, one per provider."
+        ) from None
     if not isinstance(entries, list):
         raise ImproperlyConfigured(f"{NAME} must be a JSON list of objects, one per provider.")
     apps = [_app(entry, f"{NAME}[{at}]", insecure=insecure) for at, entry in enumerate(entries)]
@@ -126,12 +133,22 @@ def _check(values: dict[str, Any], field: str, kind: type, where: str) -> None:
     if field not in values:
         raise ImproperlyConfigured(f"{where}.{field} is missing.")
     value = values[field]
-    valid = isinstance(value, kind) and value != ""
-    if valid and isinstance(value, list | dict):
+    valid = isinstance(value, kind)
+    if valid and isinstance(value, str | list | dict):
         texts = value.values() if isinstance(value, dict) else value
-        valid = all(isinstance(text, str) and text for text in texts)
+        valid = _is_text(value) if isinstance(value, str) else all(map(_is_text, texts))
     if not valid:
         raise ImproperlyConfigured(f"{where}.{field} must be {KINDS[kind]}.")
+
+
+def _is_text(value: object) -> bool:
+    # JSON can contain halves of characters, which nothing can be encoded with.
+    return (
+        isinstance(value, str)
+        and bool(value.strip())
+        and not CONTROL.search(value)
+        and not re.search(r"[\ud800-\udfff]", value)
+    )
 
 
 def _check_values(values: dict[str, Any], where: str) -> None:
@@ -159,15 +176,21 @@ def _check_values(values: dict[str, Any], where: str) -> None:
 
 def _issuer(issuer: str, where: str, *, insecure: bool) -> str:
     try:
-        parts = urlsplit(issuer)
-        local = insecure and parts.hostname in {"localhost", "127.0.0.1"}
-        valid = bool(parts.hostname) and parts.port != 0 and not (parts.query or parts.fragment)
-    except ValueError:  # an invalid port or IPv6 address
-        valid, local, parts = False, False, urlsplit("")
-    if not valid or not (parts.scheme == "https" or (local and parts.scheme == "http")):
+        url = with_host(f"{where}.issuer", issuer, "https", "http")
+    except ImproperlyConfigured:
+        url = None
+    if (
+        url is None
+        or url.text != issuer
+        or not issuer.isascii()
+        or "?" in issuer
+        or "@" in issuer
+        or not is_host(url.host.replace("_", "x"))  # which names in a container network may have
+        or (url.scheme == "http" and not (insecure and url.host in {"localhost", "127.0.0.1"}))
+    ):
         raise ImproperlyConfigured(
             f"{where}.issuer must look like https://login.example.org/realm, "
-            "exactly as in the provider's discovery document."
+            "exactly as in the provider's discovery document, without a user or a ?."
         )
     return issuer
 

@@ -75,6 +75,15 @@ def test_plain_http_is_allowed_only_for_localhost_in_development() -> None:
                 oidc.parse(text, insecure=True)
 
 
+@pytest.mark.parametrize(
+    "issuer", ["https://i.example:8443/r/", "https://[::1]:8443", "https://key_cloak:8443/r"]
+)
+def test_issuer_is_kept_as_it_is(issuer: str) -> None:
+    (app,) = parse(PROVIDER | {"issuer": issuer})
+
+    assert app["settings"]["server_url"] == issuer
+
+
 BOUND = PROVIDER | {"trusted": True, "exclusive_domains": ["example.org"]}
 
 
@@ -115,6 +124,28 @@ def test_domains_that_cannot_be_exclusive_are_rejected(
         ({"issuer": "login.example.org"}, r"\[0\]\.issuer must look like"),
         ({"issuer": "https://login.example.org:port"}, r"\[0\]\.issuer must look like"),
         ({"issuer": "https://login.example.org/?realm=1"}, r"\[0\]\.issuer must look like"),
+        *(
+            ({"issuer": issuer}, r"\[0\]\.issuer must look like")
+            for issuer in (
+                "https://a b",
+                " https://i.example",
+                "https://i.example ",
+                "https://u:p@i.example",
+                "https://@i.example",
+                "https://i.example:0",
+                "https://i.example?",
+                "https://i.example#x",
+                "https://a..b",
+                "https://ü.example",
+                "https://i.example/ü",
+                "HTTPS://i.example",
+            )
+        ),
+        ({"issuer": "https://i/\n"}, r"\[0\]\.issuer must be a non-empty string without control"),
+        ({"name": " "}, r"\[0\]\.name must be a non-empty string"),
+        ({"name": "a\nb"}, r"\[0\]\.name must be a non-empty string without control characters"),
+        ({"name": "\ud800"}, r"\[0\]\.name must be a non-empty string"),
+        ({"scopes": ["openid", " "]}, r"\[0\]\.scopes must be a list of non-empty strings"),
         ({"client_secret": ""}, r"\[0\]\.client_secret must be a non-empty string"),
         (
             {"client_secret_file": "/run/x"},
@@ -149,6 +180,8 @@ def test_error_names_the_missing_field(field: str) -> None:
     [
         ("[{", r"OIDC_PROVIDERS is not JSON \(line 1, column 3\)"),
         ("{}", "must be a JSON list"),
+        ("[" * 100_000, "OIDC_PROVIDERS is nested too deeply"),
+        (f"[{'9' * 5000}]", "OIDC_PROVIDERS is nested too deeply or contains a number"),
         ("[1]", r"OIDC_PROVIDERS\[0\] must be an object"),
     ],
 )
