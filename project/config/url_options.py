@@ -103,6 +103,8 @@ def check(name: str, query: str, known: Mapping[str, Kind]) -> None:
 
 def unknown(name: str, option: str, known: Mapping[str, Kind]) -> ImproperlyConfigured:
     """Return an error that names the option that was probably meant, or all of them."""
+    if not known:
+        return ImproperlyConfigured(f"{name} must have no options after its ?: remove them.")
     near = difflib.get_close_matches(option, known, n=1, cutoff=0.8)
     hint = f"did you mean {near[0]}?" if near else f"known here are {', '.join(known)}."
     return ImproperlyConfigured(f"{name} has an invalid option after its ?: {hint}")
