@@ -27,6 +27,10 @@ class Kind:
     takes: Callable[[str], object]
 
 
+def _are_seconds(text: str) -> bool:
+    return bool(re.fullmatch(r"[0-9]{1,6}(\.[0-9]{1,6})?", text)) and float(text) > 0
+
+
 def _are_ciphers(text: str) -> bool:
     try:
         ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).set_ciphers(text)
@@ -36,10 +40,8 @@ def _are_ciphers(text: str) -> bool:
 
 
 NUMBER = Kind("a whole number", re.compile(r"[0-9]{1,9}").fullmatch)
-COUNT = Kind("a whole number of at least 1", re.compile(r"0*[1-9][0-9]{0,8}").fullmatch)
-SECONDS = Kind(
-    "a number of seconds above 0", re.compile(r"(?=.*[1-9])[0-9]{1,6}(\.[0-9]{1,6})?").fullmatch
-)
+COUNT = Kind("a whole number of at least 1", re.compile(r"[1-9][0-9]{0,8}").fullmatch)
+SECONDS = Kind("a number of seconds above 0", _are_seconds)
 BOOL = Kind("true or false", {"true", "false"}.__contains__)
 NAME = Kind("a name of ASCII characters without spaces", re.compile(r"[!-~]+").fullmatch)
 TEXT = Kind("set to something", bool)
