@@ -200,10 +200,8 @@ def test_text_with_values_in_it_does_not_leave(records: list[logging.LogRecord])
 
 def test_what_asyncio_says_of_errors_does_not_leave(records: list[logging.LogRecord]) -> None:
     async def main() -> None:
-        loop = asyncio.get_running_loop()
-        loop.call_soon(int, "planted")
-        await asyncio.sleep(0)
-        await asyncio.sleep(0)
+        context = {"message": "It has failed", "arguments": "planted"}
+        asyncio.get_running_loop().call_exception_handler(context)
 
     asyncio.run(main())
 
