@@ -51,7 +51,7 @@ def load_dotenv(path: Path, *, example: Path = BASE_DIR / ".env.example") -> Non
     known = set(names_in(example)) if example.is_file() else None
     for name, value in dotenv.read(path, known).items():
         if not is_set(name.removesuffix("_FILE")):
-            os.environ[name] = value
+            os.environ[name] = _as_in_environment(value)
 
 
 def use_defaults(defaults: Mapping[builtins.str, builtins.str]) -> None:
@@ -213,10 +213,16 @@ def private_hosts(name: builtins.str, default: builtins.str) -> builtins.list[bu
 
 
 def folder(name: builtins.str, default: Path) -> Path:
-    """Return the path of a folder, which may be relative to the checkout or start with `~`."""
-    value = Path(str(name, "") or default)
+    """Return the path of a folder, which may be relative to the checkout or start with `~`.
+
+    Unlike other settings, it may have line breaks, as any path may.
+    """
+    names_read.add(name)
+    value = _text(name, _raw(name) or _defaults.get(name, ""))
+    if "\0" in value:
+        raise ImproperlyConfigured(f"{name} contains a control character: remove it.")
     try:
-        return BASE_DIR / value.expanduser()
+        return BASE_DIR / Path(_as_in_environment(value) or default).expanduser()
     except RuntimeError:  # there is no such user, or nobody with the number of this one
         raise ImproperlyConfigured(
             f"{name} starts with a ~ that stands for nobody's home folder: write the whole path."
@@ -245,15 +251,30 @@ def _raw(name: builtins.str) -> builtins.str | None:
         ) from None
 
 
-def _checked(name: builtins.str, value: builtins.str, *, lines: builtins.bool) -> builtins.str:
-    """Return a value that is text, which any program and protocol takes.
+def _as_in_environment(value: builtins.str) -> builtins.str:
+    """Return text as Python reads it from the environment, as bytes where the locale has no é."""
+    try:
+        os.fsencode(value)
+    except UnicodeEncodeError:
+        return value.encode().decode("ascii", "surrogateescape")
+    return value
 
-    The error contains no part of it, since it may be a secret.
+
+def _text(name: builtins.str, value: builtins.str) -> builtins.str:
+    """Return the text of a value, whatever the locale.
+
+    Surrogates are how Python keeps bytes of the environment that the locale does not know. The
+    error contains no part of the value, since it may be a secret.
     """
     try:
-        value.encode()
-    except UnicodeEncodeError:  # Python's way to keep bytes of the environment that are no text
+        return value.encode(errors="surrogateescape").decode()
+    except UnicodeError:
         raise ImproperlyConfigured(f"{name} is not UTF-8 text: encode it as UTF-8.") from None
+
+
+def _checked(name: builtins.str, value: builtins.str, *, lines: builtins.bool) -> builtins.str:
+    """Return a value that is text, which any program and protocol takes."""
+    value = _text(name, value)
     if not lines:
         value = value.strip("\r\n")
     if (CONTROL_IN_LINES if lines else CONTROL).search(value):

@@ -1,3 +1,6 @@
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -102,6 +105,41 @@ def test_value_that_is_no_text_is_refused(monkeypatch: pytest.MonkeyPatch, reade
     with pytest.raises(ImproperlyConfigured, match=r"^THING is not UTF-8 text") as error:
         READERS[reader]()
     assert "hidden" not in str(error.value)
+
+
+def test_folder_may_have_a_line_break(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("THING", "/srv/état\nd'urgence")
+
+    assert env.folder("THING", Path()) == Path("/srv/état\nd'urgence")
+
+
+@pytest.mark.parametrize("source", ["environment", "file", ".env"])
+def test_text_is_read_in_a_locale_without_its_letters(tmp_path: Path, source: str) -> None:
+    """Kind: a shell whose locale is C, in which Python takes the bytes of é for no letter."""
+    (tmp_path / "thing").write_text("/srv/été", encoding="utf-8")
+    (tmp_path / ".env").write_text("THING=/srv/été\n", encoding="utf-8")
+    (tmp_path / ".env.example").write_text("# THING=\n", encoding="utf-8")
+    code = (
+        "import os\n"
+        "from pathlib import Path\n"
+        "from config import env\n"
+        "folder = Path(os.environ['HERE'])\n"
+        "env.load_dotenv(folder / '.env', example=folder / '.env.example')\n"
+        "print(ascii(env.str('THING')), os.fsencode(env.folder('THING', folder)))"
+    )
+    values = {"environment": {"THING": "/srv/été"}, "file": {"THING_FILE": str(tmp_path / "thing")}}
+    odd = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    result = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=env.BASE_DIR / "project",
+        env={"HERE": str(tmp_path), "ENV_FILE": os.devnull, **odd, **values.get(source, {})},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    expected = "/srv/été"
+    assert result.stdout == f"{expected!a} {expected.encode()}\n", result.stderr
 
 
 @pytest.mark.parametrize("reader", [name for name in READERS if name != "foreign"])
