@@ -139,7 +139,7 @@ def test_text_is_read_in_a_locale_without_its_letters(tmp_path: Path, source: st
     )
 
     expected = "/srv/été"
-    assert result.stdout == f"{expected!a} {expected.encode()}\n", result.stderr
+    assert result.stdout == f"{expected!a} {expected.encode()!r}\n", result.stderr
 
 
 @pytest.mark.parametrize("reader", [name for name in READERS if name != "foreign"])

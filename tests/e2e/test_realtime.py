@@ -17,6 +17,7 @@ from tests.e2e.people import (
     is_marked,
     mark,
     publish,
+    scroll_to,
     title,
     wait_until,
 )
@@ -152,6 +153,25 @@ def test_change_during_a_refresh_is_not_lost(visit: Visit) -> None:
 
     for name in (first, second):
         expect(reader.get_by_role("link", name=name)).to_be_visible()
+
+
+@DETAIL
+def test_refresh_during_the_first_load_of_a_frame_loads_it_again(visit: Visit) -> None:
+    """Kind: a lazy frame is reloaded before it has loaded, after which Turbo waits to see it."""
+    reader, author = visit(), visit(AUTHOR)
+    name = title()
+    path = publish(author, name)
+    follow(reader, path)
+    held = hold(reader, "**/comments/")
+    scroll_to(reader.get_by_role("link", name="Read the comments"))
+    wait_until(reader, lambda: held)
+
+    author.goto(f"{path}edit/")
+    author.get_by_label("Title").fill(f"{name} revised")
+    author.get_by_role("button", name="Save").click()
+
+    expect(reader.get_by_role("heading", name=f"{name} revised")).to_be_attached()
+    expect(reader.get_by_role("heading", name="Comments")).to_be_attached()
 
 
 @DETAIL

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest"
-import { morphFrame } from "./frame_morphing"
+import { endLaziness, morphFrame, restartFirstLoads } from "./frame_morphing"
 import { find } from "./testing"
 
 test("morphs frames with data-morph, which keeps focus", () => {
@@ -24,4 +24,21 @@ test("morphs frames with data-morph, which keeps focus", () => {
   expect(document.activeElement).toBe(link)
   expect(link.getAttribute("aria-current")).toBe("true")
   expect(renderOf("#other")).toBeUndefined()
+})
+
+test("has only lazy frames that have never loaded watched again", () => {
+  document.body.innerHTML = `
+    <turbo-frame id="cut" loading="lazy" refresh="morph" src="/a"></turbo-frame>
+    <turbo-frame id="loaded" loading="lazy" refresh="morph" src="/b" complete></turbo-frame>
+    <turbo-frame id="kept" loading="lazy" src="/c"></turbo-frame>`
+  addEventListener("turbo:frame-load", endLaziness, { once: true })
+  find("#loaded").dispatchEvent(new CustomEvent("turbo:frame-load", { bubbles: true }))
+  const watched: string[] = []
+  for (const frame of document.querySelectorAll("turbo-frame")) {
+    frame.setAttribute = (name, value) => watched.push(`${frame.id} ${name}=${value}`)
+  }
+
+  restartFirstLoads()
+
+  expect(watched).toEqual(["cut loading=lazy"])
 })
