@@ -5,13 +5,13 @@ CI runs them separately (`.ci/nix`).
 """
 
 import shutil
-import time
 from collections.abc import Generator, Iterator
 
 import pytest
 
 # The browser of tests/e2e, and the fixture that records problems on its pages.
 from tests.e2e.conftest import browser, playwright, watch  # noqa: F401 - fixtures
+from tests.eventually import Eventually
 from tests.stack.stack import Stack
 
 times: dict[str, float] = {}
@@ -38,23 +38,8 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
 
 @pytest.fixture
-def eventually() -> "type[Eventually]":
+def eventually() -> type[Eventually]:
     return Eventually
-
-
-class Eventually:
-    """Polls for something that takes time: `for _ in eventually(): if …: break`."""
-
-    def __init__(self, seconds: float = 30) -> None:
-        self.deadline = time.monotonic() + seconds
-
-    def __iter__(self) -> "Eventually":
-        return self
-
-    def __next__(self) -> None:
-        if time.monotonic() > self.deadline:
-            pytest.fail("The condition was not met in time")
-        time.sleep(0.1)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.e2e.conftest import Watch
-from tests.stack.conftest import Eventually
+from tests.eventually import Eventually
 from tests.stack.stack import PORTS, ROOT, Stack, is_open
 
 LIMIT = 30_000  # milliseconds; Vite compiles on the first page

@@ -21,7 +21,7 @@ from pymemcache import Client
 from pymemcache.exceptions import MemcacheError
 
 from dovetail.tasks.queues import TASKS, queue
-from tests.stack.conftest import Eventually
+from tests.eventually import Eventually
 from tests.stack.proxy import PUBLISH, mute_proxy
 from tests.stack.stack import ROOT, Stack, descendants, is_open
 

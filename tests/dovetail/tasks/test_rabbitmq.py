@@ -27,15 +27,20 @@ from tests.dovetail.tasks.messages import (
     NO_UUID,
     send,
 )
+from tests.eventually import Eventually
 from tests.queueing import queue_tasks
 from tests.stack import rabbitmq
-from tests.stack.conftest import Eventually
 from tests.stack.proxy import DECLARE, mute_proxy
 from tests.stack.rabbitmq import USER, RabbitMQ
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
-    pytest.mark.skipif(not shutil.which("rabbitmq-server"), reason="needs the Nix environment"),
+    pytest.mark.long("starts RabbitMQ and waits for its limits"),
+    pytest.mark.xdist_group("rabbitmq"),
+    pytest.mark.skipif(
+        not shutil.which("rabbitmq-server"),
+        reason="there is no RabbitMQ: `nix flake check` runs it",
+    ),
 ]
 
 LIMIT = 60  # seconds; generous, for a busy machine
@@ -203,16 +208,14 @@ MALFORMED: list[tuple[Any, dict[str, Any]]] = [
 ]
 
 
-def test_malformed_messages_are_kept_as_failures(
-    empty: RabbitMQ, eventually: type[Eventually]
-) -> None:
+def test_malformed_messages_are_kept_as_failures(empty: RabbitMQ) -> None:
     assert collect() == 0  # which creates the queue of dead letters
     with work(), kombu.Connection(empty.url) as sender:
         for body, headers in MALFORMED:
             send(sender, body, headers)
             arrive.delay()
             assert arrived.acquire(timeout=LIMIT)
-    for _ in eventually():
+    for _ in Eventually():
         collect()
         if TaskFailure.objects.count() == len(MALFORMED):
             break
@@ -234,9 +237,7 @@ def test_full_rabbitmq_is_an_unavailable_broker(empty: RabbitMQ) -> None:
         status.running()
 
 
-def test_worker_goes_on_while_rabbitmq_is_full(
-    empty: RabbitMQ, eventually: type[Eventually]
-) -> None:
+def test_worker_goes_on_while_rabbitmq_is_full(empty: RabbitMQ) -> None:
     """Kind: a worker that waits until its heartbeat is confirmed, and does nothing meanwhile."""
     for _ in range(6):
         hold.delay()
@@ -244,13 +245,13 @@ def test_worker_goes_on_while_rabbitmq_is_full(
         assert begun.acquire(timeout=LIMIT)
         assert begun.acquire(timeout=LIMIT)
         with full_memory(empty):
-            for _ in eventually():  # until it has sent a heartbeat
+            for _ in Eventually():  # until it has sent a heartbeat
                 if "blocked" in empty.control("list_connections", "state").split():
                     break
             for _ in range(6):
                 may_end.release()
             for _ in range(4):
                 assert begun.acquire(timeout=LIMIT)
-            for _ in eventually():  # until they are acknowledged
+            for _ in Eventually():  # until they are acknowledged
                 if not waiting(empty):
                     break
