@@ -12,7 +12,7 @@ from redis.asyncio import Redis
 
 from config.settings.parts.channels import CHANNEL_LAYERS
 from dovetail.cable import presence
-from dovetail.cable.hub import Hub
+from dovetail.cable.hub import CONTROL, Hub
 from dovetail.cable.layer import ValkeyChannelLayer
 from dovetail.cache import outages
 from tests.cable.servers import Valkey
@@ -134,6 +134,19 @@ def test_hanging_server_is_waited_for_once(
     assert hanging.tries_of(publish()) == 0  # on another loop, as in another thread
     monkeypatch.setattr(outages, "_paused", {})
     assert hanging.tries_of(publish()) == 1
+
+
+def test_revocation_is_sent_although_a_broadcast_was_not_answered(hanging: Hanging) -> None:
+    layer = layer_at(hanging.url, socket_timeout=0.05)
+
+    async def publish(group: str) -> list[Any]:
+        messages = (layer.group_send(group, {"type": "lost"}) for _ in range(3))
+        return list(await asyncio.gather(*messages, return_exceptions=True))
+
+    assert hanging.tries_of(publish("group")) == 1
+    assert hanging.tries_of(publish(CONTROL)) == 1
+    assert hanging.tries_of(publish(CONTROL)) == 0
+    assert hanging.tries_of(publish("group")) == 0
 
 
 def test_presence_waits_once_for_a_hanging_server(

@@ -117,8 +117,15 @@ def _publish_control(messages: Sequence[dict[str, Any]]) -> None:
 
 
 async def _send(*messages: tuple[str, dict[str, Any]]) -> None:
+    """Send messages, each even if the layer has lost another, and raise its first error."""
     layer: Any = get_channel_layer()
+    failure: Exception | None = None
     with telemetry.span("broadcast"):
         traced = {"traceparent": parent} if (parent := telemetry.traceparent()) else {}
         for group, message in messages:
-            await layer.group_send(group, message | traced)
+            try:
+                await layer.group_send(group, message | traced)
+            except Exception as error:  # noqa: BLE001 - each layer raises its own
+                failure = failure or error
+    if failure:
+        raise failure

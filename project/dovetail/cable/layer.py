@@ -24,7 +24,7 @@ from channels_redis.utils import _wrap_close, decode_hosts
 from redis.asyncio import ConnectionPool
 from redis.asyncio.client import PubSub
 
-from dovetail.cable.hub import Hub
+from dovetail.cable.hub import CONTROL, Hub
 from dovetail.cache import outages
 from dovetail.signed import sign, unsign
 
@@ -33,6 +33,7 @@ logger = logging.getLogger(__name__)
 PURPOSE = "cable"  # of the signatures
 POLL = 1.0  # seconds to wait for a message before checking whether there are subscriptions left
 RETRY = 1.0  # seconds
+CONTROL_GROUP = f"__group__{CONTROL}"  # the end of its channel's name
 CONFIRMATION = 5.0  # seconds the server has to confirm a subscription
 
 
@@ -67,14 +68,17 @@ class Shard(RedisSingleShardConnection):  # type: ignore[misc] # channels_redis 
             redis.RedisError: it is unavailable.
         """
         signed = sign(PURPOSE, channel, message)
+        # Who loses access is told so although a broadcast was too slow a moment ago.
+        server = f"{self._server} {CONTROL}" if channel.endswith(CONTROL_GROUP) else self._server
         async with self._lock:
             # Here, for those that have waited for the lock while the server did not answer.
-            if outages.is_paused(self._server):
+            if outages.is_paused(server):
                 raise redis.TimeoutError("The server has not answered a moment ago")
             self._ensure_redis()
             try:
                 await self._redis.publish(channel, signed)
             except redis.TimeoutError:
+                outages.pause(server)
                 outages.pause(self._server)
                 raise
 

@@ -67,7 +67,8 @@ def cached(
         tags: what invalidates the value. See `invalidate`.
         patience: for how long others wait for the one that computes it, in seconds, before one of
             them takes its place, for which the rest wait as long; not for ever, in case that one
-            is killed. A web process has few threads, so give what is quickly made less.
+            is killed. A web process has few threads, so give what is quickly made less; with less
+            than a second, all that have waited compute it.
 
     Raises:
         UnsupportedValue: the value has another type.
@@ -128,7 +129,7 @@ def invalidate(*tags: str, using: str | None = None) -> None:
         using: the alias of the database that the transaction is on; the default one if None.
     """
     if tags:
-        on_commit_together(_renew, tags, order=EXPIRE, using=using)
+        on_commit_together(_renew, map(_tag, tags), order=EXPIRE, using=using)
 
 
 def invalidate_with(
@@ -269,8 +270,8 @@ def _word() -> str:
 
 def _is_invalidated_here(tags: Sequence[str]) -> bool:
     """Return whether a transaction of this thread will invalidate one of these tags."""
-    return not set(tags).isdisjoint(waiting_for_commit(_renew))
+    return not set(map(_tag, tags)).isdisjoint(waiting_for_commit(_renew))
 
 
-def _renew(tags: Sequence[str]) -> None:
-    _cache().set_many({_tag(tag): _word() for tag in tags}, WORD)
+def _renew(names: Sequence[str]) -> None:
+    _cache().set_many({name: _word() for name in names}, WORD)

@@ -16,7 +16,7 @@ from django.db.models import Model
 from dovetail.cable import protocol
 from dovetail.cable.broadcasting import send_merged
 from dovetail.cable.streams import Streamable, stream_name
-from dovetail.database.commit import REFRESH, on_commit_together
+from dovetail.database.commit import REFRESH, expire_first, on_commit_together
 from dovetail.turbo import recency, streams
 from dovetail.turbo.rendering import render_and_send
 from dovetail.turbo.request import current_request_id
@@ -147,6 +147,7 @@ def broadcast_action_to(
         context: the template's context; callables are called when it is rendered.
     """
     name, element = stream_name(*streamables), streams.dom_id(target)
+    expire_first()  # the template may have fragments
     transaction.on_commit(
         lambda: render_and_send(name, action, element, template, context or {}, method=method),
         robust=True,
@@ -169,6 +170,7 @@ def broadcast_later_to(
         template: the template's name.
         context: JSON-serializable values, and saved models, which the task reloads.
     """
+    expire_first()
     task: Any = render_broadcast  # celery-types does not know the task class for Django
     task.delay_on_commit(
         stream_name(*streamables), action, streams.dom_id(target), template, pack(context)

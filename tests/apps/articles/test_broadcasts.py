@@ -77,11 +77,21 @@ def withdraw(article: Article) -> None:
     article.save()
 
 
+def publish_elsewhere(article: Article) -> None:
+    Article.objects.get(pk=article.pk).publish()
+    article.refresh_from_db()
+
+
 async def test_article_that_loses_its_time_of_publication_leaves_the_list(
     connect: Connect,
 ) -> None:
     created: Article = await call(make_article)
     loaded: Article = await call(Article.objects.get, pk=(await call(make_article)).pk)
+    deferred: Article = await call(
+        Article.objects.defer("published_at").get, pk=(await call(make_article)).pk
+    )
+    refreshed: Article = await call(make_article, published=False)
+    await call(publish_elsewhere, refreshed)
     changed: Article = await call(make_article)
     rows = Article.objects.filter(pk=changed.pk)
     browser = await stream_of(connect, "articles")
@@ -89,6 +99,8 @@ async def test_article_that_loses_its_time_of_publication_leaves_the_list(
     for change in (
         partial(withdraw, created),
         partial(withdraw, loaded),
+        partial(withdraw, deferred),
+        partial(withdraw, refreshed),
         partial(rows.update, status=Status.DRAFT, published_at=None),
     ):
         await call(change)

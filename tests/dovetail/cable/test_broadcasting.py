@@ -11,8 +11,9 @@ from channels.layers import InMemoryChannelLayer, channel_layers
 from django.db import transaction
 
 from dovetail.cable import hub
-from dovetail.cable.broadcasting import broadcast
-from dovetail.cable.hub import Hub
+from dovetail.cable.broadcasting import broadcast, reauthorize
+from dovetail.cable.hub import CONTROL, Hub
+from dovetail.cable.streams import stream_name
 from tests.dovetail.cable.conftest import LIMIT, Connect, turbo_identifier, until
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -87,6 +88,27 @@ def test_unavailable_layer_breaks_no_transaction(
         broadcast("news", message="lost")
 
     assert "The channel layer is unavailable; broadcast to news lost" in caplog.text
+
+
+def test_lost_message_loses_no_other_of_the_transaction(
+    layer: Layer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Kind: followers who keep their access because another stream's message was lost."""
+    sent: list[Any] = []
+
+    async def send(group: str, message: dict[str, Any]) -> None:
+        sent.append((group, message["stream"]))
+        if len(sent) == 1:
+            raise ConnectionResetError("once")
+
+    monkeypatch.setattr(layer, "group_send", send)
+
+    with transaction.atomic():
+        for name in ("first", "second", "third"):
+            reauthorize(name)
+
+    assert sent == [(CONTROL, stream_name(name)) for name in ("first", "second", "third")]
+    assert "cable.reauthorize not sent, sockets will be rechecked later: once" in caplog.text
 
 
 async def test_subscription_waits_for_an_unavailable_layer(connect: Connect, layer: Layer) -> None:

@@ -1,5 +1,6 @@
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import date, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,13 @@ def test_code_and_templates_make_another_release(
         ("MEDIA_URL", ("/media/", "https://files.example/")),
         ("SECURE_CSP", ({"img-src": ["'self'"]}, {"img-src": ["'self'", "https://f.example"]})),
         ("SOCIALACCOUNT_PROVIDERS", ({"github": {}}, {})),
+        ("LOGO_URL", ("/one.svg", "/two.svg")),
+        ("PORTAL_NAME", ("One", "Two")),
+        ("EMAIL_SUPPORT", ("one@site.example", "two@site.example")),
+        ("WEB_ANALYTICS_ID", ("1", "2")),
+        ("LOGIN_URL", ("/one/", "/two/")),
+        ("SETTING_OF_THE_OWNER", (Decimal("1.00"), Decimal("2.00"))),
+        ("SETTING_OF_THE_OWNER", (date(2026, 1, 1), date(2026, 1, 2))),
         ("SETTING_OF_THE_OWNER", (timedelta(days=1), timedelta(days=2))),
         ("SETTING_OF_THE_OWNER", ({"a", "b"}, {"a", "c"})),
         ("SETTING_OF_THE_OWNER", ("1", 1)),

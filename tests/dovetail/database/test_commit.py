@@ -7,7 +7,13 @@ import pytest
 from django.db import transaction
 from pytest_django import DjangoCaptureOnCommitCallbacks
 
-from dovetail.database.commit import on_commit_together, waiting_for_commit
+from dovetail.database.commit import (
+    EXPIRE,
+    REFRESH,
+    expire_first,
+    on_commit_together,
+    waiting_for_commit,
+)
 
 
 class Sent:
@@ -105,15 +111,54 @@ class TestTransaction:
 
         assert "functools.partial" in caplog.text
 
-    def test_failure_before_it_is_called_reaches_no_one_else(
-        self, sent: Sent, caplog: pytest.LogCaptureFixture
-    ) -> None:
+    def test_item_that_cannot_be_hashed_is_an_error_where_it_is_given(self, sent: Sent) -> None:
         with transaction.atomic():
-            together(sent.first, [["unhashable"]])  # type: ignore[list-item] # as it may be
-            transaction.on_commit(lambda: sent.second(["c"]))
+            together(sent.first, ["a"])
+            with pytest.raises(TypeError, match="unhashable"):
+                together(sent.second, [["b"]])  # type: ignore[list-item] # as it may be
 
-        assert sent.calls == [("second", ["c"])]
-        assert "Error calling Call in on_commit()" in caplog.text
+        assert sent.calls == [("first", ["a"])]
+
+    def test_refresh_comes_after_functions_before_it(self, sent: Sent) -> None:
+        """Kind: a page that asks again before the cache it shows has been emptied."""
+        with transaction.atomic():
+            on_commit_together(sent.first, ["a"], order=REFRESH)
+            transaction.on_commit(lambda: sent.second(["cache.delete"]))
+            for name in ("b", "c", "a"):
+                on_commit_together(sent.first, [name], order=REFRESH)
+            on_commit_together(sent.second, ["expired"], order=EXPIRE)
+            assert sent.calls == []
+
+        assert sent.calls == [
+            ("second", ["expired"]),
+            ("second", ["cache.delete"]),
+            ("first", ["a", "b", "c"]),
+        ]
+
+    def test_values_expire_before_a_function_that_was_given_earlier(self, sent: Sent) -> None:
+        """Kind: a broadcast that renders what the transaction has made invalid later."""
+        with transaction.atomic():
+            expire_first()
+            transaction.on_commit(lambda: sent.second(["rendered"]))
+            on_commit_together(sent.first, ["expired"], order=EXPIRE)
+
+        assert sent.calls == [("first", ["expired"]), ("second", ["rendered"])]
+
+    def test_failure_of_another_function_does_not_reach_the_next_transaction(
+        self, sent: Sent
+    ) -> None:
+        def cut_off() -> None:
+            with transaction.atomic():
+                on_commit_together(sent.first, ["a"], order=REFRESH)
+                transaction.on_commit(partial(sent_to_nobody, "cut", []))
+                on_commit_together(sent.first, ["b"], order=REFRESH)
+
+        with pytest.raises(ValueError, match="cut"):
+            cut_off()
+        with transaction.atomic():
+            on_commit_together(sent.first, ["c"], order=REFRESH)
+
+        assert sent.calls == [("first", ["c"])]
 
     def test_items_that_are_looked_at_while_they_are_rolled_back_are_not_sent(
         self, sent: Sent

@@ -153,7 +153,8 @@ class Article(BroadcastsRefreshes, SoftDeleteModel):
     @classmethod
     def from_db(cls, *args: Any, **kwargs: Any) -> Self:
         article = super().from_db(*args, **kwargs)
-        article._note_publication()  # noqa: SLF001 - its own
+        # Also if that is not loaded; the attribute itself would ask the database for it.
+        article._was_published = article.__dict__.get("published_at", 0) is not None  # noqa: SLF001 - its own
         return article
 
     @property
@@ -179,8 +180,12 @@ class Article(BroadcastsRefreshes, SoftDeleteModel):
             raise
         self._note_publication()
 
+    def refresh_from_db(self, *args: Any, **kwargs: Any) -> None:
+        self._note_publication()
+        super().refresh_from_db(*args, **kwargs)
+        self._note_publication()
+
     def _note_publication(self) -> None:
-        # Not by the attribute, which would ask the database for it if it is deferred.
         if self.__dict__.get("published_at") is not None:
             self._was_published = True
 
@@ -205,7 +210,7 @@ class Article(BroadcastsRefreshes, SoftDeleteModel):
     def refreshed_streams(self) -> list[Streamable]:
         # An article that was never published has not been on the public list. One that was may have
         # lost its time by this change; for changes in bulk, `refresh_list` sees to that.
-        is_listed = self._was_published or self.published_at is not None
+        is_listed = self._was_published or self.__dict__.get("published_at") is not None
         return [self, self.refreshes] if is_listed else [self]
 
     def publish(self) -> None:
