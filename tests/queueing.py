@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import kombu.pools
 import pytest
 from celery import current_app
 
@@ -16,3 +17,10 @@ def queue_tasks(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
     monkeypatch.setitem(app.conf, "task_always_eager", False)
     monkeypatch.setattr(app, "_pool", None)  # otherwise it stays connected to the former broker
     monkeypatch.setattr(app.amqp, "_producer_pool", None)
+
+
+def close_connections() -> None:
+    """Close all connections to brokers; the app opens new ones."""
+    app: Any = current_app
+    kombu.pools.reset()
+    app._pool = app.amqp._producer_pool = None  # noqa: SLF001 - it has no other way to let go of them

@@ -7,7 +7,6 @@ from threading import Semaphore
 from typing import Any
 
 import kombu
-import kombu.pools
 import pytest
 from celery import current_app, shared_task
 from celery.contrib.testing.worker import start_worker
@@ -28,7 +27,7 @@ from tests.dovetail.tasks.messages import (
     send,
 )
 from tests.eventually import Eventually
-from tests.queueing import queue_tasks
+from tests.queueing import close_connections, queue_tasks
 from tests.stack import rabbitmq
 from tests.stack.proxy import DECLARE, mute_proxy
 from tests.stack.rabbitmq import USER, RabbitMQ
@@ -75,11 +74,11 @@ def empty(server: RabbitMQ, monkeypatch: pytest.MonkeyPatch) -> RabbitMQ:
     monkeypatch.setenv("CELERY_BROKER_URL", server.url)
     monkeypatch.setitem(app.conf, "broker_read_url", server.url)
     monkeypatch.setitem(app.conf, "worker_hijack_root_logger", False)  # it is caplog's
+    close_connections()  # which know queues that are gone
     queue_tasks(monkeypatch, server.url)
     with kombu.Connection(server.url) as broker:
         for queue in (*app.amqp.queues.values(), DEAD):
             queue(broker.default_channel).delete()
-    kombu.pools.reset()  # its connections know queues that are gone
     return server
 
 
