@@ -91,7 +91,10 @@ in
     export DATABASE_URL=postgres://postgres:$password@127.0.0.1:$port/postgres
     ln -s ${frontend.dist} frontend/dist
     pytest -p no:cacheprovider -q --long -m "not e2e and not stack" \
-      --ignore=tests/cable --ignore=tests/dovetail/devtools/embedded --ignore=tests/dovetail/devtools/stack --ignore=tests/stack
+      --ignore=tests/cable --ignore=tests/dovetail/devtools/embedded --ignore=tests/dovetail/devtools/stack --ignore=tests/stack \
+      --ignore=tests/dovetail/tasks/test_rabbitmq.py
+    # By itself: its workers are threads of the tests' own process.
+    pytest -p no:cacheprovider -q --long -n0 tests/dovetail/tasks/test_rabbitmq.py
   '';
 
   shell-scripts = check "shell-scripts" [ pkgs.shellcheck ] ''

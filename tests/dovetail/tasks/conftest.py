@@ -1,3 +1,4 @@
+import logging
 from collections.abc import Iterator
 
 import pytest
@@ -10,3 +11,12 @@ def broker() -> Iterator[str]:
     """Return the URL of a broker of the module's own."""
     with throwaway_valkey() as url:
         yield f"{url}/0"
+
+
+@pytest.fixture(autouse=True)
+def _level_of_logs() -> Iterator[None]:
+    """Give later tests what workers in this process have turned down."""
+    root = logging.getLogger()
+    level = root.level
+    yield
+    root.setLevel(level)
