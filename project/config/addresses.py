@@ -39,7 +39,8 @@ def sender(name: str, value: str) -> str:
 
 
 def _is_domain(text: str) -> bool:
+    text = text.removeprefix("[").removesuffix("]").removeprefix("IPv6:")
     try:
-        return is_host(punycode(text.removeprefix("[").removesuffix("]")))
+        return is_host(punycode(text).replace("_", "x"))  # which servers take, unlike browsers
     except UnicodeError:
         return False

@@ -72,7 +72,7 @@ def use_defaults(defaults: Mapping[builtins.str, builtins.str]) -> None:
 
 def is_set(name: builtins.str) -> builtins.bool:
     """Return whether the environment, `.env` or `NAME_FILE` sets a value."""
-    return name in os.environ or f"{name}_FILE" in os.environ
+    return name in os.environ or os.environ.get(f"{name}_FILE", "") != ""
 
 
 def str(
@@ -135,9 +135,15 @@ def list(
 
 
 def foreign(name: builtins.str) -> builtins.str | None:
-    """Return a variable that is no setting, since a package reads it itself; None if not set."""
+    """Return a variable that is no setting, since a package reads it itself; None if not set.
+
+    One that is set to nothing is unset, which not every package takes it for.
+    """
     value = os.environ.get(name)
-    return None if value is None else _checked(name, value, lines=True)
+    if value is None or not value.strip():
+        os.environ.pop(name, None)
+        return None
+    return _checked(name, value, lines=True)
 
 
 def url(
@@ -232,13 +238,13 @@ def folder(name: builtins.str, default: Path) -> Path:
 def _raw(name: builtins.str) -> builtins.str | None:
     path = os.environ.get(f"{name}_FILE")
     if name in os.environ:
-        if os.environ[name] == "" and path is not None:
+        if os.environ[name] == "" and path:
             raise ImproperlyConfigured(
                 f"{name} is set to nothing, and comes before {name}_FILE, which is set, too: unset "
                 "one of them."
             )
         return os.environ[name]
-    if path is None:
+    if not path:
         return None
     try:
         # With a mark of the byte order at its beginning, as some editors on Windows write it.

@@ -180,10 +180,12 @@ def anymail_settings(provider: Provider) -> dict[str, Any]:
     Raises:
         ImproperlyConfigured: a required setting is missing, or one is malformed.
     """
-    found: dict[str, Any] = {name: env.str(name) for name in provider.required}
+    found: dict[str, Any] = {}
     for name in provider.names:
-        if name not in found and (value := env.str(name, "")):
-            found[name] = value
+        is_key = name in PUBLIC_KEYS
+        default = None if name in provider.required else ""
+        if value := env.str(name, default, lines=is_key):
+            found[name] = "".join(value.split()) if is_key else value
     for name, value in found.items():
         if name.endswith("_API_URL"):
             found[name] = _api_url(name)
@@ -197,7 +199,7 @@ def anymail_settings(provider: Provider) -> dict[str, Any]:
         elif name in PUBLIC_KEYS and not _is_public_key(value, PUBLIC_KEYS[name]):
             raise ImproperlyConfigured(
                 f"{name} must be the public {PUBLIC_KEYS[name]} key that the provider shows for "
-                "its reports: one line of Base64, without the lines before and after it."
+                "its reports: only Base64, without the lines before and after it."
             )
     if provider.module == "amazon_ses":
         found["AMAZON_SES_CLIENT_PARAMS"] = _ses_client(found)

@@ -206,7 +206,8 @@ def _secret(values: dict[str, Any], where: str) -> str:
     if given[0] == "client_secret":
         return value
     try:
-        secret = Path(value).read_text(encoding="utf-8").strip()
+        # With a mark of the byte order at its beginning, as some editors on Windows write it.
+        secret = Path(value).read_text(encoding="utf-8-sig").strip()
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         raise ImproperlyConfigured(
@@ -214,4 +215,9 @@ def _secret(values: dict[str, Any], where: str) -> str:
         ) from error
     if not secret:
         raise ImproperlyConfigured(f"{where}.client_secret_file: {value} is empty.")
+    if not _is_text(secret):
+        raise ImproperlyConfigured(
+            f"{where}.client_secret_file: {value} contains more than one line, or a control "
+            "character: it must be the secret only."
+        )
     return secret

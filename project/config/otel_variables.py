@@ -25,6 +25,11 @@ def number(name: str, value: str, *, least: int = 1, most: int = 999_999_999) ->
         raise ImproperlyConfigured(f"{name} must be a whole number from {least} to {most}.")
 
 
+def milliseconds(name: str, value: str) -> None:
+    if not re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,9})?", value.strip()) or not float(value):
+        raise ImproperlyConfigured(f"{name} must be a number of milliseconds above 0.")
+
+
 def limit(name: str, value: str) -> None:
     """Refuse what is neither a number nor empty, which is no limit."""
     if value.strip():
@@ -42,13 +47,19 @@ def compression(name: str, value: str) -> None:
 
 
 def attributes(name: str, value: str) -> None:
-    for item in value.split(",") if value else ():
+    for item in filter(None, map(str.strip, value.split(","))):
         key, separator, _ = item.partition("=")
         if not key.strip() or not separator:
             raise ImproperlyConfigured(
                 f"{name} is malformed: it must look like name=value,name=value, with %2C for a "
                 "comma."
             )
+
+
+def certificates(name: str, value: str) -> None:
+    """Refuse what is neither a file nor a folder of authorities' certificates."""
+    if not Path(value).is_dir():
+        file(name, value)
 
 
 def file(name: str, value: str) -> None:
@@ -104,8 +115,8 @@ CHECKS: dict[str, Check] = {
     "OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT": limit,
     "OTEL_SPAN_EVENT_COUNT_LIMIT": limit,
     "OTEL_SPAN_LINK_COUNT_LIMIT": limit,
-    "OTEL_METRIC_EXPORT_INTERVAL": number,
-    "OTEL_METRIC_EXPORT_TIMEOUT": number,
+    "OTEL_METRIC_EXPORT_INTERVAL": milliseconds,
+    "OTEL_METRIC_EXPORT_TIMEOUT": milliseconds,
     "OTEL_METRICS_EXEMPLAR_FILTER": partial(
         word, words=("trace_based", "always_on", "always_off"), any_case=False
     ),
@@ -120,7 +131,7 @@ CHECKS: dict[str, Check] = {
     "OTEL_EXPORTER_OTLP_TRACES_HEADERS": telemetry.headers,
     "OTEL_EXPORTER_OTLP_METRICS_HEADERS": telemetry.headers,
     **{f"OTEL_EXPORTER_OTLP_{signal}COMPRESSION": compression for signal in _SIGNALS},
-    **{f"OTEL_EXPORTER_OTLP_{signal}CERTIFICATE": file for signal in _SIGNALS},
+    **{f"OTEL_EXPORTER_OTLP_{signal}CERTIFICATE": certificates for signal in _SIGNALS},
     **{f"OTEL_EXPORTER_OTLP_{signal}CLIENT_KEY": file for signal in _SIGNALS},
     **{f"OTEL_EXPORTER_OTLP_{signal}CLIENT_CERTIFICATE": file for signal in _SIGNALS},
     **{

@@ -257,19 +257,26 @@ def private_host(name: str, value: str) -> str:
     return value.lower()
 
 
-def _valkey(name: str, value: str, *schemes: str, options: Mapping[str, url_options.Kind]) -> str:
+def _valkey(
+    name: str,
+    value: str,
+    *schemes: str,
+    options: Mapping[str, url_options.Kind],
+    tls: Mapping[str, url_options.Kind] = url_options.TLS,
+) -> str:
     """Return a URL with a scheme that redis-py accepts.
 
     Args:
         name: the setting.
         value: the URL.
         schemes: those that are accepted.
-        options: what may follow its `?`, in addition to options of TLS.
+        options: what may follow its `?`.
+        tls: what may also follow it if the scheme is one of TLS.
     """
     example = "redis://host:6379/0"
     url = split(name, value, *schemes, example=example)
     if url.scheme in TLS_SCHEMES:
-        options = {**options, **url_options.TLS}
+        options = {**options, **tls}
     url_options.check(name, url.query, options)
     if url.scheme == "unix":
         if url.host or not url.path.strip("/"):
@@ -293,7 +300,7 @@ def _broker(name: str, value: str) -> str:
     if url.scheme in VALKEY_SCHEMES:
         # kombu has other options than redis-py, and reads them only when it connects.
         options = url_options.UNIX_BROKER if url.scheme == "unix" else {}
-        text = _valkey(name, value, *schemes, options=options)
+        text = _valkey(name, value, *schemes, options=options, tls=url_options.TLS_BROKER)
     elif len(url.hosts) == 1 and url.host:
         url_options.check(name, url.query, url_options.AMQP)
         text = url.text

@@ -39,14 +39,20 @@ def _are_ciphers(text: str) -> bool:
     return True
 
 
+BOOLS = {"true", "false", "yes", "no", "1", "0"}  # in any case, as redis-py takes them
 NUMBER = Kind("a whole number", re.compile(r"[0-9]{1,9}").fullmatch)
 COUNT = Kind("a whole number of at least 1", re.compile(r"[1-9][0-9]{0,8}").fullmatch)
 SECONDS = Kind("a number of seconds above 0", _are_seconds)
-BOOL = Kind("true or false", {"true", "false"}.__contains__)
+BOOL = Kind("true or false", lambda text: text.lower() in BOOLS)
+BOOL_BROKER = Kind("true or false", lambda text: text.lower() in {"true", "false"})
 NAME = Kind("a name of ASCII characters without spaces", re.compile(r"[!-~]+").fullmatch)
 TEXT = Kind("set to something", bool)
 PATH = Kind("the path of a file or folder", bool)
 CHECKS = Kind("none, optional or required", {"none", "optional", "required"}.__contains__)
+CHECKS_BROKER = Kind(
+    CHECKS.text,
+    {"none", "optional", "required", "CERT_NONE", "CERT_OPTIONAL", "CERT_REQUIRED"}.__contains__,
+)
 PROTOCOL = Kind("2 or 3", {"2", "3"}.__contains__)
 CIPHERS = Kind("a list of ciphers that OpenSSL knows", _are_ciphers)
 LOGIN = Kind("PLAIN, AMQPLAIN or EXTERNAL", {"PLAIN", "AMQPLAIN", "EXTERNAL"}.__contains__)
@@ -77,6 +83,8 @@ UNIX = {
 TCP = UNIX | {"socket_keepalive": BOOL}
 # kombu passes the options of a broker on as text, which all others would fail with.
 UNIX_BROKER = {"db": NUMBER, "client_name": NAME}
+# It takes Python's names, too, and anything but "false" for true.
+TLS_BROKER = TLS | {"ssl_cert_reqs": CHECKS_BROKER, "ssl_check_hostname": BOOL_BROKER}
 AMQP = {"heartbeat": NUMBER, "login_method": LOGIN}
 
 

@@ -107,6 +107,19 @@ def test_value_that_is_no_text_is_refused(monkeypatch: pytest.MonkeyPatch, reade
     assert "hidden" not in str(error.value)
 
 
+@pytest.mark.parametrize("value", [None, "", "set"])
+def test_file_that_is_set_to_nothing_is_not_set(
+    monkeypatch: pytest.MonkeyPatch, value: str | None
+) -> None:
+    """Kind: what Compose passes on of a variable that nobody has set."""
+    monkeypatch.setenv("THING_FILE", "")
+    if value is not None:
+        monkeypatch.setenv("THING", value)
+
+    assert env.str("THING", "default") == ("default" if value is None else value)
+    assert env.is_set("THING") == (value is not None)
+
+
 def test_folder_may_have_a_line_break(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("THING", "/srv/état\nd'urgence")
 

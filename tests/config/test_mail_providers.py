@@ -139,11 +139,11 @@ def test_signature_is_enough(environment: Set, settings: Settings, name: str, ke
 @pytest.mark.parametrize(
     ("name", "setting", "value", "remedy"),
     [
-        ("sendgrid", SENDGRID_KEY, "notakey", "one line of Base64"),
-        ("sendgrid", SENDGRID_KEY, "ü", "one line of Base64"),
+        ("sendgrid", SENDGRID_KEY, "notakey", "only Base64"),
+        ("sendgrid", SENDGRID_KEY, "ü", "only Base64"),
         ("sendgrid", SENDGRID_KEY, RSA_KEY, "the public EC key"),
-        ("sendgrid", SENDGRID_KEY, EC_KEY[:-8], "one line of Base64"),
-        ("postal", POSTAL_KEY, "zz", "one line of Base64"),
+        ("sendgrid", SENDGRID_KEY, EC_KEY[:-8], "only Base64"),
+        ("postal", POSTAL_KEY, "zz", "only Base64"),
         ("postal", POSTAL_KEY, EC_KEY, "the public RSA key"),
         ("amazon-ses", "AMAZON_SES_REGION", "eu central", "the name of a region"),
         ("amazon-ses", "AMAZON_SES_REGION", "https://x", "the name of a region"),
@@ -189,3 +189,15 @@ def test_weak_secret_is_refused(environment: Set, secret: str) -> None:
     with pytest.raises(ImproperlyConfigured, match=r"^EMAIL_WEBHOOK_SECRET must be") as refused:
         mail_providers.webhook(PROVIDERS["postmark"], {})
     assert secret not in str(refused.value)
+
+
+@pytest.mark.parametrize("name", PUBLIC_KEYS)
+def test_key_may_be_wrapped(environment: Set, name: str) -> None:
+    """Kind: a key in several lines, as providers and tools show it."""
+    provider = next(one for one in PROVIDERS.values() if name in one.names)
+    wrapped = "\n".join(KEYS[name][at : at + 64] for at in range(0, len(KEYS[name]), 64))
+    environment(**values(provider.required) | {name: f"{wrapped}\n"})
+
+    found = mail_providers.anymail_settings(provider)
+
+    assert found[name] == KEYS[name]

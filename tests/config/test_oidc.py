@@ -33,7 +33,7 @@ def test_optional_fields_have_defaults() -> None:
 
 
 def test_every_field_is_applied(tmp_path: Path) -> None:
-    (tmp_path / "secret").write_text("from-a-file\n")
+    (tmp_path / "secret").write_text("\ufefffrom-a-file\n", encoding="utf-8")
     entry = {name: value for name, value in PROVIDER.items() if name != "client_secret"}
     entry |= {
         "client_secret_file": str(tmp_path / "secret"),
@@ -202,6 +202,9 @@ def test_secret_file_must_be_readable_and_not_empty(tmp_path: Path) -> None:
     (tmp_path / "empty").write_text("\n")
     with pytest.raises(ImproperlyConfigured, match=r"client_secret_file: .* is empty"):
         parse(entry | {"client_secret_file": str(tmp_path / "empty")})
+    (tmp_path / "lines").write_text("one\ntwo\n")
+    with pytest.raises(ImproperlyConfigured, match=r"client_secret_file: .* more than one line"):
+        parse(entry | {"client_secret_file": str(tmp_path / "lines")})
 
 
 JSON = st.recursive(

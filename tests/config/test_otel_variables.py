@@ -1,6 +1,8 @@
 """What OpenTelemetry's packages would raise, or log with a traceback, is one sentence."""
 
+import os
 from collections.abc import Callable
+from pathlib import Path
 from types import ModuleType
 
 import pytest
@@ -17,16 +19,16 @@ __all__ = ["load", "site_environment"]
 
 ENDPOINT = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:9"}
 MALFORMED = {
-    "OTEL_RESOURCE_ATTRIBUTES": ["planted", "=planted", "a=b,"],
+    "OTEL_RESOURCE_ATTRIBUTES": ["planted", "=planted", "a=b,planted"],
     "OTEL_EXPERIMENTAL_RESOURCE_DETECTORS": ["planted"],
     "OTEL_PROPAGATORS": ["tracecontext,planted"],
     "OTEL_PYTHON_CONTEXT": ["planted"],
     "OTEL_PYTHON_URLLIB3_EXCLUDED_URLS": ["planted("],
-    "OTEL_BSP_SCHEDULE_DELAY": ["planted", "0", "-1", "1.5", "", "9" * 10],
+    "OTEL_BSP_SCHEDULE_DELAY": ["planted", "0", "-1", "1.5", "9" * 10],
     "OTEL_BSP_MAX_EXPORT_BATCH_SIZE": ["2049", "0"],
     "OTEL_SPAN_EVENT_COUNT_LIMIT": ["planted", "-1"],
-    "OTEL_METRIC_EXPORT_INTERVAL": ["-1", "0", "nan", "inf"],
-    "OTEL_METRICS_EXEMPLAR_FILTER": ["planted", "ALWAYS_ON", ""],
+    "OTEL_METRIC_EXPORT_INTERVAL": ["-1", "0", "0.0", "nan", "inf"],
+    "OTEL_METRICS_EXEMPLAR_FILTER": ["planted", "ALWAYS_ON"],
     "OTEL_EXPORTER_OTLP_COMPRESSION": ["planted"],
     "OTEL_EXPORTER_OTLP_CERTIFICATE": ["/planted"],
     "OTEL_EXPORTER_OTLP_TRACES_HEADERS": ["planted"],
@@ -40,7 +42,7 @@ VALID = {
     "OTEL_BSP_MAX_EXPORT_BATCH_SIZE": "2048",
     "OTEL_SPAN_EVENT_COUNT_LIMIT": "0",
     "OTEL_ATTRIBUTE_COUNT_LIMIT": "",
-    "OTEL_METRIC_EXPORT_INTERVAL": "30000",
+    "OTEL_METRIC_EXPORT_INTERVAL": "30000.0",
     "OTEL_METRICS_EXEMPLAR_FILTER": "always_off",
     "OTEL_EXPORTER_OTLP_COMPRESSION": "GZIP",
     "OTEL_EXPORTER_OTLP_CERTIFICATE": "",
@@ -71,6 +73,29 @@ def test_valid_variables_are_taken(
         monkeypatch.setenv(name, value)
 
     assert load(**ENDPOINT).TRACES_FROM_BROWSERS
+
+
+@pytest.mark.parametrize("value", ["", " "])
+@pytest.mark.parametrize("name", CHECKS)
+def test_variable_that_is_set_to_nothing_is_not_set(
+    load: Callable[..., ModuleType], monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    """Kind: what Compose passes on of a variable that nobody has set."""
+    monkeypatch.setenv(name, value)
+
+    assert load(**ENDPOINT).TRACES_FROM_BROWSERS
+    assert name not in os.environ
+
+
+@pytest.mark.parametrize("value", ["a=b,", ",a=b", "a=b, ,c=d"])
+def test_stray_comma_is_no_attribute(value: str) -> None:
+    otel_variables.attributes("THING", value)
+
+
+def test_folder_of_certificates_is_taken(tmp_path: Path) -> None:
+    CHECKS["OTEL_EXPORTER_OTLP_CERTIFICATE"]("THING", str(tmp_path))
+    with pytest.raises(ImproperlyConfigured):
+        CHECKS["OTEL_EXPORTER_OTLP_CLIENT_KEY"]("THING", str(tmp_path))
 
 
 def test_variable_of_others_is_no_concern_without_telemetry(

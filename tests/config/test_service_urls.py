@@ -167,6 +167,18 @@ def test_valkey_unix_socket_reaches_each_client(monkeypatch: pytest.MonkeyPatch)
 
 
 @pytest.mark.parametrize(
+    ("text", "value"),
+    [("true", True), ("True", True), ("YES", True), ("1", True), ("False", False), ("0", False)],
+)
+def test_truth_is_written_as_the_client_reads_it(
+    monkeypatch: pytest.MonkeyPatch, text: str, value: object
+) -> None:
+    url = read("valkey", f"redis://h/0?socket_keepalive={text}", monkeypatch)
+
+    assert redis.ConnectionPool.from_url(url).connection_kwargs["socket_keepalive"] is value
+
+
+@pytest.mark.parametrize(
     ("url", "checks"),
     [
         ("rediss://h/0", [ssl.CERT_REQUIRED]),
@@ -174,6 +186,9 @@ def test_valkey_unix_socket_reaches_each_client(monkeypatch: pytest.MonkeyPatch)
         ("rediss://:a_ssl_b@h/0", [ssl.CERT_REQUIRED]),
         ("rediss://my_ssl_host/0", [ssl.CERT_REQUIRED]),
         ("rediss://h/0?ssl_cert_reqs=none", [ssl.CERT_NONE]),
+        ("rediss://h/0?ssl_cert_reqs=CERT_NONE", [ssl.CERT_NONE]),
+        ("rediss://h/0?ssl_cert_reqs=CERT_OPTIONAL", [ssl.CERT_OPTIONAL]),
+        ("rediss://h/0?ssl_check_hostname=False&ssl_cert_reqs=required", [ssl.CERT_REQUIRED]),
         ("redis://ssl_/0", [None]),
         ("amqp://a//;rediss://b/1", [None, ssl.CERT_REQUIRED]),
         ("rediss://a/1;rediss://b/1", [ssl.CERT_REQUIRED, ssl.CERT_REQUIRED]),
@@ -468,6 +483,8 @@ def test_password_that_would_be_misread_is_refused(
         ("valkey", "redis://valkey/0?max_connections=0", "a whole number of at least 1"),
         ("valkey", "redis://valkey/0?db=-1", "a whole number"),
         ("valkey", "redis://valkey/0?socket_keepalive=secret", "true or false"),
+        ("broker", "rediss://valkey/0?ssl_check_hostname=0", "true or false"),
+        ("broker", "rediss://valkey/0?ssl_cert_reqs=cert_none", "none, optional or required"),
         ("valkey", "redis://valkey/0?db=1&db=2", "the option db twice"),
         ("valkey", "rediss://valkey/0?ssl_ciphers=secret", "ciphers that OpenSSL knows"),
         ("valkey", "unix:///run/valkey.sock?socket_keepalive=true", "invalid option after its ?"),

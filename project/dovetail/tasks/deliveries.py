@@ -15,6 +15,7 @@ from uuid import uuid4
 
 from billiard.exceptions import WorkerLostError
 from celery import current_app
+from celery.exceptions import InvalidTaskError
 from celery.worker import request
 from celery.worker.state import task_ready
 from django.db import Error, connection, transaction
@@ -23,6 +24,7 @@ from kombu.transport import virtual
 
 from dovetail.tasks.models import Done, DoneQuerySet, TaskFailure
 
+LONGEST = 10**9  # seconds that a task may take; more is no time that a clock can be set to
 ELSEWHERE = 20  # deliveries after the first, for a queue that does not say; as RabbitMQ does
 
 logger = logging.getLogger(__name__)
@@ -32,6 +34,22 @@ class Request(request.Request):
     """A message that a worker has taken, as `Task.Request`."""
 
     _is_counted = False
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        """Take a message.
+
+        Raises:
+            InvalidTaskError: a part of it would fail only in the pool, where it has taken up a
+                place, or end the worker.
+        """
+        super().__init__(*args, **options)
+        limits, stamps = self.time_limits, self.request_dict.get("stamps") or {}
+        if not _are_limits(limits):
+            raise InvalidTaskError(f"the limits of its time are {type(limits).__name__}")
+        names: Any = self.stamped_headers or []
+        is_list = isinstance(names, list | tuple) and all(isinstance(one, str) for one in names)
+        if not is_list or not isinstance(stamps, dict):
+            raise InvalidTaskError("its stamps are malformed")
 
     def revoked(self) -> bool:
         """Return whether the task is not to be run, which Celery asks before it does."""
@@ -47,7 +65,7 @@ class Request(request.Request):
         self._forget()
 
     def reject(self, requeue: bool = False) -> None:
-        if requeue:
+        if requeue and not self.acknowledged:
             self._count()  # its process may have died before it said that it had started
         super().reject(requeue)
         if not requeue:
@@ -102,6 +120,19 @@ class Request(request.Request):
         with transaction.atomic():
             TaskFailure.of(self.task.name, self.id, call, error, "").keep()
             counted(self.id).delete()  # whoever retries it uses the same id
+
+
+def _are_limits(value: Any) -> bool:
+    """Return whether these are two limits of time in seconds, or None for no limit."""
+    return (
+        isinstance(value, list | tuple)
+        and len(value) == 2  # noqa: PLR2004 - the limit, and the one that it is told of
+        and all(one is None or _is_limit(one) for one in value)
+    )
+
+
+def _is_limit(value: object) -> bool:
+    return isinstance(value, int | float) and 0 <= value <= LONGEST
 
 
 def count(task_id: str) -> None:

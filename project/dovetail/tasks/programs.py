@@ -14,9 +14,10 @@ from celery.app import log
 from celery.apps import beat, worker
 from celery.utils.log import get_multiprocessing_logger, mlevel
 from celery.utils.nodenames import node_format
+from celery.worker.state import task_ready
 from django.conf import settings
 
-STDERR = 2
+from dovetail.tasks.consumer import MALFORMED
 
 logger = logging.getLogger(__name__)
 
@@ -43,23 +44,46 @@ class Logging(log.Logging):
 
 
 def write_to(path: str, root: logging.Logger) -> None:
-    """Have those handlers that write to standard error write to a file instead."""
+    """Have those handlers that write to standard error write to a file instead.
+
+    Also those that this has given a file, which the pool's processes each replace by their own.
+    """
     for handler in list(root.handlers):
-        if isinstance(handler, logging.StreamHandler) and handler.stream is sys.stderr:
-            file = WatchedFileHandler(path, encoding="utf-8")
+        if isinstance(handler, LogFile) or (
+            isinstance(handler, logging.StreamHandler) and handler.stream is sys.stderr
+        ):
+            file = LogFile(path, encoding="utf-8")
+            file.setLevel(handler.level)
             file.setFormatter(handler.formatter)
             for one in handler.filters:
                 file.addFilter(one)
             root.removeHandler(handler)
             root.addHandler(file)
+            if isinstance(handler, LogFile):
+                handler.close()
+
+
+class LogFile(WatchedFileHandler):
+    """The file of `--logfile`."""
 
 
 class Worker(worker.Worker):
-    """`celery worker`, whose banner only people get."""
+    """`celery worker`, whose banner only people get, and which no message ends."""
 
     def on_before_init(self, quiet: bool = False, **options: Any) -> None:
         logging.captureWarnings(True)  # Celery does so later, and its first one comes now
         super().on_before_init(quiet=quiet or settings.LOG_FORMAT == "json", **options)
+
+    def _process_task(self, req: Any) -> None:
+        # When a place in the pool is free, or it is time: the consumer is not asked any more.
+        try:
+            super()._process_task(req)  # type: ignore[misc] # celery-types lacks it
+        except MALFORMED:
+            logger.exception("%s[%s] is refused: it cannot be given to the pool", req.name, req.id)
+            if release := getattr(self, "_quick_release", None):  # not in a pool without places
+                release()
+            task_ready(req)
+            req.reject(requeue=False)
 
     def install_platform_tweaks(self, worker_: Any) -> None:
         # Celery writes what its signal handlers say to the terminal, and has no setting for it.
@@ -83,7 +107,10 @@ def say(message: str, _stream: object = None) -> None:
     root = logging.getLogger()
     formatter = next((one.formatter for one in root.handlers if one.formatter), None)
     line = (formatter or logging.Formatter()).format(record)
+    stream = sys.__stderr__
+    if stream is None:  # it was closed before the start, and its number may be that of a connection
+        return
     try:
-        os.write(STDERR, f"{line}\n".encode(errors="replace"))
-    except OSError:  # it is closed; the signal counts all the same
+        os.write(stream.fileno(), f"{line}\n".encode(errors="replace"))
+    except (OSError, RuntimeError, ValueError):  # closed since; the signal counts all the same
         return

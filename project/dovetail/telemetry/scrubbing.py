@@ -57,7 +57,7 @@ LONGEST = 2000  # characters of a statement
 # found in linear time: none can begin within itself, and a quotation mark without its end is the
 # last piece.
 PIECE = re.compile(
-    r"""--[^\n]*           # a comment
+    r"""--[^\n\r]*         # a comment
     | /\*                # the beginning of a comment, in which others may be
     | "[^"]*"            # a name
     | '[^'\\]*'          # a value; a doubled mark in it makes it two of them

@@ -4,9 +4,11 @@ import json
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
+import kombu
 import pytest
 import redis
 from celery import current_app
@@ -19,6 +21,7 @@ from dovetail.tasks.models import Done, OutboxEntry, TaskFailure
 from dovetail.tasks.queues import queue
 from tests.cable.servers import LIMIT, Worker, environment_for, wait_until
 from tests.dovetail.tasks import killers
+from tests.dovetail.tasks.messages import CALL, send
 from tests.queueing import queue_tasks
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.xdist_group("deliveries")]
@@ -102,6 +105,34 @@ def test_task_that_kills_its_process_is_a_failure_after_six(
 
     assert retry(TaskFailure.objects.all()) == 1
     assert str(OutboxEntry.objects.get().task_id) == call.id
+
+
+FUTURE = "2999-01-01T00:00:00+00:00"
+MALFORMED: list[dict[str, Any]] = [
+    {"timelimit": [1]},
+    {"timelimit": ["x", "y"]},
+    {"timelimit": [1, -1]},
+    {"timelimit": [1e400, None]},
+    {"timelimit": [1], "eta": FUTURE},
+    {"stamped_headers": 3},
+    {"stamped_headers": [{}], "stamps": {}},
+    {"stamped_headers": ["a"], "stamps": ["a"]},
+]
+
+
+def test_malformed_messages_take_no_place_in_the_pool(
+    start: Start, client: redis.Redis, broker: str
+) -> None:
+    """Kind: a worker that looks alive and runs nothing, since each of its places is taken."""
+    start()
+    with kombu.Connection(broker) as sender:
+        for number, headers in enumerate(MALFORMED):
+            send(sender, CALL, {"task": killers.say.name, "id": str(number)} | headers)
+    for number in range(3):
+        killers.say.delay(f"after {number}")
+        wait_until(partial(client.llen, f"after {number}"), "the worker goes on")
+
+    assert not client.exists("unacked", "default")
 
 
 def test_task_that_succeeds_in_the_end_is_none(start: Start, client: redis.Redis) -> None:

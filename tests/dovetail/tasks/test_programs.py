@@ -14,7 +14,7 @@ from celery import Celery
 from django.conf import settings
 
 from dovetail.devtools.embedded.testing import throwaway_valkey
-from dovetail.tasks.programs import write_to
+from dovetail.tasks.programs import Worker, say, write_to
 from tests.cable.servers import wait_until
 from tests.dovetail.telemetry.conftest import site_environment
 from tests.dovetail.telemetry.receiver import receiver
@@ -148,6 +148,68 @@ def test_people_get_text_and_the_banner(site_environment: dict[str, str], tmp_pa
     assert " ready.\n" in log.read_text()
     assert " INFO celery.apps.worker: " in log.read_text()
     assert " INFO celery.beat: beat: Starting" in log.read_text()
+
+
+def test_signal_is_told_to_nobody_if_standard_error_was_closed(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Kind: a line in the middle of what a connection sends that has got the number 2."""
+    monkeypatch.setattr(sys, "__stderr__", None)
+    with (tmp_path / "log").open("w") as connection:
+        monkeypatch.setattr(sys, "stderr", connection)
+        say("Warm shutdown")
+        assert not connection.tell()
+    with (tmp_path / "log").open("w+") as terminal:
+        monkeypatch.setattr(sys, "__stderr__", terminal)
+        say("Warm shutdown")
+        assert "Warm shutdown" in (tmp_path / "log").read_text()
+    say("Cold shutdown")  # it is closed by now
+
+
+def test_each_process_has_its_own_file(tmp_path: Path) -> None:
+    """As with `%i` in its name."""
+    root = logging.Logger("root")  # noqa: LOG001 - not the real one, which pytest uses
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setLevel(logging.ERROR)
+    root.addHandler(handler)
+
+    write_to(str(tmp_path / "parent"), root)
+    root.error("parent")
+    write_to(str(tmp_path / "child"), root)
+    root.error("child")
+    root.warning("below the handler's level")
+    root.handlers[0].close()
+
+    assert (tmp_path / "parent").read_text() == "parent\n"
+    assert (tmp_path / "child").read_text() == "child\n"
+
+
+@pytest.mark.parametrize("has_places", [True, False])
+def test_message_that_the_pool_cannot_take_ends_no_worker(
+    caplog: pytest.LogCaptureFixture, *, has_places: bool
+) -> None:
+    """Kind: an error in the event loop, and a place in the pool that is never free again."""
+    released, refused = [], []
+
+    class Malformed:
+        name, id = "malformed", "1"
+
+        def execute_using_pool(self, _: object) -> None:
+            raise ValueError("too many values")
+
+        def reject(self, *, requeue: bool) -> None:
+            refused.append(requeue)
+
+    worker: Any = object.__new__(Worker)
+    worker.pool = None
+    if has_places:
+        worker._quick_release = lambda: released.append(True)  # noqa: SLF001 - Celery's
+
+    worker._process_task(Malformed())  # noqa: SLF001 - as Celery calls it
+
+    assert refused == [False]
+    assert released == [True] * has_places
+    assert "malformed[1] is refused" in caplog.text
 
 
 def test_file_keeps_the_format_and_the_filters(tmp_path: Path) -> None:

@@ -33,6 +33,7 @@ from dovetail.telemetry.tracing import scrubbed
         ("""SELECT * AS "it's" WHERE a = 'secret'""", """SELECT * AS "it's" WHERE a = ?"""),
         ("""SELECT "a""b'" WHERE a = 'secret'""", """SELECT "a""b'" WHERE a = ?"""),
         ("""SELECT '"', 'secret', "a 1" """, """SELECT ?, ?, "a 1" """),
+        ("SELECT -- note\r 'one\nsecret'", "SELECT \r ?"),
         ("SELECT 'a--', 'secret' -- 'secret", "SELECT ?, ? "),
         ("SELECT 'a\\', 'secret'", "SELECT ?"),
         ('SELECT "unfinished secret', "SELECT ?"),

@@ -8,7 +8,7 @@ import { focusErrors } from "./error_focus"
 import { hideError } from "./error_toast"
 import { correctSuccess, ignoreReported, keepFailedForm, keepUnsentForm } from "./failed_forms"
 import { focusFrame, rememberFocusedFrame, rememberSubmittedFrame } from "./frame_focus"
-import { endLaziness, morphFrame, restartFirstLoads } from "./frame_morphing"
+import { morphFrame, restartFirstLoads } from "./frame_morphing"
 import { handleMissingFrame, rememberSubmission } from "./missing_frame"
 import { keepAttributes, keepUnsaved } from "./morphing"
 import { cancelProgressBar } from "./progress_bar"
@@ -41,7 +41,7 @@ addEventListener("turbo:frame-missing", handleMissingFrame)
 addEventListener("turbo:before-frame-render", morphFrame)
 addEventListener("turbo:before-frame-render", rememberFocusedFrame)
 addEventListener("turbo:frame-render", focusFrame)
-addEventListener("turbo:frame-load", endLaziness)
+addEventListener("turbo:frame-load", restartFirstLoads)
 addEventListener("turbo:morph", restartFirstLoads)
 
 addEventListener("turbo:before-morph-attribute", keepAttributes)
