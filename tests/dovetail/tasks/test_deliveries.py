@@ -100,7 +100,7 @@ def test_task_that_kills_its_process_is_a_failure_after_six(
     assert json.loads(failure.arguments) == [[how], {}]
     assert failure.error == "WorkerLostError: each worker that had it was killed (queue default)"
     assert starts(client, call.id) == 6
-    assert not client.exists("unacked", "default")
+    wait_until(lambda: not client.exists("unacked", "default"), "all is acknowledged")
     assert not counted(call.id)
 
     assert retry(TaskFailure.objects.all()) == 1
@@ -132,7 +132,7 @@ def test_malformed_messages_take_no_place_in_the_pool(
         killers.say.delay(f"after {number}")
         wait_until(partial(client.llen, f"after {number}"), "the worker goes on")
 
-    assert not client.exists("unacked", "default")
+    wait_until(lambda: not client.exists("unacked", "default"), "all is acknowledged")
 
 
 def test_task_that_succeeds_in_the_end_is_none(start: Start, client: redis.Redis) -> None:
