@@ -229,7 +229,7 @@ def folder(name: builtins.str, default: Path) -> Path:
         raise ImproperlyConfigured(f"{name} contains a control character: remove it.")
     try:
         return BASE_DIR / Path(_as_in_environment(value) or default).expanduser()
-    except RuntimeError:  # there is no such user, or nobody with the number of this one
+    except RuntimeError:  # no such user, or the user of this process has no entry
         raise ImproperlyConfigured(
             f"{name} starts with a ~ that stands for nobody's home folder: write the whole path."
         ) from None

@@ -344,8 +344,7 @@ def _is_address(text: str) -> bool:
 
 def _check_values(name: str, options: dict[str, Any]) -> None:
     """Refuse values that libpq would refuse, each time that it connects."""
-    found = [key for key in options if not _is_value(key, options[key])]
-    wrong = found[0] if found else None
+    wrong = next((key for key, value in options.items() if not _is_value(key, value)), None)
     if wrong is None:
         # It looks at the others before it finds that there is no server here.
         nowhere = {key: text for key, text in options.items() if key != "hostaddr"}

@@ -223,7 +223,7 @@ class _Slot(Generic[T]):
             entry, is_valid = self._read()  # it may have been stored before the lock was taken
             return Kept(*entry) if is_valid else self._store(compute)
         finally:
-            if _cache().get(self.lock) == self.holder:  # not that of one who has lost patience
+            if _cache().get(self.lock) == self.holder:  # another may have taken over
                 _cache().delete(self.lock)
 
     def _take_lock(self) -> bool:

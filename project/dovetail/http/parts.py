@@ -16,7 +16,7 @@ def part_asked_for(
 
     Args:
         asked: the `Range` header.
-        condition: the `If-Range` header: who has a part of another file gets this one as a whole.
+        condition: the `If-Range` header. A client with part of another version gets the whole file.
         size: of the file.
         validators: its entity tag if it is a strong one, and its `Last-Modified`.
     """

@@ -6,7 +6,7 @@
     BY_SLUG = PreparedRow(lambda slug: Article.objects.filter(slug=slug), str)
     article = BY_SLUG.first(slug)
 
-Where to read is asked anew each time, as Django does: the router looks at the request, at the
+As in Django, the router chooses the database for each call: it looks at the request, at the
 transaction and at what has been written (`dovetail.database.replica`).
 
 Own code because Django compiles a query each time: for a short one, that takes several times as

@@ -37,7 +37,7 @@ class Scheduler(PersistentScheduler):
         for one in ahead:
             one.last_run_at = now
         if ahead:
-            self._heap = None  # Celery plans anew
+            self._heap = None  # Celery builds it again
             warn("This machine's clock was ahead: %s are planned anew", len(ahead))
 
     def apply_entry(self, entry: ScheduleEntry, producer: Any = None) -> None:
@@ -63,7 +63,7 @@ def claim(entry: ScheduleEntry, now: datetime) -> bool:
     """
     due = due_since(entry, now)
     key = f"beat {entry.name}"
-    # By a scheduler whose clock was ahead, after which nobody would send it until that time.
+    # A scheduler whose clock was ahead has recorded a time until which the task would not be sent.
     if Done.objects.filter(key=key, created_at__gt=max(due, now) + SKEW).delete()[0]:
         warn("The clock of a scheduler was or is ahead: its record of %s is ignored", entry.name)
     table = connection.ops.quote_name(Done._meta.db_table)

@@ -56,8 +56,8 @@ class Consumer(consumer.Consumer):
         else:
             super().on_decode_error(message, exc)
 
-    # A RabbitMQ whose memory or disk is full confirms nothing. The worker would wait for that with
-    # each of its heartbeats, which nobody needs, and neither take messages nor acknowledge them.
+    # A RabbitMQ whose memory or disk is full confirms nothing. The worker would wait for its
+    # heartbeats to be confirmed, and meanwhile neither take messages nor acknowledge them.
 
     def connection_for_read(self, heartbeat: Any = None) -> kombu.Connection:
         return self._connected(self.app.connection_for_read, heartbeat=heartbeat)

@@ -1,4 +1,4 @@
-"""Remote control of workers: questions and answers that nobody waits for without a limit.
+"""Remote control of workers, with a limit on how long anything waits.
 
 Own code because Celery sends them as it sends tasks: each waits until RabbitMQ confirms it, which
 it does not while its memory or disk is full, and would be sent again for ever.
