@@ -14,7 +14,6 @@ advisories that may pass, each with a reason and an end.
 import datetime as dt
 import json
 import os
-import shutil
 import subprocess
 import sys
 import tomllib
@@ -22,8 +21,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import tools
+
 ROOT = Path(__file__).resolve().parents[1]
-GITLEAKS = "github.com/zricethezav/gitleaks/v8@v8.30.1"
 UV_FAILED = 2  # its exit status if it could not ask; 1 if there are advisories
 
 
@@ -138,9 +138,10 @@ def production_packages() -> set[str]:
 
 def find_secrets(folder: Path = ROOT) -> str:
     """Look for secrets in all commits of a repository."""
-    program = ["gitleaks"] if shutil.which("gitleaks") else ["go", "run", GITLEAKS]
-    if not shutil.which(program[0]):
-        raise SkippedError("there is neither gitleaks nor Go, which builds it, on PATH")
+    try:
+        program = tools.command("gitleaks")
+    except tools.MissingError as error:
+        raise SkippedError(str(error)) from None
     config = ROOT / ".gitleaks.toml"
     options = ["--no-banner", "--redact", "--verbose", "--config", str(config)]
     result = run(*program, "git", *options, ".", cwd=folder)

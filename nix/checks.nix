@@ -14,21 +14,26 @@ let
     # Tests read all of the repository: the pages at its root name files everywhere.
     fileset = lib.fileset.unions [
       ../.ci
+      (lib.fileset.maybeMissing ../.dockerignore)
       ../.editorconfig
       ../.env.example
       ../.envrc
       ../.gitattributes
+      (lib.fileset.maybeMissing ../.github)
       ../.gitignore
       ../.pre-commit-config.yaml
       ../.vscode
       ../AGENTS.md
       ../CHANGELOG.md
       ../CONTRIBUTING.md
+      (lib.fileset.maybeMissing ../Dockerfile)
       ../LICENSE
       ../README.md
       ../SECURITY.md
       ../benchmarks
       ../bin
+      (lib.fileset.maybeMissing ../deploy)
+      (lib.fileset.maybeMissing ../docker-compose.yml)
       ../docs
       ../flake.lock
       ../flake.nix

@@ -2,18 +2,16 @@
 
 import datetime as dt
 import json
-import runpy
 import shutil
 import subprocess
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import pytest
 
+import audit
+import tools
 from tests.repository import ROOT
 
-audit: Any = SimpleNamespace(**runpy.run_path(str(ROOT / ".ci" / "audit.py")))
 TODAY = dt.date(2026, 12, 1)
 VULNERABLE = {
     "vulnerabilities": {
@@ -83,8 +81,8 @@ def test_packages_of_the_front_end_are_known() -> None:
 
 @pytest.mark.long("builds gitleaks")
 def test_planted_secret_is_found(tmp_path: Path) -> None:
-    if not shutil.which("gitleaks") and not shutil.which("go"):
-        pytest.skip("there is neither gitleaks nor Go on PATH")
+    if tools.missing("gitleaks"):
+        pytest.skip(tools.missing("gitleaks"))
 
     def git(*words: str) -> None:
         who = ["-c", "user.name=Ada", "-c", "user.email=ada@example.org"]

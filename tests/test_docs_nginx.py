@@ -13,7 +13,7 @@ from tests.repository import ROOT
 
 @pytest.fixture
 def server() -> str:
-    text = (ROOT / "docs" / "deployment.md").read_text(encoding="utf-8")
+    text = (ROOT / "docs" / "production.md").read_text(encoding="utf-8")
     [block] = re.findall(r"^```nginx\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
     return str(block)
 

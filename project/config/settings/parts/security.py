@@ -72,7 +72,7 @@ DENIED_FEATURES = [
 ]
 PERMISSIONS_POLICY = ", ".join(f"{feature}=()" for feature in DENIED_FEATURES)
 # For how long browsers refuse plain HTTP after a visit. Short at first, because it cannot be taken
-# back: see docs/deployment.md.
+# back: see docs/production.md.
 SECURE_HSTS_SECONDS = env.int("HSTS_SECONDS", 0 if DEBUG else 3600)
 SECURE_HSTS_INCLUDE_SUBDOMAINS = env.bool("HSTS_INCLUDE_SUBDOMAINS", default=False)
 SECURE_HSTS_PRELOAD = env.bool("HSTS_PRELOAD", default=False)
