@@ -9,14 +9,20 @@ Roles:
     beat      sends scheduled tasks; of several, one sends each
     migrate   applies database migrations and exits
     manage    runs any Django command
+    health    exits with status 1 if the `worker` or `beat` of this container hangs: `health worker`
 
 Further arguments are passed to the role's program.
 """
 
 import os
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
+
+HANGS = (
+    120  # seconds without a heartbeat; a worker beats every few seconds, also without its broker
+)
 
 
 def web() -> list[str]:
@@ -27,10 +33,12 @@ def worker() -> list[str]:
     # Celery's command prefers these to the settings.
     for name in ("BROKER_URL", "RESULT_BACKEND", "LOADER", "CONFIG_MODULE"):
         os.environ.pop(name, None)
+    heartbeat("worker")
     return ["celery", "-A", "config.celery", "worker", "--loglevel=INFO"]
 
 
 def beat() -> list[str]:
+    heartbeat("beat")
     # /tmp is the only writable folder.
     return [*worker()[:3], "beat", "--loglevel=INFO", "--schedule=/tmp/beat", "--pidfile="]
 
@@ -43,22 +51,51 @@ def migrate() -> list[str]:
     return [*manage(), "migrate", "--noinput"]
 
 
+def heartbeat(role: str) -> Path:
+    """Return the file in which a role notes that it lives, and let it know."""
+    return Path(os.environ.setdefault("HEARTBEAT_PATH", f"/tmp/{role}.heartbeat"))  # noqa: S108
+
+
+def health(role: str) -> str:
+    """Return why a role is taken to hang; "" if it lives.
+
+    Without Django, whose start would cost seconds of the processor for each probe.
+    """
+    path = heartbeat(role)
+    try:
+        age = time.monotonic() - float(path.read_text(encoding="ascii"))
+    except FileNotFoundError:
+        return f"{role} has not started: there is no {path} yet."
+    except (OSError, ValueError) as error:
+        return f"{path} cannot be read: {error}."
+    if age < 0:
+        return f"{role} has not started: {path} is from before the machine was started."
+    return f"{role} hangs: its last heartbeat was {age:.0f} seconds ago." if age > HANGS else ""
+
+
 ROLES: dict[str, Callable[[], list[str]]] = {
     role.__name__: role for role in (web, worker, beat, migrate, manage)
 }
+
+
+NAMES = ", ".join([*ROLES, "health"])
 
 
 def main() -> None:
     match sys.argv[1:]:
         case [name, *arguments] if name in ROLES:
             command = [*ROLES[name](), *arguments]
+        case ["health", ("worker" | "beat") as role]:
+            sys.exit(f"error: {problem}" if (problem := health(role)) else 0)
+        case ["health", *_]:
+            sys.exit("error: give one role after health: worker or beat.")
         case ["help" | "-h" | "--help"]:
             sys.stdout.write(__doc__)
             return
         case [name, *_]:
-            sys.exit(f"error: unknown role {name!r}; the roles are {', '.join(ROLES)}.")
+            sys.exit(f"error: unknown role {name!r}; the roles are {NAMES}.")
         case _:
-            sys.exit(f"error: no role given; the roles are {', '.join(ROLES)}.")
+            sys.exit(f"error: no role given; the roles are {NAMES}.")
     os.chdir(Path(__file__).parents[1] / "project")
     os.execvp(command[0], command)  # noqa: S606 - so that signals reach the program
 

@@ -11,6 +11,9 @@ import pytest
 from tests.nix import ROOT
 
 
+ROLES = "web, worker, beat, migrate, manage, health"
+
+
 def run(*arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
         [sys.executable, "nix/entrypoint.py", *arguments],
@@ -60,9 +63,13 @@ def test_manage_role_runs() -> None:
         (
             ["wbe"],
             {},
-            "error: unknown role 'wbe'; the roles are web, worker, beat, migrate, manage.\n",
+            f"error: unknown role 'wbe'; the roles are {ROLES}.\n",
         ),
-        ([], {}, "error: no role given; the roles are web, worker, beat, migrate, manage.\n"),
+        (
+            [],
+            {},
+            f"error: no role given; the roles are {ROLES}.\n",
+        ),
     ],
 )
 def test_invalid_use_is_one_error_message(

@@ -15,6 +15,7 @@ from celery.schedules import crontab
 from django.db import Error, close_old_connections, connection, transaction
 from django.utils import timezone
 
+from dovetail.tasks import heartbeat
 from dovetail.tasks.models import Done
 
 SKEW = timedelta(minutes=10)  # by which the clocks of schedulers may differ
@@ -28,8 +29,15 @@ class Scheduler(PersistentScheduler):
     """Sends a due task unless another scheduler has sent it, which the database records."""
 
     def tick(self, *args: Any, **options: Any) -> Any:
+        heartbeat.beat()
         self._follow_clock(timezone.now())
         return super().tick(*args, **options)
+
+    def _ensure_connected(self) -> Any:
+        """Beat each second while the broker is away: a restart would not bring it back."""
+        return self.connection.ensure_connection(
+            tell_retry, self.app.conf.broker_connection_max_retries, callback=heartbeat.beat
+        )
 
     def _follow_clock(self, now: datetime) -> None:
         """Forget what was planned by a clock that was ahead, or nothing is due until that time."""
@@ -89,6 +97,10 @@ def due_since(entry: ScheduleEntry, now: datetime) -> datetime:
         return due
     period = schedule.run_every.total_seconds()
     return datetime.fromtimestamp(now.timestamp() // period * period, UTC)
+
+
+def tell_retry(error: Exception, interval: float) -> None:
+    logger.error("Cannot connect to the broker: %s. Trying again in %s seconds", error, interval)
 
 
 def _is_ahead(moment: datetime | None, now: datetime) -> bool:

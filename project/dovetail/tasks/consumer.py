@@ -13,6 +13,7 @@ from celery.worker import consumer
 from kombu import Message
 from kombu.exceptions import KombuError
 
+from dovetail.tasks import heartbeat
 from dovetail.tasks.control import UNCONFIRMED
 
 # What the content of a message causes. Others, such as the loss of a connection, are for Celery.
@@ -55,6 +56,26 @@ class Consumer(consumer.Consumer):
             self.on_invalid_task(None, message, exc)
         else:
             super().on_decode_error(message, exc)
+
+    def register_with_event_loop(self, hub: Any) -> None:
+        super().register_with_event_loop(hub)
+        hub.on_tick.add(heartbeat.beat)  # at least each ten seconds
+
+    def ensure_connected(self, conn: Any) -> kombu.Connection:
+        """Beat each second while the broker is away: a restart would not bring it back."""
+        connect = conn.ensure_connection
+
+        def ensure_connection(*args: Any, callback: Callable[[], None], **options: Any) -> Any:
+            def beat() -> None:
+                heartbeat.beat()
+                callback()
+
+            return connect(*args, callback=beat, **options)
+
+        conn.ensure_connection = ensure_connection
+        heartbeat.beat()
+        connected: kombu.Connection = super().ensure_connected(conn)
+        return connected
 
     # A RabbitMQ whose memory or disk is full confirms nothing. The worker would wait for its
     # heartbeats to be confirmed, and meanwhile neither take messages nor acknowledge them.

@@ -46,7 +46,8 @@ def schedulers(tmp_path: Path) -> Iterator[list[Any]]:
     app: Any = current_app
     app.finalize()
     started = [
-        Scheduler(app=app, schedule_filename=str(tmp_path / name), lazy=True) for name in "ab"
+        Scheduler(app=app, schedule_filename=str(tmp_path / name), lazy=True, max_interval=300)
+        for name in "ab"
     ]
     yield started
     for one in started:
@@ -141,7 +142,7 @@ def test_scheduler_whose_own_clock_was_ahead_plans_anew(
     if is_restarted:
         one.close()
         one = schedulers[0] = Scheduler(
-            app=one.app, schedule_filename=str(tmp_path / "a"), lazy=True
+            app=one.app, schedule_filename=str(tmp_path / "a"), lazy=True, max_interval=300
         )
         one.setup_schedule()
 

@@ -40,6 +40,10 @@ CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_TIME_LIMIT = 300  # seconds
 CELERY_TASK_SOFT_TIME_LIMIT = 240  # seconds
 
+# A file in which a worker or the scheduler notes that it lives, for a probe.
+HEARTBEAT_PATH = env.str("HEARTBEAT_PATH", "")
+CELERY_BEAT_MAX_LOOP_INTERVAL = 10  # seconds between two notes; by default it may sleep for 300
+
 CELERY_BEAT_SCHEDULER = "dovetail.tasks.beat:Scheduler"
 CELERY_BEAT_SCHEDULE = {
     "collect-dead-letters": {
