@@ -10,7 +10,6 @@ import pytest
 
 from tests.nix import ROOT
 
-
 ROLES = "web, worker, beat, migrate, manage, health"
 
 
