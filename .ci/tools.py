@@ -10,6 +10,7 @@ RELEASES = {
     # Docker Compose's own parser, which needs no Docker.
     "compose-go": "github.com/compose-spec/compose-go/v2/cmd@v2.16.2",
     "gitleaks": "github.com/zricethezav/gitleaks/v8@v8.30.1",
+    "kustomize": "sigs.k8s.io/kustomize/kustomize/v5@v5.8.2",
 }
 
 

@@ -32,7 +32,7 @@ let
       ../SECURITY.md
       ../benchmarks
       ../bin
-      (lib.fileset.maybeMissing ../deploy)
+      ../deploy
       (lib.fileset.maybeMissing ../docker-compose.yml)
       ../docs
       ../flake.lock

@@ -1,6 +1,7 @@
 """The heartbeat of Celery's programs, as the image's `health` role sees it."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -23,6 +24,7 @@ pytestmark = pytest.mark.xdist_group("waits")
 
 ENTRYPOINT = settings.BASE_DIR / "nix" / "entrypoint.py"
 HANGS = 121  # seconds
+LOST = re.compile(r"[Cc]annot connect to|the broker is unavailable")
 
 
 @pytest.fixture
@@ -99,20 +101,20 @@ def test_full_disk_ends_no_worker(path: Path, caplog: pytest.LogCaptureFixture) 
 
 @pytest.mark.parametrize("role", ["worker", "beat"])
 @pytest.mark.parametrize(
-    ("content", "problem"),
+    ("age", "problem"),
     [
         (None, "has not started: there is no"),
         ("", "cannot be read: could not convert"),
-        (f"{time.monotonic() + 60}\n", "is from before the machine was started"),
-        (f"{time.monotonic() - HANGS}\n", "hangs: its last heartbeat was"),
+        (-60, "is from before the machine was started"),
+        (HANGS, "hangs: its last heartbeat was"),
     ],
 )
 def test_health_says_what_is_wrong(
-    tmp_path: Path, role: str, content: str | None, problem: str
+    tmp_path: Path, role: str, age: float | str | None, problem: str
 ) -> None:
     path = tmp_path / "heartbeat"
-    if content is not None:
-        path.write_text(content)
+    if age is not None:
+        path.write_text("" if age == "" else f"{time.monotonic() - float(age)}\n")
 
     said = health(role, path)
 
@@ -171,7 +173,7 @@ def test_role_that_waits_for_its_broker_lives(
         with running(environment, *arguments):
             wait_for_beat(path)
             broker.close()
-            wait_until(lambda: "annot connect to" in log.read_text(), "a lost connection", 150)
+            wait_until(lambda: LOST.search(log.read_text()), "a lost connection", 150)
             for _ in range(3):
                 path.write_text("0\n")
                 wait_until(lambda: path.read_text() != "0\n", "a beat")
