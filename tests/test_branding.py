@@ -14,6 +14,8 @@ from tests.repository import ROOT, files
 # Change the name here.
 PLACES = {
     ".env.example",
+    "deploy/kubernetes/base/beat.yaml",
+    "deploy/kubernetes/base/worker.yaml",
     "flake.nix",
     "frontend/package-lock.json",
     "frontend/package.json",

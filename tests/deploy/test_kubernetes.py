@@ -386,6 +386,7 @@ def test_roles_are_those_of_the_image(site: str, request: pytest.FixtureRequest)
         check=True,
     ).stdout
     roles = {match[1] for match in re.finditer(r"^    (\w+)  ", help_, re.MULTILINE)}
+    (program,) = re.findall(r'mainProgram = "(\w+)"', (ROOT / "nix/app.nix").read_text())
 
     for name in ("web", "worker", "beat", "migrate"):
         assert container(manifests, name)["args"][0] == name
@@ -393,7 +394,7 @@ def test_roles_are_those_of_the_image(site: str, request: pytest.FixtureRequest)
     for name in ("worker", "beat"):
         for probe in ("startupProbe", "livenessProbe"):
             command = container(manifests, name)[probe]["exec"]["command"]
-            assert command == ["dovetail", "health", name]
+            assert command == [program, "health", name]
     assert "health" in roles
     for probe, path in (("startup", "/livez"), ("liveness", "/livez"), ("readiness", "/readyz")):
         assert container(manifests, "web")[f"{probe}Probe"]["httpGet"]["path"] == path
