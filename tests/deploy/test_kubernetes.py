@@ -438,6 +438,42 @@ def test_uploads_are_where_all_pods_find_them(example: Manifests, managed: Manif
         assert volume["persistentVolumeClaim"]["claimName"] == claim["metadata"]["name"]
 
 
+@pytest.mark.parametrize("reverse", [False, True])
+def test_components_work_in_any_order(tmp_path: Path, *, reverse: bool) -> None:
+    """Kind: a patch that finds another volume at its place."""
+    example = kubernetes.copy(tmp_path / "kubernetes")
+    file = example / "kustomization.yaml"
+    names = sorted(path.name for path in (SOURCE / "components").iterdir())
+    content = yaml.safe_load(file.read_text())
+    content["components"] = [f"../../components/{one}" for one in sorted(names, reverse=reverse)]
+    file.write_text(yaml.safe_dump(content))
+
+    manifests = Manifests(kubernetes.render(example))
+
+    assert found_problems(manifests) == []
+    assert not invalid(manifests, minors()[-1])
+    assert "DATABASE_URL" in manifests.secret_files()
+
+
+def test_patch_of_the_docs_for_argo_and_flux_renders(tmp_path: Path) -> None:
+    example = kubernetes.copy(tmp_path / "kubernetes")
+    section = (ROOT / "docs/deploy.md").read_text().partition("## Kubernetes")[2]
+    patch = section.partition("```yaml\n")[2].partition("```")[0]
+    file = example / "kustomization.yaml"
+    content = yaml.safe_load(file.read_text())
+    content["patches"] += yaml.safe_load(patch)
+    file.write_text(yaml.safe_dump(content))
+
+    job = Manifests(kubernetes.render(example)).one("Job", "migrate")
+
+    assert job["metadata"]["annotations"] == {
+        "argocd.argoproj.io/hook": "Sync",
+        "argocd.argoproj.io/hook-delete-policy": "BeforeHookCreation",
+        "kustomize.toolkit.fluxcd.io/force": "enabled",
+    }
+    assert job["spec"]["template"]["spec"]["containers"][0]["args"] == ["migrate"]
+
+
 def test_database_takes_all_connections(example: Manifests) -> None:
     """Kind: pods that the autoscaler adds, and for whom the database has no connection."""
     limits = container(example, "web")["resources"]["limits"]
