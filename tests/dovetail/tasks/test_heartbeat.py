@@ -38,6 +38,8 @@ def path(tmp_path: Path, settings: LazySettings, monkeypatch: pytest.MonkeyPatch
 @contextmanager
 def running(environment: dict[str, str], *arguments: str) -> Iterator["subprocess.Popen[bytes]"]:
     """Run a role of the image."""
+    if arguments == ("beat",):
+        arguments = ("beat", f"--schedule={environment['SITE_FOLDER']}/schedule")
     with Path(environment["SITE_FOLDER"], "log").open("ab") as log:
         process = subprocess.Popen(
             [sys.executable, ENTRYPOINT, *arguments],
