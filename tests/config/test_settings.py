@@ -233,6 +233,7 @@ def test_production_requires_the_setting(load: Callable[..., ModuleType], name: 
         ("WEB_STOP_SECONDS", "86401", "WEB_STOP_SECONDS must be at most 86400"),
         ("DATABASE_WEB_TIMEOUT", "536871", "DATABASE_WEB_TIMEOUT must be at most 536870"),
         ("DATABASE_TASK_TIMEOUT", "2147484", "DATABASE_TASK_TIMEOUT must be at most 2147483"),
+        ("DATABASE_MIGRATE_TIMEOUT", "2147484", "DATABASE_MIGRATE_TIMEOUT must be at most 2147483"),
         ("DATABASE_POOL_SIZE", "262144", "DATABASE_POOL_SIZE must be at most 262143"),
         ("TRUSTED_PROXY_COUNT", "8080", "TRUSTED_PROXY_COUNT must be at most 32"),
         ("PAGES_CDN_SECONDS", "31536001", "PAGES_CDN_SECONDS must be at most 31536000"),

@@ -8,9 +8,13 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 _longest = (2**31 - 1) // 1000  # what the parameters can be, which are in milliseconds
 _web = env.int("DATABASE_WEB_TIMEOUT", 15, most=_longest // 4)
 _task = env.int("DATABASE_TASK_TIMEOUT", 240, most=_longest)
+_migrate = env.int("DATABASE_MIGRATE_TIMEOUT", 3600, most=_longest)
+# More than PostgreSQL's deadlock_timeout of 1 s, after which vacuuming gives way.
+_migrate_lock = env.int("DATABASE_MIGRATE_LOCK_TIMEOUT", 3, most=_longest)
 DATABASE_LIMITS = {
     "web": {"statement_timeout": _web, "idle_in_transaction_session_timeout": _web * 4},
     "worker": {"statement_timeout": _task, "idle_in_transaction_session_timeout": _task},
+    "migrate": {"statement_timeout": _migrate, "lock_timeout": _migrate_lock},
 }
 
 # The size of the connection pool of a process. config/asgi.py gives the default, because under ASGI

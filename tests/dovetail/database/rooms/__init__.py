@@ -1,0 +1,1 @@
+"""An app whose migrations a test applies while others use its table."""

@@ -1,0 +1,13 @@
+from django.db import models
+
+
+class Room(models.Model):
+    name = models.CharField(max_length=20)
+    floor = models.IntegerField(db_default=0)
+
+    class Meta:
+        app_label = "rooms"
+        indexes = [models.Index(fields=["name"], name="room_name")]
+
+    def __str__(self) -> str:
+        return self.name
