@@ -67,7 +67,7 @@ def client(*statements: str) -> Iterator["psycopg.Connection[Any]"]:
         parameters.pop(name, None)
     with psycopg.connect(**parameters) as other:
         for statement in statements:
-            other.execute(statement)  # type: ignore[call-overload]
+            other.execute(statement)
         yield other
 
 
@@ -183,8 +183,7 @@ def test_two_at_once_run_one_after_the_other() -> None:
     """Kind: two pods that add the same column, of which one fails."""
     with client(MIGRATE):
         runs = [Migrating("rooms", "0002"), Migrating("rooms", "0002")]
-        for run in runs:
-            wait_for(lambda run=run: "waiting until it has ended" in run.output.getvalue())
+        wait_for(lambda: all("waiting until" in run.output.getvalue() for run in runs))
         assert columns() == {"id", "name"}
         call_command("migrate", "rooms", "--plan", stdout=StringIO())  # needs not wait
     for run in runs:
