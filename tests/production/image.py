@@ -36,14 +36,18 @@ class Image:
         if cache := os.environ.get("PYTHONPYCACHEPREFIX"):
             self.environment["PYTHONPYCACHEPREFIX"] = cache
 
-    def assemble(self) -> None:
-        """Copy the files, with the front end as Vite has built it."""
-        tools = ROOT / "project/dovetail/devtools"
+    def assemble(self, project: Path = ROOT / "project") -> None:
+        """Copy the files, with the front end as Vite has built it.
+
+        Args:
+            project: the code, which may be that of another version.
+        """
+        tools = project / "dovetail/devtools"
 
         def left_out(folder: str, names: list[str]) -> set[str]:
             return {n for n in names if n == "__pycache__" or Path(folder, n) == tools}
 
-        shutil.copytree(ROOT / "project", self.folder / "project", ignore=left_out)
+        shutil.copytree(project, self.folder / "project", ignore=left_out)
         (self.folder / "bin").mkdir()
         shutil.copy(ROOT / "nix" / "entrypoint.py", self.folder / "bin" / "entrypoint.py")
         with locked_frontend() as frontend:
