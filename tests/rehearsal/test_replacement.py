@@ -1,7 +1,6 @@
 """Servers and workers are replaced as Compose and Kubernetes do it, and no one notices."""
 
 import subprocess
-from collections.abc import Iterator
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -107,6 +106,7 @@ def test_replaced_workers_lose_no_task(release: Release, image: Image, tmp_path:
         text=True,
     )
     workers: list[subprocess.Popen[bytes]] = []
+    counts: list[int] = []
     try:
         with psycopg.connect(release.database, autocommit=True) as connection:
 
@@ -121,15 +121,17 @@ def test_replaced_workers_lose_no_task(release: Release, image: Image, tmp_path:
                 if number:
                     workers[-2].terminate()
                     assert workers[-2].wait(STOP) == 0
-                least = done() + 20
-                wait_until(lambda least=least: done() >= least, "tasks that are done")
+                counts.append(done())
+                wait_until(lambda: done() >= counts[-1] + 20, "tasks that are done")
             enough.touch()
             sent = int(sender.communicate(timeout=STOP)[0])
             wait_until(lambda: done() == sent, "all tasks")
     finally:
-        for process in [sender, *workers]:
-            process.kill()
-            process.wait()
+        sender.kill()
+        sender.wait()
+        for worker in workers:
+            worker.kill()
+            worker.wait()
 
 
 def is_in(log: Path, text: str) -> bool:

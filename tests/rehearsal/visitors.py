@@ -108,6 +108,14 @@ class Visitor:
         """
         return self._request("GET", path, name or f"GET {path}", {status})[1]
 
+    def post(self, path: str, body: str) -> str:
+        """Send something, and return the answer.
+
+        Raises:
+            FailedError: as for `get`.
+        """
+        return self._request("POST", path, f"POST {path}", {200}, body)[1]
+
     def submit(self, path: str, values: dict[str, str], name: str = "", page: str = "") -> str:
         """Open the page of a form, send it, and return where that leads to.
 
@@ -173,7 +181,7 @@ def read(visitor: Visitor) -> None:
         visitor.get("/articles/")
     visitor.get("/articles/?q=oak", "GET search")
     visitor.get("/api/v1/articles/", "GET api")
-    visitor.get("/api/v1/articles/search/?q=oak", "GET api search")
+    visitor.get("/api/v1/search/articles/?q=oak", "GET api search")
 
 
 def write(people: list[str], password: str) -> Callable[[Visitor], None]:
