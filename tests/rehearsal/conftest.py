@@ -28,6 +28,7 @@ for email in {PEOPLE}:
     EmailAddress.objects.create(user=user, email=email, verified=True, primary=True)
 """
 START = 120  # seconds until a server is ready on a busy machine
+STOP = 60  # seconds until one has ended there; WEB_STOP_SECONDS is 20
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -128,9 +129,9 @@ class Release:
         wait_until(is_ready, "the server is ready", START)
 
     def drain(self, web: Web) -> None:
-        """End a server as platforms do: with SIGTERM, and 30 seconds for its requests."""
+        """End a server as platforms do: with SIGTERM, and time for its requests."""
         web.process.terminate()
-        assert web.process.wait(30) == 0, web.log.read_text()
+        assert web.process.wait(STOP) == 0, web.log.read_text()
         self.balancer.remove(web.port)
 
     def wait_for_requests(self, number: int) -> None:

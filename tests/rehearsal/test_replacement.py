@@ -11,12 +11,11 @@ from tests.cable.clients import ACTIONCABLE, Client, Node
 from tests.cable.servers import wait_until
 from tests.frontend import locked_frontend
 from tests.production.image import Image
-from tests.rehearsal.conftest import HOST, PASSWORD, PEOPLE, START, Release
+from tests.rehearsal.conftest import HOST, PASSWORD, PEOPLE, START, STOP, Release
 from tests.rehearsal.visitors import Visitor, read, write
 
 REQUESTS = 10_000
 SERVERS = 2
-STOP = 60  # seconds that a worker gets on a busy machine
 WORKERS = 3  # one after the other
 # Each task leaves a row. They are sent until a file exists, and so while workers are replaced.
 SEND_TASKS = f"""
@@ -55,7 +54,8 @@ def test_replaced_servers_fail_no_request(release: Release, image: Image, node: 
         client = Client(runtime)
         client.open(f"http://127.0.0.1:{release.balancer.port}")
         ends.callback(client.close)
-        name = stream_name(Visitor(release.traffic).get("/articles/"))
+        visitor = Visitor(release.traffic, keep_alive=False)
+        name = stream_name(visitor.get("/articles/"))
         client.subscribe("list", channel="TurboStreamsChannel", signed_stream_name=name)
         share = REQUESTS // (SERVERS * 2)
 

@@ -102,11 +102,16 @@ def read_released() -> set[Key]:
     """Return the last migrations of each app at the last release.
 
     Raises:
-        SetupError: a line is not an app and a migration.
+        SetupError: the file is missing, or a line is not an app and a migration.
     """
     path = released_file()
     released = set()
-    for line in path.read_text(encoding="utf-8").splitlines():
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        message = f"{path} is missing: write it with `manage.py lint_migrations --release`."
+        raise SetupError(message) from None
+    for line in text.splitlines():
         if line.startswith("#") or not line.strip():
             continue
         try:

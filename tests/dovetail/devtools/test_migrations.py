@@ -229,3 +229,10 @@ def test_line_that_is_no_migration_is_named(
 
     with pytest.raises(CommandError, match=r"released\.txt: 'users' is not an app and a migration"):
         call_command("lint_migrations")
+
+
+def test_missing_file_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(migrations, "released_file", lambda: tmp_path / "released.txt")
+
+    with pytest.raises(CommandError, match=r"released\.txt is missing: write it with"):
+        call_command("lint_migrations")

@@ -87,12 +87,12 @@ class Command(migrate.Command):
         """Raise a CommandError, if there is more to say than the error does."""
         limits = settings.DATABASE_LIMITS["migrate"]
         state = migrating.sqlstate(error)
-        if state == migrating.LOCK_NOT_AVAILABLE:
+        if state == migrating.LOCK_NOT_AVAILABLE and limits["lock_timeout"]:
             what = (
                 f"{self._subject} got no lock within {limits['lock_timeout']} s "
                 "(DATABASE_MIGRATE_LOCK_TIMEOUT)"
             )
-        elif state == migrating.QUERY_CANCELED:
+        elif state == migrating.QUERY_CANCELED and limits["statement_timeout"]:
             what = (
                 f"A statement of {self._subject} was canceled, as are those that take longer than "
                 f"{limits['statement_timeout']} s (DATABASE_MIGRATE_TIMEOUT)"
