@@ -7,6 +7,8 @@ import shutil
 
 RELEASES = {
     "actionlint": "github.com/rhysd/actionlint/cmd/actionlint@v1.7.12",
+    # The proxy of docker-compose.yml, in the same version.
+    "caddy": "github.com/caddyserver/caddy/v2/cmd/caddy@v2.11.7",
     # Docker Compose's own parser, which needs no Docker.
     "compose-go": "github.com/compose-spec/compose-go/v2/cmd@v2.16.2",
     "gitleaks": "github.com/zricethezav/gitleaks/v8@v8.30.1",

@@ -14,7 +14,7 @@ let
     # Tests read all of the repository: the pages at its root name files everywhere.
     fileset = lib.fileset.unions [
       ../.ci
-      (lib.fileset.maybeMissing ../.dockerignore)
+      ../.dockerignore
       ../.editorconfig
       ../.env.example
       ../.envrc
@@ -26,14 +26,14 @@ let
       ../AGENTS.md
       ../CHANGELOG.md
       ../CONTRIBUTING.md
-      (lib.fileset.maybeMissing ../Dockerfile)
+      ../Dockerfile
       ../LICENSE
       ../README.md
       ../SECURITY.md
       ../benchmarks
       ../bin
       ../deploy
-      (lib.fileset.maybeMissing ../docker-compose.yml)
+      ../docker-compose.yml
       ../docs
       ../flake.lock
       ../flake.nix

@@ -53,9 +53,7 @@ let
       Healthcheck = {
         Test = [
           "CMD"
-          "${environment}/bin/python"
-          "-c"
-          "import os, urllib.request as r; r.urlopen('http://127.0.0.1:' + os.environ.get('PORT', '8000') + '/livez', timeout=3)"
+          "${app}/bin/healthcheck"
         ];
         Interval = nanoseconds 30;
         Timeout = nanoseconds 5;

@@ -16,6 +16,7 @@ PLACES = {
     ".env.example",
     "deploy/kubernetes/base/beat.yaml",
     "deploy/kubernetes/base/worker.yaml",
+    "Dockerfile",
     "flake.nix",
     "frontend/package-lock.json",
     "frontend/package.json",

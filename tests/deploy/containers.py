@@ -1,0 +1,203 @@
+"""Builds the Dockerfile with buildah, which needs no daemon, and runs what it has built.
+
+Where the Dockerfile's bases cannot be pulled, stand-ins made of Debian's packages and the Node of
+`up` take their place, so that every step is executed in any case.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import orjson
+from django.conf import settings
+
+from dovetail.devtools.stack.frontend import find_node
+from dovetail.devtools.supervisor.guard import Guard
+from tests.repository import ROOT
+
+DOCKERFILE = ROOT / "Dockerfile"
+BASE = re.compile(r"^FROM (\S+/\S+) AS ", re.MULTILINE)
+RELEASE = "trixie"  # of Debian, as in the Dockerfile
+TIMEOUT = 900  # seconds a step may take on a busy machine
+CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
+PACKAGES = "ca-certificates,libatomic1,python3,python3-pip,tzdata"
+# What the python image has: python and pip in /usr/local, as files that pip itself can remove.
+MAKE_PYTHON = """
+set -e
+rm -f /usr/lib/python3*/EXTERNALLY-MANAGED
+python3 -m pip install --quiet --root-user-action=ignore --ignore-installed pip
+dpkg --purge --force-depends python3-pip >/dev/null
+ln -sf /usr/bin/python3 /usr/local/bin/python3
+ln -sf /usr/bin/python3 /usr/local/bin/python
+"""
+
+
+def missing() -> str:
+    """Return why an image cannot be built here; "" if it can."""
+    if not shutil.which("buildah"):
+        return "buildah is not on PATH"
+    if os.geteuid() != 0:
+        return "buildah with its chroot isolation needs root"
+    return ""
+
+
+class Buildah:
+    """buildah with a storage of its own, which vfs and chroot let work inside containers."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.environment = os.environ | {"BUILDAH_ISOLATION": "chroot"}
+
+    def __call__(self, *arguments: str | Path) -> str:
+        """Run a command of it and return what it prints.
+
+        Raises:
+            CalledProcessError: it failed; its output is in the error.
+        """
+        storage = ["--storage-driver", "vfs", "--root", self.folder / "root"]
+        command = ["buildah", *storage, "--runroot", self.folder / "run", *arguments]
+        result = subprocess.run(
+            command,
+            env=self.environment,
+            text=True,
+            capture_output=True,
+            timeout=TIMEOUT,
+            check=False,
+        )
+        if result.returncode:
+            raise subprocess.CalledProcessError(
+                result.returncode, command, result.stdout, result.stderr
+            )
+        return result.stdout.strip()
+
+    def has_pulled(self, reference: str) -> bool:
+        try:
+            self("pull", "--quiet", reference)
+        except subprocess.CalledProcessError:
+            return False
+        return True
+
+    def import_folder(self, folder: Path, name: str, *environment: str) -> str:
+        """Make an image of a folder, and return its name."""
+        container = self("from", "scratch")
+        self("add", "--quiet", container, folder, "/")
+        for variable in environment:
+            self("config", "--env", variable, container)
+        self("commit", "--quiet", container, name)
+        self("rm", container)
+        return name
+
+
+@dataclass
+class Built:
+    """An image, unpacked.
+
+    Attributes:
+        buildah: has built it.
+        container: a working container of it.
+        root: the folder with its files.
+    """
+
+    buildah: Buildah
+    container: str
+    root: Path
+
+    @cached_property
+    def config(self) -> dict[str, Any]:
+        """Its configuration, as Docker shows it."""
+        inspected = orjson.loads(self.buildah("inspect", "--type", "container", self.container))
+        config: dict[str, Any] = inspected["Docker"]["config"]
+        return config
+
+    def files(self) -> list[str]:
+        """Return the paths of all its files, each with a slash in front."""
+        return [
+            f"/{path.relative_to(self.root)}"
+            for path in self.root.rglob("*")
+            if path.is_symlink() or not path.is_dir()
+        ]
+
+
+def build(folder: Path) -> Built:
+    """Build the Dockerfile.
+
+    Args:
+        folder: where buildah keeps what it makes.
+
+    Raises:
+        CalledProcessError: a step failed.
+    """
+    buildah = Buildah(folder)
+    text = DOCKERFILE.read_text(encoding="utf-8")
+    bases = BASE.findall(text)
+    if not all(buildah.has_pulled(base) for base in bases):
+        for base in sorted(bases, reverse=True):  # Python's has no Node
+            text = text.replace(base, stand_in(buildah, base, folder))
+    (folder / "Dockerfile").write_text(text, encoding="utf-8")
+    ignored = ["--ignorefile", ROOT / ".dockerignore"]
+    revision = ["--build-arg", "REVISION=tested"]
+    # Docker's format has health checks, OCI's has none.
+    buildah(
+        *("bud", "--quiet", "--format", "docker", "--pull-never", *revision, *ignored),
+        *("-f", folder / "Dockerfile", "-t", "localhost/site:tested", ROOT),
+    )
+    container = buildah("from", "--pull-never", "localhost/site:tested")
+    return Built(buildah, container, Path(buildah("mount", container)))
+
+
+def stand_in(buildah: Buildah, base: str, folder: Path) -> str:
+    """Make an image that can do what the builds need of a base, and return its name.
+
+    Raises:
+        ValueError: there is none for this base.
+    """
+    name = base.rpartition("/")[2].partition(":")[0]
+    if name not in {"python", "node"}:
+        raise ValueError(f"There is no stand-in for {base}: add one to tests/deploy/containers.py.")
+    root = folder / "base"
+    if not root.exists():
+        _install_debian(root)
+    if name == "node":
+        _add_node(root)
+    variables = ["SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS"]
+    trusted = [f"{variable}={CERTIFICATES}" for variable in variables if variable in os.environ]
+    return buildah.import_folder(root, f"localhost/stand-in/{name}", *trusted)
+
+
+def _install_debian(root: Path) -> None:
+    _run("debootstrap", "--variant=minbase", f"--include={PACKAGES}", RELEASE, str(root))
+    # Packages come through the same proxy, if any, as on this machine.
+    for path in (CERTIFICATES, Path("/etc/pip.conf"), Path("/etc/resolv.conf")):
+        if path.exists():
+            shutil.copyfile(path, root / path.relative_to("/"))
+    _run("chroot", str(root), "/bin/sh", "-c", MAKE_PYTHON)
+
+
+def _add_node(root: Path) -> None:
+    guard = Guard()
+    try:
+        node = find_node(settings.DATA_DIR / "embedded", guard)
+    finally:
+        guard.close()
+    program, npm = ((node.directory / name).resolve() for name in ("node", "npm"))
+    shutil.copyfile(program, root / "usr/local/bin/node")
+    package = npm.parents[1]
+    shutil.copytree(package, root / "usr/local/lib/node_modules/npm", symlinks=True)
+    for name in ("npm", "npx"):
+        link = root / "usr/local/bin" / name
+        link.symlink_to(f"../lib/node_modules/npm/bin/{name}-cli.js")
+    for path in (root / "usr/local/bin/node", *package.glob("bin/*.js")):
+        path.chmod(0o755)
+
+
+def _run(*command: str) -> None:
+    result = subprocess.run(command, text=True, capture_output=True, timeout=TIMEOUT, check=False)
+    if result.returncode:
+        raise subprocess.CalledProcessError(
+            result.returncode, command, result.stdout, result.stderr
+        )
