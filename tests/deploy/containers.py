@@ -36,6 +36,23 @@ ln -sf /usr/bin/python3 /usr/local/bin/python3
 ln -sf /usr/bin/python3 /usr/local/bin/python
 """
 
+# chroot leaves the working directory to the program that it starts.
+ENTER = """
+root=$1 user=$2 folder=$3
+shift 3
+mount --bind "$root" "$root"
+mount -t proc proc "$root/proc"
+for device in null urandom; do
+  : >"$root/dev/$device"
+  mount --bind "/dev/$device" "$root/dev/$device"
+done
+mkdir -p "$root/dev/shm"
+for folder in dev/shm tmp data; do mount -t tmpfs -o mode=1777 tmpfs "$root/$folder"; done
+mount -o remount,bind,ro "$root"
+exec setpriv --no-new-privs chroot --userspec="$user" --groups= "$root" \
+  /bin/sh -c 'cd "$0" && exec "$@"' "$folder" "$@"
+"""
+
 
 def missing() -> str:
     """Return why an image cannot be built here; "" if it can."""
@@ -101,11 +118,13 @@ class Built:
         buildah: has built it.
         container: a working container of it.
         root: the folder with its files.
+        base: the folder with the files of the image that it starts from.
     """
 
     buildah: Buildah
     container: str
     root: Path
+    base: Path
 
     @cached_property
     def config(self) -> dict[str, Any]:
@@ -114,13 +133,36 @@ class Built:
         config: dict[str, Any] = inspected["Docker"]["config"]
         return config
 
-    def files(self) -> list[str]:
-        """Return the paths of all its files, each with a slash in front."""
+    def command(self, *arguments: str, program: str = "") -> list[str]:
+        """Return the words that run it as Compose does, in the network of this machine.
+
+        As its user, with a read-only root, an empty /tmp and /data, and no way to more privileges.
+
+        Args:
+            arguments: after the entry point, such as a role.
+            program: another one than the entry point.
+        """
+        words = [program] if program else self.config["Entrypoint"]
+        variables = [f"{name}={value}" for name, value in self.variables.items()]
         return [
-            f"/{path.relative_to(self.root)}"
-            for path in self.root.rglob("*")
-            if path.is_symlink() or not path.is_dir()
+            *("unshare", "--mount", "--propagation=private", "sh", "-euc", ENTER, "sh"),
+            *(str(self.root), self.config["User"], self.config["WorkingDir"]),
+            *("env", "-i", *variables, *words, *arguments),
         ]
+
+    @property
+    def variables(self) -> dict[str, str]:
+        return dict(variable.split("=", 1) for variable in self.config["Env"])
+
+    def files(self) -> set[str]:
+        """Return the paths of the files that its base does not have."""
+        return files(self.root) - files(self.base)
+
+
+def files(root: Path) -> set[str]:
+    """Return the paths of all files below a folder, each with a slash in front."""
+    found = (path for path in root.rglob("*") if path.is_symlink() or not path.is_dir())
+    return {f"/{path.relative_to(root)}" for path in found}
 
 
 def build(folder: Path) -> Built:
@@ -135,9 +177,12 @@ def build(folder: Path) -> Built:
     buildah = Buildah(folder)
     text = DOCKERFILE.read_text(encoding="utf-8")
     bases = BASE.findall(text)
+    images = {base: base for base in bases}
     if not all(buildah.has_pulled(base) for base in bases):
-        for base in sorted(bases, reverse=True):  # Python's has no Node
-            text = text.replace(base, stand_in(buildah, base, folder))
+        # Python's first: it has no Node.
+        images = {base: stand_in(buildah, base, folder) for base in sorted(bases, reverse=True)}
+    for base, image in images.items():
+        text = text.replace(base, image)
     (folder / "Dockerfile").write_text(text, encoding="utf-8")
     ignored = ["--ignorefile", ROOT / ".dockerignore"]
     revision = ["--build-arg", "REVISION=tested"]
@@ -146,8 +191,15 @@ def build(folder: Path) -> Built:
         *("bud", "--quiet", "--format", "docker", "--pull-never", *revision, *ignored),
         *("-f", folder / "Dockerfile", "-t", "localhost/site:tested", ROOT),
     )
-    container = buildah("from", "--pull-never", "localhost/site:tested")
-    return Built(buildah, container, Path(buildah("mount", container)))
+    container, base = (
+        buildah("from", "--pull-never", image)
+        for image in (
+            "localhost/site:tested",
+            next(images[one] for one in bases if "/python:" in one),
+        )
+    )
+    roots = (Path(buildah("mount", name)) for name in (container, base))
+    return Built(buildah, container, *roots)
 
 
 def stand_in(buildah: Buildah, base: str, folder: Path) -> str:

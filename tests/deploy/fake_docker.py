@@ -1,0 +1,131 @@
+#!/usr/bin/env python3
+"""Stands in for Docker and its Compose, which need a daemon: as much of them as bin/deploy uses.
+
+It keeps its containers in the file STATE, and writes what it is told to its list of events. After each
+command it looks at what visitors would see: whether each container that the proxy sends requests to is
+one that can answer them.
+"""
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+STATE = Path(os.environ["STATE"])
+
+
+class Docker:
+    def __init__(self) -> None:
+        self.state: dict[str, Any] = json.loads(STATE.read_text())
+        self.image = os.environ.get("IMAGE", "")
+        self.fails = self.state["fails"]
+
+    def run(self, arguments: list[str]) -> None:
+        match arguments:
+            case ["image", "inspect", image]:
+                self.end_if(image not in self.state["images"])
+            case ["pull", "--quiet", image]:
+                self.end_if(image not in self.state["registry"])
+                self.state["images"].append(image)
+            case ["stop", *ids]:
+                self.event("stop", *ids)
+                self.remove(ids, keep=True)
+            case ["rm", "--force", *ids] | ["rm", *ids]:
+                self.event("rm", *ids)
+                self.remove(ids)
+            case ["compose", *rest]:
+                self.compose(rest)
+            case _:
+                sys.exit(f"docker: unknown command: {arguments}")
+
+    def compose(self, arguments: list[str]) -> None:
+        match arguments:
+            case ["build", "web"]:
+                self.event("build", self.image)
+                self.end_if("build" in self.fails)
+                self.state["images"].append(self.image)
+            case ["ps", "--quiet", service]:
+                found = [one["id"] for one in self.running(service)]
+                sys.stdout.write("".join(f"{id_}\n" for id_ in found))
+            case ["run", "--rm", "--no-deps", "migrate"]:
+                self.event("migrate", self.image)
+                self.end_if("migrate" in self.fails)
+            case ["up", "--detach", "--wait"]:
+                self.event("up", self.image)
+                for service in ("web", "worker", "beat"):
+                    self.start(service)
+            case ["up", "--detach", "--no-deps", *options, "worker", "beat"]:
+                self.event("workers", self.image)
+                for service in ("worker", "beat"):
+                    self.remove([one["id"] for one in self.running(service)])
+                    self.start(service)
+                self.end_if("workers" in self.fails and options == ["--wait"])
+            case [
+                "up",
+                "--detach",
+                "--no-deps",
+                "--no-recreate",
+                "--wait",
+                "--scale",
+                scale,
+                "web",
+            ]:
+                self.event("scale", scale, self.image)
+                healthy = "web" not in self.fails
+                while len(self.running("web")) < int(scale.removeprefix("web=")):
+                    self.start("web", healthy=healthy)
+                self.end_if(not healthy)
+            case ["exec", "--no-TTY", *options, "caddy", "caddy", "reload", "--config", _]:
+                route = [
+                    one.removeprefix("WEB_UPSTREAMS=") for one in options if "UPSTREAMS" in one
+                ]
+                targets = route[0].split() if route else []
+                self.event("route", *targets)
+                self.end_if("proxy" in self.fails and len(self.running("web")) > 1)
+                self.state["route"] = targets
+            case _:
+                sys.exit(f"docker: unknown command of compose: {arguments}")
+
+    def event(self, *words: str) -> None:
+        self.state["events"].append(" ".join(words))
+
+    def running(self, service: str) -> list[dict[str, Any]]:
+        found = self.state["containers"]
+        return [one for one in found if one["service"] == service and one["runs"]]
+
+    def start(self, service: str, *, healthy: bool = True) -> None:
+        self.state["count"] += 1
+        id_ = f"{self.state['count']:064x}"[::-1]
+        container = {"id": id_, "service": service, "image": self.image, "healthy": healthy}
+        self.state["containers"].append(container | {"runs": True})
+
+    def remove(self, ids: list[str], *, keep: bool = False) -> None:
+        for one in self.state["containers"]:
+            if one["id"] in ids:
+                one["runs"] = False
+        if not keep:
+            rest = [one for one in self.state["containers"] if one["id"] not in ids]
+            self.state["containers"] = rest
+
+    def end_if(self, fails: object) -> None:
+        if fails:
+            self.save()
+            sys.exit(1)
+
+    def save(self) -> None:
+        """Note what visitors see, and write the state."""
+        web = self.running("web")
+        names = {f"{one['id'][:12]}:8000": one for one in web}
+        reached = [names.get(name) for name in self.state["route"]] or web
+        if web and not all(one and one["healthy"] for one in reached):
+            self.state["failed"].append(self.state["events"][-1])
+        if not web:
+            self.state["failed"].append("nothing serves")
+        STATE.write_text(json.dumps(self.state))
+
+
+if __name__ == "__main__":
+    docker = Docker()
+    docker.run(sys.argv[1:])
+    docker.save()
