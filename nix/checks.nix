@@ -33,6 +33,7 @@ let
       ../benchmarks
       ../bin
       ../deploy
+      ../docker-compose.dev.yml
       ../docker-compose.yml
       ../docs
       ../flake.lock
