@@ -23,7 +23,7 @@ SCHEDULE_AGE = 600  # seconds
 
 def web() -> None:
     port = os.environ.get("PORT", "8000")
-    urllib.request.urlopen(f"http://127.0.0.1:{port}/livez", timeout=TIMEOUT)  # noqa: S310 - http
+    urllib.request.urlopen(f"http://127.0.0.1:{port}/livez", timeout=TIMEOUT)
 
 
 def worker() -> None:

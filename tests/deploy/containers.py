@@ -76,8 +76,9 @@ class Buildah:
         Raises:
             CalledProcessError: it failed; its output is in the error.
         """
-        storage = ["--storage-driver", "vfs", "--root", self.folder / "root"]
-        command = ["buildah", *storage, "--runroot", self.folder / "run", *arguments]
+        storage = ["--storage-driver", "vfs", "--root", str(self.folder / "root")]
+        run = ["--runroot", str(self.folder / "run")]
+        command = ["buildah", *storage, *run, *map(str, arguments)]
         result = subprocess.run(
             command,
             env=self.environment,
@@ -184,12 +185,12 @@ def build(folder: Path) -> Built:
     for base, image in images.items():
         text = text.replace(base, image)
     (folder / "Dockerfile").write_text(text, encoding="utf-8")
-    ignored = ["--ignorefile", ROOT / ".dockerignore"]
+    ignored = ["--ignorefile", str(ROOT / ".dockerignore")]
     revision = ["--build-arg", "REVISION=tested"]
     # Docker's format has health checks, OCI's has none.
     buildah(
         *("bud", "--quiet", "--format", "docker", "--pull-never", *revision, *ignored),
-        *("-f", folder / "Dockerfile", "-t", "localhost/site:tested", ROOT),
+        *("-f", str(folder / "Dockerfile"), "-t", "localhost/site:tested", str(ROOT)),
     )
     container, base = (
         buildah("from", "--pull-never", image)

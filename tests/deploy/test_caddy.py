@@ -56,7 +56,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.server.answered += 1
         self.answer(200, f"{self.server.name}\n{self.headers}")
 
-    do_POST = do_GET
+    do_POST = do_GET  # noqa: N815 - the library's name
 
     def answer(self, status: int, text: str) -> None:
         body = text.encode()
@@ -149,7 +149,9 @@ class TestRunning:
             "X-Forwarded-Host": "evil.example",
         }
 
-        answer = requests.get(proxy.https, headers=forged, verify=proxy.certificate, timeout=30)
+        answer = requests.get(
+            proxy.https, headers=forged, verify=str(proxy.certificate), timeout=30
+        )
 
         assert answer.status_code == 200
         assert "192.0.2.7" not in answer.text
@@ -159,7 +161,7 @@ class TestRunning:
         assert address in {"127.0.0.1", "::1"}
 
     def test_plain_http_is_redirected_once(self, proxy: Caddy) -> None:
-        answer = requests.get(f"{proxy.http}/a?b=c", verify=proxy.certificate, timeout=30)
+        answer = requests.get(f"{proxy.http}/a?b=c", verify=str(proxy.certificate), timeout=30)
 
         assert [one.status_code for one in answer.history] == [308]
         assert answer.url == f"{proxy.https}/a?b=c"
@@ -167,7 +169,7 @@ class TestRunning:
     def test_body_that_is_too_large_is_refused(self, proxy: Caddy, one: Application) -> None:
         body = b"x" * (REQUEST_FILES_MAX_BYTES + 1)
 
-        answer = requests.post(proxy.https, data=body, verify=proxy.certificate, timeout=60)
+        answer = requests.post(proxy.https, data=body, verify=str(proxy.certificate), timeout=60)
 
         assert answer.status_code == 413
         assert one.answered == 0

@@ -32,11 +32,11 @@ class Server:
         (folder / "docker").symlink_to(ROOT / "tests/deploy/fake_docker.py")
         self.file = folder / "state.json"
         services = ["web"] * web + ["worker", "beat"]
-        containers = [
+        containers: list[dict[str, Any]] = [
             {"id": f"{i:x}" * 64, "service": name, "image": OLD, "healthy": True, "runs": True}
             for i, name in enumerate(services, 10)
         ]
-        self.web = [one["id"] for one in containers if one["service"] == "web"]
+        self.web = [str(one["id"]) for one in containers if one["service"] == "web"]
         self.state: dict[str, Any] = {
             "containers": containers,
             "images": [OLD, NEW],
@@ -73,7 +73,7 @@ class Server:
         """What Docker was told, with short names of containers."""
         names = {id_: f"old{i}" for i, id_ in enumerate(self.web)}
         new = [one["id"] for one in self.state["containers"] if one["id"] not in names]
-        names |= {id_: "new" for id_ in new}
+        names |= dict.fromkeys(new, "new")
         text = "\n".join(self.state["events"])
         for id_, name in names.items():
             text = text.replace(id_, name).replace(f"{id_[:12]}:8000", name)

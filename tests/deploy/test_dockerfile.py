@@ -1,6 +1,5 @@
 """The Dockerfile builds, and what it builds runs: every role, as Compose runs it."""
 
-import os
 import re
 import shutil
 import subprocess
@@ -17,7 +16,6 @@ from dovetail.devtools.embedded.testing import free_port, throwaway_valkey
 from tests.deploy import containers
 from tests.deploy.containers import Built
 from tests.production.conftest import _empty_database
-from tests.repository import ROOT
 
 START_TIMEOUT = 120  # seconds
 UNWANTED = re.compile(
@@ -62,11 +60,11 @@ def settings_() -> Iterator[dict[str, str]]:
 
 
 @pytest.fixture(scope="module")
-def running(built: Built, settings_: dict[str, str]) -> Iterator[Built]:
+def running(built: Built, settings_: dict[str, str]) -> Built:
     """The image with these settings in its environment, and its migrations applied."""
     built.config["Env"] += [f"{name}={value}" for name, value in settings_.items()]
     run(built, "migrate", "--verbosity=0")
-    yield built
+    return built
 
 
 def run(
@@ -144,7 +142,10 @@ def test_image_is_labelled(built: Built) -> None:
 
 
 def test_containers_process_has_no_privileges(built: Built) -> None:
-    script = "id -u; grep -E '^(CapEff|NoNewPrivs)' /proc/self/status; touch /app/x; touch /data/x /tmp/x"
+    script = (
+        "id -u; grep -E '^(CapEff|NoNewPrivs)' /proc/self/status; "
+        "touch /app/x; touch /data/x /tmp/x"
+    )
 
     result = run(built, "-c", script, program="/bin/sh")
 

@@ -1,7 +1,7 @@
-"""What docker-compose.yml starts, as processes of this machine: its commands, settings and secrets.
+"""What docker-compose.yml starts, as processes of this machine: its commands, settings, secrets.
 
-The stores are real, the files that the Compose file mounts are used as they are, and a visitor signs in
-through the proxy. Valkey takes the place of RabbitMQ where that is not installed.
+The stores are real, the files that the Compose file mounts are used as they are, and a visitor
+signs in through the proxy. Valkey takes the place of RabbitMQ where that is not installed.
 """
 
 import io
