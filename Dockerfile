@@ -23,8 +23,8 @@ ENV UV_LINK_MODE=copy \
 WORKDIR /app
 # tini is copied from here, so that the last stage installs nothing.
 RUN apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends tini
-COPY .ci/uv.txt /tmp/uv.txt
-RUN pip install --no-cache-dir --disable-pip-version-check --root-user-action=ignore --require-hashes -r /tmp/uv.txt
+COPY .ci/uv.txt .ci/uv.txt
+RUN pip install --no-cache-dir --disable-pip-version-check --root-user-action=ignore --require-hashes -r .ci/uv.txt
 COPY pyproject.toml uv.lock ./
 RUN uv sync --locked --no-dev --all-extras --compile-bytecode --python "$(command -v python3)"
 COPY project ./project
@@ -47,7 +47,7 @@ RUN set -e; \
     { echo '#!/app/environment/bin/python'; cat /tmp/entrypoint.py; } >bin/dovetail; \
     { echo '#!/app/environment/bin/python'; cat /tmp/healthcheck.py; } >bin/healthcheck; \
     chmod 755 bin/dovetail bin/healthcheck; \
-    rm pyproject.toml uv.lock
+    rm -r .ci pyproject.toml uv.lock
 
 # --- What runs ---------------------------------------------------------------------------------
 FROM python

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from config.settings.parts.names import PROJECT_NAME
 from tests.deploy import dockerfile
 from tests.repository import ROOT
 
@@ -17,7 +18,7 @@ PLACES = {
     "${environment}": "/app/environment",
     "${pkgs.tzdata}/share": "/usr/share",
     "(lib.getExe pkgs.tini)": '"/usr/bin/tini"',
-    "(lib.getExe app)": '"/app/bin/dovetail"',
+    "(lib.getExe app)": f'"/app/bin/{PROJECT_NAME}"',
     "/etc/ssl/certs/ca-bundle.crt": "/etc/ssl/certs/ca-certificates.crt",  # Debian's name
     "revision;": '"${REVISION}";',
 }
@@ -100,7 +101,7 @@ def test_both_take_the_same_steps(step: str) -> None:
 
 
 def test_both_run_the_same_scripts() -> None:
-    for name, program in (("entrypoint", "dovetail"), ("healthcheck", "healthcheck")):
+    for name, program in (("entrypoint", PROJECT_NAME), ("healthcheck", "healthcheck")):
         assert f"${{./{name}.py}}; }} >$out/bin/{program}" in APP_NIX
         assert f"cat /tmp/{name}.py; }} >bin/{program};" in DOCKERFILE
     assert "unchecked-hash $out/project" in APP_NIX
