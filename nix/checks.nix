@@ -104,7 +104,7 @@ in
   '';
 
   shell-scripts = check "shell-scripts" [ pkgs.shellcheck ] ''
-    shellcheck nix/services/*.sh .ci/run .ci/nix bin/*
+    shellcheck nix/services/*.sh deploy/*/*.sh .ci/run .ci/nix bin/*
   '';
   nix-format = check "nix-format" [ pkgs.nixfmt ] ''
     status=0

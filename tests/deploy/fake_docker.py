@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 """Stands in for Docker and its Compose, which need a daemon: as much of them as bin/deploy uses.
 
 It keeps its containers in the file STATE, and writes what it is told to its list of events. After

@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -29,7 +30,10 @@ class Server:
         (self.folder / "bin").mkdir(parents=True)
         shutil.copy(ROOT / "bin/deploy", self.folder / "bin/deploy")
         (self.folder / ".env").write_text(f"DOMAIN=site.example\nIMAGE={OLD}\n")
-        (folder / "docker").symlink_to(ROOT / "tests/deploy/fake_docker.py")
+        docker = folder / "docker"
+        fake = ROOT / "tests/deploy/fake_docker.py"
+        docker.write_text(f"#!/bin/sh\nexec '{sys.executable}' '{fake}' \"$@\"\n")
+        docker.chmod(0o755)
         self.file = folder / "state.json"
         services = ["web"] * web + ["worker", "beat"]
         containers: list[dict[str, Any]] = [
@@ -58,7 +62,7 @@ class Server:
     ) -> "subprocess.CompletedProcess[str]":
         self.file.write_text(json.dumps(self.state | {"fails": fails}))
         result = subprocess.run(
-            [self.folder / "bin/deploy", *arguments],
+            ["bash", self.folder / "bin/deploy", *arguments],
             env=self.environment,
             capture_output=True,
             text=True,

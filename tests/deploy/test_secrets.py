@@ -20,7 +20,7 @@ def checkout(tmp_path: Path) -> Path:
 
 
 def run(checkout: Path) -> str:
-    return subprocess.check_output([checkout / "bin/secrets"], text=True)
+    return subprocess.check_output(["bash", checkout / "bin/secrets"], text=True)
 
 
 def contents(checkout: Path) -> dict[str, str]:

@@ -23,6 +23,7 @@ from django.conf import settings
 from PIL import Image as Picture
 
 from dovetail.devtools.embedded.testing import free_port, throwaway_postgres
+from tests.cable.websocket import RawSocket
 from tests.deploy import caddy
 from tests.deploy.caddy import Caddy
 from tests.deploy.test_compose import SERVICES
@@ -91,7 +92,7 @@ def write_secrets(folder: Path) -> Path:
     (folder / "caddy").mkdir()
     (folder / "bin").mkdir()
     shutil.copy(ROOT / "bin/secrets", folder / "bin")
-    subprocess.run([folder / "bin/secrets"], check=True, capture_output=True)
+    subprocess.run(["bash", folder / "bin/secrets"], check=True, capture_output=True)
     return folder / "secrets"
 
 
@@ -247,6 +248,30 @@ def test_settings_are_found_to_be_right(site: Site) -> None:
     result = site.image.run("manage", "check", "--deploy", "--fail-level", "WARNING", check=False)
 
     assert "System check identified no issues" in result.stdout + result.stderr
+
+
+def test_plain_http_is_redirected_once(site: Site, visitor: Visitor) -> None:
+    answer = visitor.get(f"{site.proxy.http}/articles/?q=oak", timeout=60)
+
+    assert answer.status_code == 200
+    assert [one.status_code for one in answer.history] == [308]
+    assert answer.url == f"{site.proxy.https}/articles/?q=oak"
+
+
+def test_visitor_cannot_forge_where_they_come_from(site: Site, visitor: Visitor) -> None:
+    forged = {"X-Forwarded-For": "192.0.2.7", "X-Forwarded-Proto": "http"}
+
+    answer = visitor.get(f"{site.proxy.https}/articles/", headers=forged, timeout=60)
+
+    assert (answer.status_code, answer.history) == (200, [])
+    assert "192.0.2.7" not in (site.logs / "web.log").read_text()
+
+
+def test_websocket_passes_the_proxy(site: Site) -> None:
+    socket = RawSocket(site.proxy.https, certificate=site.proxy.certificate)
+
+    assert socket.receive() == {"type": "welcome"}
+    socket.close()
 
 
 def test_user_of_the_site_is_no_superuser(site: Site) -> None:
