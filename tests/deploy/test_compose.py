@@ -51,7 +51,7 @@ def is_pinned(name: str, service: dict[str, Any]) -> bool:
 
 
 def has_limits(_: str, service: dict[str, Any]) -> bool:
-    limits = service.get("deploy", {}).get("resources", {}).get("limits", {})
+    limits: dict[str, Any] = service.get("deploy", {}).get("resources", {}).get("limits", {})
     return {"cpus", "memory", "pids"} <= limits.keys()
 
 
