@@ -41,12 +41,11 @@ RUN set -e; \
     /app/environment/bin/python manage.py collectstatic --noinput --verbosity=0; \
     find ../frontend/dist -mindepth 1 -maxdepth 1 ! -name .vite -exec rm -r {} +; \
     /app/environment/bin/python -m compileall -q --invalidation-mode unchecked-hash /app/project
-COPY nix/entrypoint.py nix/healthcheck.py /tmp/
+COPY nix/entrypoint.py /tmp/
 RUN set -e; \
     mkdir bin; \
     { echo '#!/app/environment/bin/python'; cat /tmp/entrypoint.py; } >bin/dovetail; \
-    { echo '#!/app/environment/bin/python'; cat /tmp/healthcheck.py; } >bin/healthcheck; \
-    chmod 755 bin/dovetail bin/healthcheck; \
+    chmod 755 bin/dovetail; \
     rm -r .ci pyproject.toml uv.lock
 
 # --- What runs ---------------------------------------------------------------------------------
@@ -76,6 +75,6 @@ LABEL org.opencontainers.image.title="Dovetail" \
 USER 65532:65532
 WORKDIR /app/project
 EXPOSE 8000/tcp
-HEALTHCHECK --interval=30s --timeout=5s --start-period=20s --retries=3 CMD ["/app/bin/healthcheck"]
+HEALTHCHECK --interval=30s --timeout=5s --start-period=20s --retries=3 CMD ["/app/bin/dovetail", "health", "web"]
 ENTRYPOINT ["/usr/bin/tini", "--", "/app/bin/dovetail"]
 CMD ["web"]

@@ -38,6 +38,5 @@ runCommand "dovetail"
     python -m compileall -q --invalidation-mode unchecked-hash $out/project
 
     { echo "#!${environment}/bin/python" && cat ${./entrypoint.py}; } >$out/bin/dovetail
-    { echo "#!${environment}/bin/python" && cat ${./healthcheck.py}; } >$out/bin/healthcheck
     chmod 755 $out/bin/*
   ''

@@ -9,7 +9,8 @@ Roles:
     beat      sends scheduled tasks; of several, one sends each
     migrate   applies database migrations and exits
     manage    runs any Django command
-    health    exits with status 1 if the `worker` or `beat` of this container hangs: `health worker`
+    health    exits with status 1 if the `web`, `worker` or `beat` of this container is not well:
+              `health worker`
 
 Further arguments are passed to the role's program.
 """
@@ -17,12 +18,13 @@ Further arguments are passed to the role's program.
 import os
 import sys
 import time
+import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
-HANGS = (
-    120  # seconds without a heartbeat; a worker beats every few seconds, also without its broker
-)
+TIMEOUT = 3  # seconds the web server has to answer
+# Seconds without a heartbeat; a worker beats every few seconds, also without its broker.
+HANGS = 120
 
 
 def web() -> list[str]:
@@ -57,10 +59,23 @@ def heartbeat(role: str) -> Path:
 
 
 def health(role: str) -> str:
-    """Return why a role is taken to hang; "" if it lives.
+    """Return what is wrong with a role; "" if it lives.
 
     Without Django, whose start would cost seconds of the processor for each probe.
     """
+    return answer() if role == "web" else last_heartbeat(role)
+
+
+def answer() -> str:
+    url = f"http://127.0.0.1:{os.environ.get('PORT', '8000')}/livez"
+    try:
+        urllib.request.urlopen(url, timeout=TIMEOUT)
+    except (OSError, ValueError) as error:
+        return f"web does not answer {url}: {error}."
+    return ""
+
+
+def last_heartbeat(role: str) -> str:
     path = heartbeat(role)
     try:
         age = time.monotonic() - float(path.read_text(encoding="ascii"))
@@ -85,10 +100,10 @@ def main() -> None:
     match sys.argv[1:]:
         case [name, *arguments] if name in ROLES:
             command = [*ROLES[name](), *arguments]
-        case ["health", ("worker" | "beat") as role]:
+        case ["health", ("web" | "worker" | "beat") as role]:
             sys.exit(f"error: {problem}" if (problem := health(role)) else 0)
         case ["health", *_]:
-            sys.exit("error: give one role after health: worker or beat.")
+            sys.exit("error: give one role after health: web, worker or beat.")
         case ["help" | "-h" | "--help"]:
             sys.stdout.write(__doc__)
             return

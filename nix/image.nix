@@ -53,7 +53,9 @@ let
       Healthcheck = {
         Test = [
           "CMD"
-          "${app}/bin/healthcheck"
+          (lib.getExe app)
+          "health"
+          "web"
         ];
         Interval = nanoseconds 30;
         Timeout = nanoseconds 5;

@@ -17,6 +17,7 @@ PLACES = {
     "deploy/kubernetes/base/beat.yaml",
     "deploy/kubernetes/base/worker.yaml",
     "Dockerfile",
+    "docker-compose.yml",
     "flake.nix",
     "frontend/package-lock.json",
     "frontend/package.json",

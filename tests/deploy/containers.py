@@ -151,6 +151,18 @@ class Built:
             *("env", "-i", *variables, *words, *arguments),
         ]
 
+    def health(self, role: str, process: int) -> list[str]:
+        """Return the words that run the health check in the container of a process.
+
+        Args:
+            role: the role whose health it tells.
+            process: the id of the container's first process.
+        """
+        variables = [f"{name}={value}" for name, value in self.variables.items()]
+        test = [*self.config["Healthcheck"]["Test"][1:-1], role]
+        enter = ["nsenter", f"--target={process}", "--mount", "--root"]
+        return [*enter, "env", "-i", *variables, *test]
+
     @property
     def variables(self) -> dict[str, str]:
         return dict(variable.split("=", 1) for variable in self.config["Env"])

@@ -99,7 +99,9 @@ def started(built: Built, log: Path, *arguments: str) -> Iterator["subprocess.Po
 
 def wait_for_health(built: Built, role: str, process: "subprocess.Popen[bytes]", log: Path) -> None:
     deadline = time.monotonic() + START_TIMEOUT
-    while run(built, role, program="/app/bin/healthcheck", check=False).returncode:
+    while subprocess.run(
+        built.health(role, process.pid), capture_output=True, check=False
+    ).returncode:
         assert process.poll() is None, log.read_text()
         assert time.monotonic() < deadline, log.read_text()
 
@@ -181,24 +183,13 @@ def test_web_serves(running: Built, tmp_path: Path) -> None:
 
     assert requests.codes.ok == ready.status_code == page.status_code == asset.status_code
     assert ready.json()["checks"]["migrations"] == "ok"
-    assert run(running, "web", program="/app/bin/healthcheck", check=False).returncode == 1
+    assert run(running, "health", "web", check=False).returncode == 1
 
 
 @pytest.mark.parametrize("role", ["worker", "beat"])
 def test_role_becomes_healthy_and_stops(running: Built, tmp_path: Path, role: str) -> None:
     log = tmp_path / "log"
     with started(running, log, role, *(["--concurrency=1"] if role == "worker" else [])) as process:
-        if role == "worker":
-            wait_for_health(running, role, process, log)
-        else:  # its check looks into the container's own /tmp
-            wait_for_line(log, process, "beat: Starting")
+        wait_for_health(running, role, process, log)
 
     assert "Traceback" not in log.read_text()
-
-
-def wait_for_line(log: Path, process: "subprocess.Popen[bytes]", text: str) -> None:
-    deadline = time.monotonic() + START_TIMEOUT
-    while text not in log.read_text():
-        assert process.poll() is None, log.read_text()
-        assert time.monotonic() < deadline, log.read_text()
-        time.sleep(0.1)

@@ -100,10 +100,9 @@ def test_both_take_the_same_steps(step: str) -> None:
     assert step in DOCKERFILE
 
 
-def test_both_run_the_same_scripts() -> None:
-    for name, program in (("entrypoint", PROJECT_NAME), ("healthcheck", "healthcheck")):
-        assert f"${{./{name}.py}}; }} >$out/bin/{program}" in APP_NIX
-        assert f"cat /tmp/{name}.py; }} >bin/{program};" in DOCKERFILE
+def test_both_run_the_same_script() -> None:
+    assert f"${{./entrypoint.py}}; }} >$out/bin/{PROJECT_NAME}" in APP_NIX
+    assert f"cat /tmp/entrypoint.py; }} >bin/{PROJECT_NAME};" in DOCKERFILE
     assert "unchecked-hash $out/project" in APP_NIX
     assert "unchecked-hash /app/project" in DOCKERFILE
     assert "workspace.deps.optionals" in (ROOT / "nix/python.nix").read_text()

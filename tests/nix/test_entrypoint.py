@@ -1,8 +1,12 @@
 """Tests for the image's command, run the way a container runs it."""
 
+import http.server
 import os
+import socket
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import django
@@ -77,6 +81,54 @@ def test_invalid_use_is_one_error_message(
     result = run(*arguments, **environment)
 
     assert (result.returncode, result.stderr) == (1, message)
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.send_response(self.server.statuses.get(self.path, 404))  # type: ignore[attr-defined]
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """Write nothing."""
+
+
+@pytest.fixture
+def server() -> Iterator[http.server.HTTPServer]:
+    with http.server.HTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server
+        server.shutdown()
+
+
+@pytest.mark.parametrize(("status", "expected"), [(200, 0), (503, 1)])
+def test_web_is_as_healthy_as_it_says(
+    server: http.server.HTTPServer, status: int, expected: int
+) -> None:
+    server.statuses = {"/livez": status}  # type: ignore[attr-defined]
+
+    result = run("health", "web", PORT=str(server.server_port))
+
+    assert result.returncode == expected
+    assert "Traceback" not in result.stderr
+
+
+def test_web_that_does_not_listen_is_not_healthy() -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+
+        result = run("health", "web", PORT=str(unused.getsockname()[1]))
+
+    assert result.returncode == 1
+    assert result.stderr.startswith("error: web does not answer ")
+    assert "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize("arguments", [[], ["migrate"], ["web", "worker"]])
+def test_health_needs_a_role_that_has_it(arguments: list[str]) -> None:
+    result = run("health", *arguments)
+
+    assert result.returncode == 1
+    assert result.stderr == "error: give one role after health: web, worker or beat.\n"
 
 
 def test_help_lists_the_roles() -> None:
