@@ -19,7 +19,7 @@ let
       ../.env.example
       ../.envrc
       ../.gitattributes
-      (lib.fileset.maybeMissing ../.github)
+      ../.github
       ../.gitignore
       ../.pre-commit-config.yaml
       ../.vscode

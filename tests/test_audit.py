@@ -72,6 +72,19 @@ def test_answer_of_npm_is_understood() -> None:
             audit.verdict_of_npm(answer, set(), [])
 
 
+def test_step_that_is_skipped_fails_a_strict_audit(capsys: pytest.CaptureFixture[str]) -> None:
+    def skip() -> str:
+        raise audit.SkippedError("there is no network")
+
+    def find() -> str:
+        raise audit.FoundError("GHSA-1")
+
+    assert audit.take({"Python": skip})
+    assert not audit.take({"Python": skip, "npm": lambda: "none"}, strict=True)
+    assert not audit.take({"Python": find, "npm": lambda: "none"})
+    assert "Python: skipped, because there is no network" in capsys.readouterr().out
+
+
 def test_packages_of_the_front_end_are_known() -> None:
     names = audit.production_packages()
 

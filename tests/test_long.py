@@ -32,6 +32,6 @@ def test_ci_runs_the_long_tests_by_the_command_of_the_readme() -> None:
 
     assert re.search(r"^```sh\n.*\nuv run pytest\n```", readme, re.MULTILINE)
     assert "`uv run pytest --long`" in readme
-    assert re.search(rf'^PYTEST_ADDOPTS="--long .*" {command}$', ci, re.MULTILINE)
+    assert re.search(rf'^ *PYTEST_ADDOPTS="--long .*" {command}$', ci, re.MULTILINE)
     nix = (ROOT / "nix/checks.nix").read_text(encoding="utf-8")
     assert re.search(r"^ *pytest .*--long", nix, re.MULTILINE)
