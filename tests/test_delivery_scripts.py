@@ -216,7 +216,7 @@ class TestVerify:
 
 
 class TestKubernetes:
-    """The cluster is a stand-in; the real kubectl, which contains kustomize, makes the manifests."""
+    """The cluster is a stand-in; the manifests are made by the real kubectl, by its kustomize."""
 
     @pytest.fixture
     def overlay(self, programs: Programs, tmp_path: Path) -> str:
