@@ -328,7 +328,7 @@ class Server:
 
 def make_key(path: Path) -> str:
     """Write a key, and return its public half."""
-    command = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "", "-f", path]
+    command = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "", "-f", str(path)]
     subprocess.run(command, check=True)
     return path.with_suffix(".pub").read_text().strip()
 

@@ -31,15 +31,14 @@ from django.core.cache.backends.redis import RedisCache
 from django.core.files.storage import FileSystemStorage, default_storage
 from django.db import Error as DatabaseError
 
-from dovetail.cache.memcached import MemcachedCache
-from dovetail.cache.valkey import ValkeyCache
 from dovetail.database.capacity import probe
 from dovetail.http.collected import COLLECT, missing_files, uncollected_files
 from dovetail.http.migrations import due_migrations
 
 Messages = list[checks.CheckMessage]
 UNPICKLING = (RedisCache, BaseMemcachedCache, BaseDatabaseCache, FileBasedCache)
-SIGNING = (ValkeyCache, MemcachedCache)
+# By name, since the module of MemcachedCache needs pymemcache, which is optional.
+SIGNING = ("dovetail.cache.valkey.ValkeyCache", "dovetail.cache.memcached.MemcachedCache")
 
 
 def register() -> None:
@@ -147,15 +146,16 @@ def check_caches(**_: Any) -> Messages:
         checks.Warning(
             f"The cache {alias!r} unpickles what it reads, so whoever can write to its store runs "
             "code in this site.",
-            hint=(
-                f"Set CACHES[{alias!r}]['BACKEND'] to dovetail.cache.valkey.ValkeyCache or "
-                "dovetail.cache.memcached.MemcachedCache."
-            ),
+            hint=(f"Set CACHES[{alias!r}]['BACKEND'] to {' or '.join(SIGNING)}."),
             id="dovetail.W107",
         )
         for alias in settings.CACHES
-        if isinstance(caches[alias], UNPICKLING) and not isinstance(caches[alias], SIGNING)
+        if isinstance(caches[alias], UNPICKLING) and not _signs(type(caches[alias]))
     ]
+
+
+def _signs(backend: type) -> bool:
+    return any(f"{one.__module__}.{one.__qualname__}" in SIGNING for one in backend.__mro__)
 
 
 def check_pool(**_: Any) -> Messages:
