@@ -19,10 +19,11 @@ import pytest
 from dovetail.devtools.embedded.testing import free_port
 from tests.repository import ROOT
 
+BASH = shutil.which("bash") or "bash"  # a sandbox has no /usr/bin/env
 DIGEST = f"sha256:{'0123456789abcdef' * 4}"
 IMAGE = f"ghcr.io/ada/site@{DIGEST}"
 STAND_IN = """\
-#!/usr/bin/env bash
+#!{bash}
 printf '%s\\n' "${{0##*/}} $*" >>{calls}
 {code}
 """
@@ -49,7 +50,7 @@ class Programs:
     def add(self, name: str, code: str) -> None:
         """Write a program that answers with this shell code."""
         program = self.folder / name
-        program.write_text(STAND_IN.format(calls=self.calls, code=code))
+        program.write_text(STAND_IN.format(bash=BASH, calls=self.calls, code=code))
         program.chmod(0o755)
 
     def called(self) -> list[str]:
@@ -57,7 +58,7 @@ class Programs:
 
     def run(self, script: str, *words: str, **more: str) -> "subprocess.CompletedProcess[str]":
         return subprocess.run(
-            [ROOT / "bin" / script, *words],
+            [BASH, ROOT / "bin" / script, *words],
             env=self.environment | more,
             capture_output=True,
             text=True,
@@ -97,6 +98,32 @@ def test_bad_input_is_one_sentence(
     assert message in result.stderr
     assert result.stderr.count("\n") == 1
     assert programs.called() == []
+
+
+def test_flake_is_checked_and_the_image_built_twice(programs: Programs) -> None:
+    programs.add("uv", "")
+    programs.add("nix", "")
+
+    result = programs.run("ci", "nix")
+
+    assert result.returncode == 0, result.stderr
+    assert programs.called() == [
+        "uv sync --locked --quiet",
+        "nix flake check --print-build-logs",
+        "nix build --no-link .#image",
+        "nix build --no-link --rebuild .#image",
+        "nix develop -c uv run --no-sync pytest tests/stack -n0 --confcutdir=tests/stack",
+    ]
+
+
+def test_failed_step_of_bin_ci_ends_the_run(programs: Programs) -> None:
+    programs.add("uv", "")
+    programs.add("nix", "[ $2 != --no-link ]")
+
+    result = programs.run("ci", "nix", "audit")
+
+    assert result.returncode == 1
+    assert programs.called()[-1] == "nix build --no-link .#image"
 
 
 class TestBuild:
@@ -467,7 +494,7 @@ class TestRelease:
 
     def check(self, checkout: Path) -> "subprocess.CompletedProcess[str]":
         return subprocess.run(
-            ["bin/check-release", "v1.2.0"],
+            [BASH, "bin/check-release", "v1.2.0"],
             cwd=checkout,
             capture_output=True,
             text=True,

@@ -102,7 +102,7 @@ def development() -> Iterator[Place]:
             yield Place(folder, environment, {"SITE": site})
         finally:
             os.killpg(process.pid, signal.SIGINT)
-            process.wait(60)
+            process.wait(LIMIT)
 
 
 def wait_for_site(process: "subprocess.Popen[bytes]", state: Path) -> str:
@@ -137,20 +137,21 @@ def production(development: Place) -> Iterator[Place]:
                 **{name: written["environment"][name] for name in services},
             )
             environment["PATH"] = f"{folder}/.venv/bin{os.pathsep}{environment['PATH']}"
+            build = "bin/setup; bin/npm run build; python project/manage.py collectstatic --noinput"
+            built = run_shell(build, folder, environment)
+            assert built.returncode == 0, built.stdout.decode()
             yield Place(folder, environment, {"KEY": s3.key, "SECRET": s3.secret})
     except SetupError as error:
         pytest.skip(str(error))
 
 
-def run(block: Block, place: Place) -> "subprocess.CompletedProcess[bytes]":
-    """Run the commands of a block, and return what they printed."""
-    command = ["bash", "-ec", block.commands(place.variables)]
-    if block.typed:
-        return run_on_a_terminal(command, block.typed, place)
+def run_shell(
+    code: str, folder: Path, environment: dict[str, str]
+) -> "subprocess.CompletedProcess[bytes]":
     return subprocess.run(
-        command,
-        cwd=place.folder,
-        env=place.environment,
+        ["bash", "-ec", code],
+        cwd=folder,
+        env=environment,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -159,17 +160,24 @@ def run(block: Block, place: Place) -> "subprocess.CompletedProcess[bytes]":
     )
 
 
+def run(block: Block, place: Place) -> "subprocess.CompletedProcess[bytes]":
+    """Run the commands of a block, and return what they printed."""
+    code = block.commands(place.variables)
+    if block.typed:
+        return run_on_a_terminal(code, block.typed, place)
+    return run_shell(code, place.folder, place.environment)
+
+
 def run_on_a_terminal(
-    command: list[str], lines: tuple[str, ...], place: Place
+    code: str, lines: tuple[str, ...], place: Place
 ) -> "subprocess.CompletedProcess[bytes]":
-    """Run a command on a terminal of its own, and type a line whenever it waits at a prompt."""
+    """Run commands on a terminal of its own, and type a line whenever it waits at a prompt."""
     if sys.platform != "linux" or not shutil.which("script"):
         pytest.skip("there is no script of util-linux, which makes a terminal")
-    code = f"set -e\n{command[-1]}"
     printed = b""
     waiting = list(lines)
     with subprocess.Popen(
-        ["script", "--quiet", "--return", "--flush", "--command", code, "/dev/null"],
+        ["script", "--quiet", "--return", "--flush", "--command", f"set -e\n{code}", "/dev/null"],
         cwd=place.folder,
         env=place.environment | {"SHELL": shutil.which("bash") or "bash"},
         stdin=subprocess.PIPE,
@@ -184,7 +192,7 @@ def run_on_a_terminal(
                 process.stdin.write(f"{waiting.pop(0)}\n".encode())
                 process.stdin.flush()
     # A line that nothing asked for is a failure, too.
-    return subprocess.CompletedProcess(command, process.returncode or len(waiting), printed)
+    return subprocess.CompletedProcess(code, process.returncode or len(waiting), printed)
 
 
 @pytest.mark.long("clones the repository and starts the site")

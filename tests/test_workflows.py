@@ -229,7 +229,7 @@ def test_steps_of_bin_ci_exist() -> None:
 
 def test_step_that_does_not_exist_is_named() -> None:
     result = subprocess.run(
-        [ROOT / "bin/ci", "lint", "lnit"], capture_output=True, text=True, check=False
+        ["bash", "bin/ci", "lint", "lnit"], cwd=ROOT, capture_output=True, text=True, check=False
     )
 
     assert result.returncode == 2
