@@ -33,7 +33,7 @@ FOLDER = re.compile(r"([\w.][\w.-]*)/[\w./-]*")
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 # What examples create, placeholders, and what is generated.
 IGNORED = re.compile(
-    r"\bshop(/|$)|\boverlays/site(/|$)|\bNAME\b|^docker-compose\.override\.yml$"
+    r"\bshop(/|$)|\boverlays/site(/|$)|\bNAME\b|\bOWNER/|^docker-compose\.override\.yml$"
     r"|^(\.data|\.env$|\.venv|frontend/(dist|node_modules)|node_modules)"
 )
 
