@@ -14,7 +14,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.error import URLError
@@ -101,7 +101,8 @@ def development() -> Iterator[Place]:
                 pytest.fail(f"{START.place} starts no site:\n{output.read().decode()[-3000:]}")
             yield Place(folder, environment, {"SITE": site})
         finally:
-            os.killpg(process.pid, signal.SIGINT)
+            with suppress(ProcessLookupError):  # it has ended by itself
+                os.killpg(process.pid, signal.SIGINT)
             process.wait(LIMIT)
 
 
