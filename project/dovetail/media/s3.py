@@ -43,6 +43,7 @@ from dovetail.media.serving import DOWNLOAD, PICTURES
 
 CONNECT_TIMEOUT, READ_TIMEOUT = 2, 5  # seconds
 ATTEMPTS = 2
+IN_MEMORY = 8 * 1024 * 1024  # bytes of a file that is read; more goes to the disk
 MAX_AGE = 3600  # seconds that browsers keep a file, as those of dovetail.media.serving
 
 
@@ -51,7 +52,7 @@ class S3Error(OSError):
 
 
 @contextmanager
-def _as_os_error(what: str, name: str) -> Iterator[None]:
+def as_os_error(what: str, name: str) -> Iterator[None]:
     """Turn the errors of boto3 into an `S3Error`, whose text is for the log."""
     try:
         yield
@@ -64,7 +65,7 @@ def _as_os_error(what: str, name: str) -> Iterator[None]:
 
 class _File(S3File):  # type: ignore[misc]
     def _get_file(self) -> Any:
-        with _as_os_error("read", self.name):
+        with as_os_error("read", self.name):
             return super()._get_file()
 
     file = property(_get_file, S3File._set_file)  # noqa: SLF001 - as there
@@ -72,6 +73,10 @@ class _File(S3File):  # type: ignore[misc]
 
 @deconstructible
 class S3Storage(BaseStorage):  # type: ignore[misc]
+    # Of what uses it in other places than pages, a subclass may wait for longer.
+    connect_timeout, read_timeout = CONNECT_TIMEOUT, READ_TIMEOUT
+    attempts = ATTEMPTS
+
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
         self._lock = threading.RLock()
@@ -83,7 +88,10 @@ class S3Storage(BaseStorage):  # type: ignore[misc]
         return defaults | {
             "file_overwrite": False,
             "default_acl": None,
-            "transfer_config": TransferConfig(use_threads=False, num_download_attempts=ATTEMPTS),
+            "max_memory_size": IN_MEMORY,
+            "transfer_config": TransferConfig(
+                use_threads=False, num_download_attempts=self.attempts
+            ),
         }
 
     @cached_property
@@ -105,9 +113,9 @@ class S3Storage(BaseStorage):  # type: ignore[misc]
                     config=Config(
                         signature_version="s3v4",
                         s3={"addressing_style": self.addressing_style},
-                        connect_timeout=CONNECT_TIMEOUT,
-                        read_timeout=READ_TIMEOUT,
-                        retries={"total_max_attempts": ATTEMPTS, "mode": "standard"},
+                        connect_timeout=self.connect_timeout,
+                        read_timeout=self.read_timeout,
+                        retries={"total_max_attempts": self.attempts, "mode": "standard"},
                         # Other servers than Amazon's do not know the checksums of 2025.
                         request_checksum_calculation="when_required",
                         response_checksum_validation="when_required",
@@ -198,7 +206,7 @@ class S3Storage(BaseStorage):  # type: ignore[misc]
             OSError: there is no key, as while the service that gives a machine its role is away.
         """
         fields = {"Content-Type": content_type, "success_action_status": "201"}
-        with _as_os_error("sign a form for", name):
+        with as_os_error("sign a form for", name):
             self._key()  # without one, boto3 would not say what is wrong
             answer: dict[str, Any] = self.client.generate_presigned_post(
                 self.bucket_name,
@@ -215,39 +223,40 @@ class S3Storage(BaseStorage):  # type: ignore[misc]
     def _open(self, name: str, mode: str = "rb") -> File[Any]:
         key = self._normalize_name(clean_name(name))
         try:
-            with _as_os_error("open", name):
+            with as_os_error("open", name):
                 return _File(key, mode, self)
         except S3Error as error:
-            if _is_missing(error):
+            if is_missing(error):
                 raise FileNotFoundError(f"File does not exist: {name}") from error
             raise
 
     def _save(self, name: str, content: Any) -> str:
-        with _as_os_error("store", name):
+        with as_os_error("store", name):
             return cast("str", super()._save(name, content))
 
     def delete(self, name: str) -> None:
-        with _as_os_error("delete", name):
+        with as_os_error("delete", name):
             super().delete(name)
 
     def exists(self, name: str) -> bool:
-        with _as_os_error("look for", name):
+        with as_os_error("look for", name):
             return bool(super().exists(name))
 
     def size(self, name: str) -> int:
-        with _as_os_error("look for", name):
+        with as_os_error("look for", name):
             return int(super().size(name))
 
     def listdir(self, name: str) -> tuple[list[str], list[str]]:
-        with _as_os_error("list", name):
+        with as_os_error("list", name):
             return cast("tuple[list[str], list[str]]", super().listdir(name))
 
     def get_modified_time(self, name: str) -> Any:
-        with _as_os_error("look for", name):
+        with as_os_error("look for", name):
             return super().get_modified_time(name)
 
 
-def _is_missing(error: S3Error) -> bool:
+def is_missing(error: S3Error) -> bool:
+    """Return whether there is no such file."""
     cause = error.__cause__
     return isinstance(cause, ClientError) and (
         cause.response["ResponseMetadata"]["HTTPStatusCode"] == 404  # noqa: PLR2004

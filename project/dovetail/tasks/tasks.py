@@ -1,5 +1,6 @@
 """The kit's Celery tasks, in the module where Celery discovers them."""
 
+from dovetail.backups.tasks import back_up
 from dovetail.mail.tasks import deliver_mail
 from dovetail.media.tasks import delete_orphaned_files, make_missing_variants, make_variants
 from dovetail.tasks.dead_letters import collect_dead_letters
@@ -9,6 +10,7 @@ from dovetail.tasks.outbox import drain_outbox
 from dovetail.turbo.tasks import render_broadcast
 
 __all__ = [
+    "back_up",
     "collect_dead_letters",
     "delete_orphaned_files",
     "deliver_mail",

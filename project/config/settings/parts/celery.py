@@ -28,6 +28,7 @@ CELERY_TASK_ROUTES = {
     "apps.articles.tasks.check_import": "bulk",
     "apps.articles.tasks.run_import": "bulk",
     "apps.users.tasks.collect_data": "bulk",
+    "dovetail.backups.tasks.*": "bulk",
     "dovetail.media.tasks.*": "bulk",
 }
 
