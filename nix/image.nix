@@ -14,6 +14,23 @@ let
     echo 'dovetail:x:${user}:' >$out/etc/group
     echo 'hosts: files dns' >$out/etc/nsswitch.conf
   '';
+  # Of PostgreSQL, the two programs for backups (dovetail.backups). They refer to the server, which
+  # would come along with its shell scripts, for translations of what they say.
+  postgresqlClient =
+    pkgs.runCommand "postgresql-client"
+      {
+        original = pkgs.postgresql_17;
+        disallowedReferences = [ pkgs.postgresql_17 ];
+      }
+      ''
+        mkdir -p $out/bin
+        for program in pg_dump pg_restore; do
+          # To a path of the same length, as in python.nix.
+          LC_ALL=C sed "s|$original|/nix/store/$(printf 'e%.0s' {1..32})''${original:43}|g" \
+            $original/bin/$program >$out/bin/$program
+          chmod 755 $out/bin/$program
+        done
+      '';
   nanoseconds = seconds: seconds * 1000000000;
   specification = {
     name = "dovetail";
@@ -35,7 +52,7 @@ let
       ];
       Cmd = [ "web" ];
       Env = [
-        "PATH=${app}/bin:${environment}/bin"
+        "PATH=${app}/bin:${environment}/bin:${postgresqlClient}/bin"
         "DJANGO_SETTINGS_MODULE=config.settings.production"
         "DATA_DIR=/data"
         "PYTHONUNBUFFERED=1"

@@ -60,6 +60,10 @@ def main() -> None:
         "contains the front end's manifest": any(
             name.endswith("/frontend/dist/.vite/manifest.json") for name in files
         ),
+        "contains the programs for backups": all(
+            any(name.endswith(f"-postgresql-client/bin/{program}") for name in files)
+            for program in ("pg_dump", "pg_restore")
+        ),
         "contains bytecode": any(
             re.search(r"/project/config/__pycache__/asgi\..*\.pyc$", name) for name in files
         ),
