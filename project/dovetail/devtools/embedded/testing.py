@@ -21,7 +21,7 @@ import redis
 from dovetail.devtools.embedded import seaweedfs, valkey
 from dovetail.devtools.embedded.account import reachable, server_account
 from dovetail.devtools.embedded.client import no_client_variables
-from dovetail.devtools.embedded.postgres import START_TIMEOUT, Cluster, find_binaries
+from dovetail.devtools.embedded.postgres import START_TIMEOUT, Binaries, Cluster, find_binaries
 from dovetail.devtools.errors import NotReadyError, SetupError
 from dovetail.devtools.supervisor.guard import Guard
 
@@ -29,7 +29,7 @@ ATTEMPTS = 3  # another program may take the free port before the server does
 
 
 @contextmanager
-def throwaway_postgres(data_dir: Path) -> Iterator[str]:
+def throwaway_postgres(data_dir: Path, programs: Binaries | None = None) -> Iterator[str]:
     """Run an empty PostgreSQL server that trades durability for speed.
 
     Meanwhile, this process has no PG* variables, so that whatever connects to the server does not
@@ -37,6 +37,7 @@ def throwaway_postgres(data_dir: Path) -> Iterator[str]:
 
     Args:
         data_dir: the checkout's `DATA_DIR`; its embedded PostgreSQL is used, or installed there.
+        programs: an installation to use instead.
 
     Yields:
         The URL of its database.
@@ -49,7 +50,8 @@ def throwaway_postgres(data_dir: Path) -> Iterator[str]:
     try:
         directory = _make_directory(guard)
         account = server_account(directory / "postgres")
-        binaries = find_binaries(reachable(data_dir, "embedded", account), guard)
+        folder = reachable(data_dir, "embedded", account)
+        binaries = programs or find_binaries(folder, guard)
         for _ in range(ATTEMPTS):
             cluster = Cluster(directory / "postgres", binaries, free_port(), account)
             cluster.prepare(guard)
