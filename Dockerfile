@@ -21,8 +21,17 @@ ENV UV_LINK_MODE=copy \
     UV_PROJECT_ENVIRONMENT=/app/environment \
     UV_PYTHON_DOWNLOADS=never
 WORKDIR /app
-# tini is copied from here, so that the last stage installs nothing.
-RUN apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends tini
+# Copied from here, so that the last stage installs nothing: tini, and the two programs of `manage
+# backup` and `manage restore`, with the libraries that the base lacks.
+RUN set -e; \
+    find / -xdev -name '*.so*' >/tmp/base; \
+    apt-get update; \
+    DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends tini postgresql-client-17; \
+    mkdir -p postgresql/bin postgresql/lib; \
+    cp /usr/lib/postgresql/17/bin/pg_dump /usr/lib/postgresql/17/bin/pg_restore postgresql/bin; \
+    for library in $(ldd postgresql/bin/* | awk '$2 == "=>" { print $3 }' | sort -u); do \
+      grep -q "/${library##*/}$" /tmp/base || cp -L "$library" postgresql/lib; \
+    done
 COPY .ci/uv.txt .ci/uv.txt
 RUN pip install --no-cache-dir --disable-pip-version-check --root-user-action=ignore --require-hashes -r .ci/uv.txt
 COPY pyproject.toml uv.lock ./
@@ -60,7 +69,8 @@ RUN set -e; \
     rm -rf /root/.cache
 COPY --from=application /usr/bin/tini /usr/bin/tini
 COPY --from=application /app /app
-ENV PATH=/app/bin:/app/environment/bin:/usr/local/bin:/usr/bin:/bin \
+RUN echo /app/postgresql/lib >/etc/ld.so.conf.d/postgresql.conf && ldconfig
+ENV PATH=/app/bin:/app/environment/bin:/app/postgresql/bin:/usr/local/bin:/usr/bin:/bin \
     DJANGO_SETTINGS_MODULE=config.settings.production \
     DATA_DIR=/data \
     PYTHONUNBUFFERED=1 \

@@ -22,7 +22,7 @@ UNWANTED = re.compile(
     r"/bin/(gcc|cc|c\+\+|ld|make|pip[0-9.]*|uv|uvx|npm|npx|node|curl|wget)$"
     r"|/project/dovetail/devtools/|/tests/conftest\.py$|/site-packages/(pip|pytest|mypy|ruff)/"
 )
-ADDED = ("/app/", "/usr/bin/tini")
+ADDED = ("/app/", "/usr/bin/tini", "/etc/ld.so.conf.d/postgresql.conf", "/etc/ld.so.cache")
 
 pytestmark = [
     pytest.mark.long("builds the image from its bases, which takes minutes"),
@@ -153,6 +153,20 @@ def test_containers_process_has_no_privileges(built: Built) -> None:
 
     assert result.stdout.split() == ["65532", "CapEff:", "0" * 16, "NoNewPrivs:", "1"]
     assert "Read-only file system" in result.stderr
+
+
+def test_programs_for_backups_run(built: Built) -> None:
+    for program in ("pg_dump", "pg_restore"):
+        result = run(built, "--version", program=program)
+
+        assert result.stdout.startswith(f"{program} (PostgreSQL) 17."), result.stderr
+
+
+def test_site_is_backed_up(running: Built) -> None:
+    """The container's /data and /tmp are its own, so that the backup is gone with it."""
+    result = run(running, "manage", "backup", "--to=/data/backups")
+
+    assert "backup" in (result.stdout + result.stderr).lower()
 
 
 def test_unknown_role_is_named(built: Built) -> None:

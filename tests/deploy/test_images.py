@@ -19,6 +19,7 @@ PLACES = {
     "${pkgs.tzdata}/share": "/usr/share",
     "(lib.getExe pkgs.tini)": '"/usr/bin/tini"',
     "(lib.getExe app)": f'"/app/bin/{PROJECT_NAME}"',
+    "${postgresqlClient}": "/app/postgresql",
     "/etc/ssl/certs/ca-bundle.crt": "/etc/ssl/certs/ca-certificates.crt",  # Debian's name
     "revision;": '"${REVISION}";',
 }
