@@ -164,7 +164,7 @@ def test_programs_for_backups_run(built: Built) -> None:
 
 def test_site_is_backed_up(running: Built) -> None:
     """The container's /data and /tmp are its own, so that the backup is gone with it."""
-    result = run(running, "manage", "backup", "--to=/data/backups")
+    result = run(running, "manage", "backup", "--to=/data")
 
     assert "backup" in (result.stdout + result.stderr).lower()
 
