@@ -2,7 +2,9 @@
 
 import os
 import sys
+from functools import cache
 
+import zeal.apps
 from django.core.exceptions import ImproperlyConfigured
 
 try:
@@ -47,6 +49,8 @@ CACHES["template_fragments"] = CACHES["computed"]
 INSTALLED_APPS += ["tests.dovetail.shelves"]
 # Fails a test if a request runs a query in a loop.
 INSTALLED_APPS += ["zeal"]
+# A test that changes INSTALLED_APPS makes it ready again, and then it would count each query twice.
+zeal.apps.patch = cache(zeal.apps.patch)
 MIDDLEWARE = [
     "zeal.middleware.zeal_middleware",
     *(
