@@ -252,7 +252,7 @@ class TestKubernetes:
             pytest.skip("kubectl is not on PATH")
         folder = tmp_path / "overlay"
         folder.mkdir()
-        (folder / "kustomization.yaml").write_text("resources: [job.yaml]\n")
+        (folder / "kustomization.yaml").write_text("namespace: shop\nresources: [job.yaml]\n")
         (folder / "job.yaml").write_text(
             "apiVersion: batch/v1\nkind: Job\nmetadata: {name: migrate}\n"
             "spec: {template: {spec: {containers: [{name: app, image: site}]}}}\n"
@@ -263,7 +263,7 @@ class TestKubernetes:
 case "$*" in
   kustomize*) exec {kubectl} "$@" ;;
   apply*) cp "$3" "$HOME/applied.yaml" ;;
-  *"get job"*) cat "$HOME/state" ;;
+  *"get job"*) [ ! -e "$HOME/is-away" ] && cat "$HOME/state" ;;
   *logs*) echo "relation is missing" ;;
   *rollout*) exit "$(cat "$HOME/rollout")" ;;
 esac""",
@@ -295,6 +295,23 @@ esac""",
         ]
         applied = Path(programs.environment["HOME"], "applied.yaml").read_text()
         assert f"image: {IMAGE}" in applied
+
+    def test_namespace_is_that_of_the_overlay(self, programs: Programs, overlay: str) -> None:
+        programs.run("deploy-kubernetes", IMAGE, DEPLOY_OVERLAY=overlay)
+
+        named = [one for one in programs.called() if "--namespace" in one]
+        assert len(named) == 4
+        assert all("--namespace shop " in one for one in named)
+
+    def test_cluster_that_does_not_answer_is_no_slow_migration(
+        self, programs: Programs, overlay: str
+    ) -> None:
+        Path(programs.environment["HOME"], "is-away").touch()
+
+        result = programs.run("deploy-kubernetes", IMAGE, DEPLOY_OVERLAY=overlay)
+
+        assert result.returncode == 1
+        assert "error: The cluster does not tell how the migrations are." in result.stderr
 
     def test_image_of_the_overlay_is_replaced(self, programs: Programs, overlay: str) -> None:
         with Path(overlay, "kustomization.yaml").open("a") as file:

@@ -35,7 +35,7 @@ class Server:
         docker.write_text(f"#!/bin/sh\nexec '{sys.executable}' '{fake}' \"$@\"\n")
         docker.chmod(0o755)
         self.file = folder / "state.json"
-        services = ["web"] * web + ["worker", "beat"]
+        services = ["web"] * web + ["worker", "beat", "caddy"]
         containers: list[dict[str, Any]] = [
             {"id": f"{i:x}" * 64, "service": name, "image": OLD, "healthy": True, "runs": True}
             for i, name in enumerate(services, 10)
@@ -45,6 +45,7 @@ class Server:
             "containers": containers,
             "images": [OLD, NEW],
             "registry": ["registry/site:2"],
+            "services": ["web", "worker", "beat", "caddy"],
             "route": [],
             "fails": [],
             "count": 0,
@@ -71,6 +72,11 @@ class Server:
         )
         self.state = json.loads(self.file.read_text())
         return result
+
+    def set(self, **settings: str) -> None:
+        """Add settings to .env."""
+        lines = [f"{name}={value}\n" for name, value in settings.items()]
+        (self.folder / ".env").write_text(self.remembered + "".join(lines))
 
     @property
     def events(self) -> list[str]:
@@ -110,6 +116,7 @@ def test_everything_is_replaced_in_order(server: Server) -> None:
         "stop old0",
         "rm old0",
         "route",
+        "proxy",
     ]
     assert server.state["failed"] == []
     assert server.images("web") == server.images("worker") == server.images("beat") == [NEW]
@@ -117,14 +124,64 @@ def test_everything_is_replaced_in_order(server: Server) -> None:
     assert f"bin/deploy {OLD} goes back" in result.stdout
 
 
-def test_as_many_web_processes_as_before_run_afterwards(tmp_path: Path) -> None:
-    server = Server(tmp_path, web=3)
+@pytest.mark.parametrize(("before", "after"), [(3, 3), (1, 3), (3, 1)])
+def test_as_many_web_processes_as_the_settings_say_run_afterwards(
+    tmp_path: Path, before: int, after: int
+) -> None:
+    server = Server(tmp_path, web=before)
+    server.set(WEB_REPLICAS=str(after))
 
     result = server.deploy(NEW)
 
     assert result.returncode == 0, result.stderr
-    assert "scale web=6" in " ".join(server.events)
-    assert server.images("web") == [NEW] * 3
+    assert f"scale web={before + after}" in " ".join(server.events)
+    assert server.images("web") == [NEW] * after
+    assert server.state["failed"] == []
+
+
+def test_number_of_web_processes_that_is_none_is_refused(server: Server) -> None:
+    server.set(WEB_REPLICAS="many")
+
+    result = server.deploy(NEW)
+
+    assert result.returncode == 1
+    assert "WEB_REPLICAS in .env must be a number" in result.stderr
+    assert server.events == []
+
+
+@pytest.mark.parametrize("step", ["starting", "stop"])
+def test_interrupted_deployment_is_finished_by_the_next_one(server: Server, step: str) -> None:
+    result = server.deploy(NEW, fails=[step])
+    assert result.returncode != 0
+    assert server.state["failed"] == []
+    assert set(server.images("web")) == {NEW if step == "stop" else OLD}
+    assert server.state["route"] == []
+
+    result = server.deploy(NEW)
+
+    assert result.returncode == 0, result.stderr
+    assert server.state["failed"] == []
+    assert server.images("web") == server.images("worker") == [NEW]
+    assert len([one for one in server.state["containers"] if one["service"] == "web"]) == 1
+
+
+def test_container_that_could_not_start_is_not_started_by_the_next_deployment(
+    server: Server,
+) -> None:
+    assert server.deploy(NEW, fails=["created"]).returncode == 1
+    assert [one["image"] for one in server.state["containers"] if one["service"] == "web"] == [OLD]
+
+    assert server.deploy(NEW).returncode == 0
+    assert server.images("web") == [NEW]
+
+
+def test_services_of_a_new_profile_are_started(server: Server) -> None:
+    server.state["services"].append("jaeger")
+
+    result = server.deploy(NEW)
+
+    assert result.returncode == 0, result.stderr
+    assert "start jaeger" in server.events
     assert server.state["failed"] == []
 
 
@@ -208,6 +265,20 @@ def test_first_deployment_starts_everything(server: Server) -> None:
 
     assert result.returncode == 0, result.stderr
     assert server.events == [f"up {NEW}"]
+    assert f"IMAGE={NEW}\n" in server.remembered
+
+
+def test_first_deployment_that_failed_at_the_proxy_is_finished(server: Server) -> None:
+    """Kind: port 80 is taken by a web server that came with the machine."""
+    server.state["containers"] = []
+    result = server.deploy(NEW, fails=["port"])
+    assert result.returncode == 1
+    assert "Run this again" in result.stderr
+
+    result = server.deploy(NEW)
+
+    assert result.returncode == 0, result.stderr
+    assert server.images("web") == server.images("caddy") == [NEW]
     assert f"IMAGE={NEW}\n" in server.remembered
 
 
