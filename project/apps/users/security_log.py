@@ -155,4 +155,6 @@ def connect() -> None:
         (mfa.authenticator_reset, _on_account(Kind.CODES_CREATED)),
         (mfa.authentication_failed, _on_factor(Kind.FACTOR_FAILED)),
     ]:
-        signal.connect(handler, weak=False)
+        signal.connect(
+            handler, weak=False, dispatch_uid="security_log"
+        )

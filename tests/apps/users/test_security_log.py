@@ -8,6 +8,7 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django.fixtures import Settings
 
+from apps.users import security_log
 from apps.users.models import SecurityEvent, User
 from apps.users.security_log import record
 from apps.users.tasks import remove_old_security_events
@@ -205,3 +206,18 @@ def test_what_an_administrator_changes_is_recorded(member: User) -> None:
     }
     client.force_login(member)
     assert "An administrator closed your account" in client.get("/people/me/activity/").text
+
+
+def test_events_are_recorded_once_however_often_the_app_is_made_ready(
+    client: Client, member: User, log_in: Callable[..., Client]
+) -> None:
+    security_log.connect()
+    log_in(member)
+    new = "another-joint-of-wood-31"
+
+    client.post(
+        "/accounts/password/change/",
+        {"oldpassword": PASSWORD, "password1": new, "password2": new},
+    )
+
+    assert kinds(member) == [Kind.SIGNED_IN, Kind.PASSWORD_CHANGED]
