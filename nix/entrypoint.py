@@ -15,6 +15,8 @@ Roles:
 Further arguments are passed to the role's program.
 """
 
+import http.client
+import math
 import os
 import sys
 import time
@@ -55,7 +57,9 @@ def migrate() -> list[str]:
 
 def heartbeat(role: str) -> Path:
     """Return the file in which a role notes that it lives, and let it know."""
-    return Path(os.environ.setdefault("HEARTBEAT_PATH", f"/tmp/{role}.heartbeat"))  # noqa: S108
+    path = os.environ.get("HEARTBEAT_PATH") or f"/tmp/{role}.heartbeat"  # noqa: S108
+    os.environ["HEARTBEAT_PATH"] = path
+    return Path(path)
 
 
 def health(role: str) -> str:
@@ -68,9 +72,11 @@ def health(role: str) -> str:
 
 def answer() -> str:
     url = f"http://127.0.0.1:{os.environ.get('PORT', '8000')}/livez"
+    # HTTP_PROXY is for what the site asks of others.
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        urllib.request.urlopen(url, timeout=TIMEOUT)
-    except (OSError, ValueError) as error:
+        opener.open(url, timeout=TIMEOUT).close()
+    except (OSError, ValueError, http.client.HTTPException) as error:
         return f"web does not answer {url}: {error}."
     return ""
 
@@ -78,11 +84,14 @@ def answer() -> str:
 def last_heartbeat(role: str) -> str:
     path = heartbeat(role)
     try:
-        age = time.monotonic() - float(path.read_text(encoding="ascii"))
+        beat_at = float(path.read_text(encoding="ascii"))
     except FileNotFoundError:
         return f"{role} has not started: there is no {path} yet."
     except (OSError, ValueError) as error:
         return f"{path} cannot be read: {error}."
+    if not math.isfinite(beat_at):
+        return f"{path} cannot be read: {beat_at} is no time."
+    age = time.monotonic() - beat_at
     if age < 0:
         return f"{role} has not started: {path} is from before the machine was started."
     return f"{role} hangs: its last heartbeat was {age:.0f} seconds ago." if age > HANGS else ""

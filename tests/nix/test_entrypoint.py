@@ -123,6 +123,72 @@ def test_web_that_does_not_listen_is_not_healthy() -> None:
     assert "Traceback" not in result.stderr
 
 
+def test_web_is_asked_without_the_proxy_of_the_container(server: http.server.HTTPServer) -> None:
+    """Kind: web processes that are stopped although they are well, because a proxy refuses."""
+    server.statuses = {"/livez": 200}  # type: ignore[attr-defined]
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        proxy = f"http://127.0.0.1:{unused.getsockname()[1]}"
+
+        result = run(
+            *("health", "web"),
+            PORT=str(server.server_port),
+            HTTP_PROXY=proxy,
+            http_proxy=proxy,
+            NO_PROXY="",
+            no_proxy="",
+        )
+
+    assert (result.returncode, result.stderr) == (0, "")
+
+
+def test_port_that_is_no_number_is_one_error_message() -> None:
+    result = run("health", "web", PORT="abc")
+
+    assert result.returncode == 1
+    assert result.stderr.startswith("error: web does not answer http://127.0.0.1:abc/livez: ")
+    assert "Traceback" not in result.stderr
+
+
+def test_answer_that_is_not_http_is_one_error_message() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def greet() -> None:
+            connection, _ = listener.accept()
+            with connection:
+                connection.recv(1024)
+                connection.sendall(b"220 ready\r\n")
+
+        threading.Thread(target=greet, daemon=True).start()
+        result = run("health", "web", PORT=str(listener.getsockname()[1]))
+
+    assert result.returncode == 1
+    assert result.stderr.startswith("error: web does not answer ")
+    assert "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize("text", ["nan", "inf", "-inf", "", "soon"])
+def test_heartbeat_that_is_no_time_is_not_healthy(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "heartbeat"
+    path.write_text(text)
+
+    result = run("health", "worker", HEARTBEAT_PATH=str(path))
+
+    assert result.returncode == 1
+    assert result.stderr.startswith(f"error: {path} cannot be read: ")
+
+
+def test_empty_path_of_the_heartbeat_is_the_default(tmp_path: Path) -> None:
+    """Kind: .env with `HEARTBEAT_PATH=`, which named the folder of the program."""
+    (tmp_path / "celery").write_text('#!/bin/sh\necho "$HEARTBEAT_PATH"\n')
+    (tmp_path / "celery").chmod(0o755)
+
+    started = run("worker", HEARTBEAT_PATH="", PATH=f"{tmp_path}:/usr/bin:/bin")
+
+    assert started.stdout.strip() == "/tmp/worker.heartbeat"  # noqa: S108
+    assert "Is a directory" not in run("health", "worker", HEARTBEAT_PATH="").stderr
+
+
 @pytest.mark.parametrize("arguments", [[], ["migrate"], ["web", "worker"]])
 def test_health_needs_a_role_that_has_it(arguments: list[str]) -> None:
     result = run("health", *arguments)
