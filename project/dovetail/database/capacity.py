@@ -29,11 +29,11 @@ SELECT LEAST(
 
 
 @contextmanager
-def probe(alias: str = DEFAULT_DB_ALIAS) -> Iterator[BaseDatabaseWrapper]:
-    """Yield a connection of its own, without a pool, for a few quick questions.
+def own_connection(alias: str = DEFAULT_DB_ALIAS) -> Iterator[BaseDatabaseWrapper]:
+    """Yield a connection that no one else uses, without a pool.
 
     Raises:
-        django.db.Error: the database is unavailable, or does not answer in time.
+        django.db.Error: the database is unavailable.
     """
     connection = connections[alias].copy()
     options: dict[str, Any] = dict(connection.settings_dict.get("OPTIONS") or {})
@@ -46,12 +46,27 @@ def probe(alias: str = DEFAULT_DB_ALIAS) -> Iterator[BaseDatabaseWrapper]:
             parameters = connection.get_connection_params()
             connection.connection = connection.get_new_connection(parameters)
             connection.set_autocommit(True)
-        with connection.cursor() as cursor:
-            timeout = f"{STATEMENT_TIMEOUT}s"
-            cursor.execute("SELECT set_config('statement_timeout', %s, false)", [timeout])
         yield connection
     finally:
         connection.close()
+
+
+@contextmanager
+def probe(alias: str = DEFAULT_DB_ALIAS) -> Iterator[BaseDatabaseWrapper]:
+    """Yield a connection of its own, without a pool, for a few quick questions.
+
+    They are one transaction, so that their limit is not left to the next client of PgBouncer's
+    pools of transactions.
+
+    Raises:
+        django.db.Error: the database is unavailable, or does not answer in time.
+    """
+    with own_connection(alias) as connection:
+        with connection.cursor() as cursor:
+            cursor.execute("BEGIN")
+            timeout = f"{STATEMENT_TIMEOUT}s"
+            cursor.execute("SELECT set_config('statement_timeout', %s, true)", [timeout])
+        yield connection
 
 
 def available(connection: BaseDatabaseWrapper) -> int:

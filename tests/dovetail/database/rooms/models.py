@@ -4,6 +4,7 @@ from django.db import models
 class Room(models.Model):
     name = models.CharField(max_length=20)
     floor = models.IntegerField(db_default=0)
+    code = models.CharField(max_length=20, db_default="", db_index=True)
 
     class Meta:
         app_label = "rooms"
