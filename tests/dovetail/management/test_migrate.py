@@ -304,8 +304,11 @@ def test_without_limits_nothing_is_set(settings: Settings) -> None:
         (signal.SIGKILL, -9, ""),
     ],
 )
-def test_statement_ends_with_the_process(number: int, status: int, remedy: str) -> None:
+def test_statement_ends_with_the_process(
+    settings: Settings, number: int, status: int, remedy: str
+) -> None:
     """Kind: a statement that runs on after its migrate, and that the next one meets."""
+    settings.DATABASE_LIMITS = {"migrate": {"statement_timeout": 10 * LIMIT, "lock_timeout": 1}}
     call_command("migrate", "rooms", "0002", verbosity=0)
     with client("INSERT INTO rooms_room (name) VALUES ('Hall')"):
         with process("rooms", "0003") as run:
