@@ -181,6 +181,135 @@ def test_table_that_is_not_in_use_yet_may_be_indexed(plant: Plant) -> None:
     ) == []  # fmt: skip
 
 
+BEGINNER = [
+    """
+    CreateModel("Lamp", [("id", BigAutoField(primary_key=True))]),
+    CreateModel("Desk", [
+        ("id", BigAutoField(primary_key=True)),
+        ("name", CharField(max_length=20)),
+    ]),
+    """,
+    """
+    AddField("desk", "lit", BooleanField(default=False)),
+    AddField("desk", "lamp", ForeignKey("rooms.Lamp", CASCADE, null=True)),
+    AddField("desk", "room", ForeignKey("rooms.Room", CASCADE, null=True))
+    """,
+    """
+    RenameField("desk", "name", "title"),
+    AlterField("desk", "title", CharField(max_length=10, unique=True)),
+    AddConstraint("desk", UniqueConstraint(fields=["title", "lit"], name="u")),
+    """,
+    """
+    RenameModel("desk", "table"),
+    RemoveField("table", "lit"),
+    AddIndex("table", Index(fields=["title"], name="i")),
+    """,
+    """
+    RemoveIndex("table", "i"),
+    RunSQL("DROP INDEX other; ALTER TABLE rooms_table ADD COLUMN x text NOT NULL -- new"),
+    DeleteModel("table"),
+    """,
+]
+
+
+def test_tables_that_are_not_in_use_yet_may_change(plant: Plant) -> None:
+    """Kind: a beginner who is told to release each change of an app that no one has."""
+    found = plant(*BEGINNER)
+
+    # What RunSQL does to something else is found beside that.
+    assert [(finding.migration[1], finding.rule) for finding in found] == [
+        ("0006_planted", "require-concurrent-index-deletion")
+    ]
+
+
+def test_app_that_was_never_released_may_change(plant: Plant) -> None:
+    plant('AddField("room", "new", IntegerField(default=0)), RemoveField("room", "name")')
+    released = migrations.read_released()
+
+    assert migrations.lint(MigrationLoader(None), released) == []
+
+
+@pytest.mark.parametrize(
+    ("operations", "rule"),
+    [
+        (
+            'AddField("room", "desk", ForeignKey("Desk", CASCADE, null=True, db_index=False))',
+            "adding-foreign-key-constraint",
+        ),
+        ('AlterModelTable("room", "halls")', "renaming-table"),
+        (
+            'RunSQL("CREATE TABLE IF NOT EXISTS rooms_room ()"), DeleteModel("room")',
+            "ban-drop-table",
+        ),
+        ('RunSQL("DROP TABLE rooms_desk, rooms_room")', "ban-drop-table"),
+        (
+            'AddField("desk", "lit", BooleanField(default=False)), RemoveField("room", "name")',
+            "ban-drop-column",
+        ),
+    ],
+)
+def test_table_in_use_is_judged_beside_new_ones(plant: Plant, operations: str, rule: str) -> None:
+    found = plant('CreateModel("Desk", [("id", BigAutoField(primary_key=True))])', operations)
+
+    assert [finding.rule for finding in found] == [rule]
+
+
+def test_operation_without_sql_does_not_hide_the_others(plant: Plant) -> None:
+    """Kind: a constraint that Django looks up in a database which is migrated already."""
+    found = plant(
+        'AlterUniqueTogether("room", {("name", "seats")})',
+        'AlterUniqueTogether("room", set()), RemoveField("room", "name")',
+        'RenameField("room", "seats", "places")',
+    )
+
+    assert {(finding.migration[1], finding.rule) for finding in found} == {
+        ("0002_planted", "constraint-missing-not-valid"),
+        ("0002_planted", "disallowed-unique-constraint"),
+        ("0003_planted", "ban-drop-column"),
+        ("0004_planted", "renaming-column"),
+    }
+
+
+@pytest.mark.parametrize(
+    "operations",
+    [
+        """RunSQL("SET LOCAL statement_timeout = '3h'"), RunPython(forward)""",
+        """RunSQL("SET LOCAL statement_timeout = '3h'; set lock_timeout=0;"), RunPython(forward)""",
+    ],
+)
+def test_setting_beside_data_is_not_a_change_of_the_schema(plant: Plant, operations: str) -> None:
+    assert plant(operations) == []
+
+
+def test_field_is_made_required_as_the_documentation_says(plant: Plant) -> None:
+    check = 'CheckConstraint(condition=Q(seats__isnull=False), name="c")'
+    found = plant(
+        f'AddConstraintNotValid("room", {check})',
+        'ValidateConstraint("room", "c")',
+        'AlterField("room", "seats", IntegerField())',
+        'RemoveConstraint("room", "c")',
+    )
+
+    assert [(finding.migration[1], finding.rule) for finding in found] == []
+
+
+def test_released_migration_that_does_not_exist_is_named(
+    plant: Plant, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Kind: a typing error after which all migrations of the app are new."""
+    plant('RemoveField("room", "name")')
+    path = tmp_path / "released.txt"
+    path.write_text("rooms 0002_plantd\nnot_installed 0001_initial\n")
+    monkeypatch.setattr(migrations, "released_file", lambda: path)
+
+    with pytest.raises(CommandError) as raised:
+        call_command("lint_migrations")
+
+    assert str(raised.value) == (
+        f"{path}: rooms has no migration '0002_plantd'; it has 0001_initial, 0002_planted."
+    )
+
+
 @pytest.mark.parametrize(
     ("comment", "message"),
     [
@@ -196,8 +325,13 @@ def test_comment_that_accepts_nothing_is_reported(plant: Plant, comment: str, me
     assert "ban-drop-column" in {finding.rule for finding in found}
 
 
-def test_command_reports_in_one_sentence_each(plant: Plant) -> None:
+def test_command_reports_in_one_sentence_each(
+    plant: Plant, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     plant('RemoveField("room", "name")')
+    path = tmp_path / "released.txt"
+    path.write_text("rooms 0001_initial\n" + migrations.released_file().read_text())
+    monkeypatch.setattr(migrations, "released_file", lambda: path)
 
     with pytest.raises(CommandError) as raised:
         call_command("lint_migrations")
