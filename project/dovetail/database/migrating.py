@@ -9,11 +9,11 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from django.conf import settings
-from django.db import DatabaseError
+from django.db import DatabaseError, DataError
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from dovetail.database import capacity
@@ -128,7 +128,8 @@ def noticed_by_server(connection: BaseDatabaseWrapper) -> Iterator[None]:
     if not any(settings.DATABASE_LIMITS["migrate"].values()):
         yield
         return
-    with connection.cursor() as cursor:
+    # Servers on Windows cannot see it, and refuse.
+    with suppress(DataError), connection.cursor() as cursor:
         cursor.execute(f"SET client_connection_check_interval = '{CHECK_CLIENT}s'")
     try:
         yield
