@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import psycopg
+from django.core.exceptions import SuspiciousOperation
 from django.core.management.base import CommandError
 
 from dovetail.backups.database import one_line
@@ -30,6 +31,10 @@ def sentences() -> Iterator[None]:
         raise CommandError(str(explain(error, "The backup failed"))) from error
     except psycopg.Error as error:
         raise CommandError(f"The database failed: {one_line(error)}") from error
+    except SuspiciousOperation as error:
+        raise CommandError(
+            f"The backup must be forged, restore another one: {one_line(error)}"
+        ) from error
     except Stopped as error:
         raise CommandError(f"Stopped by {error}; nothing is left half-written.") from error
     finally:

@@ -1,7 +1,10 @@
 """The manifest of a backup: what it is of, and what a restoration has to find."""
 
 import json
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from itertools import chain
 from typing import Any, Self
 
 from dovetail.backups.errors import BackupError
@@ -62,13 +65,15 @@ class Manifest:
         """Return a manifest.
 
         Raises:
-            BackupError: it is damaged, or of a format of the future.
+            BackupError: it is damaged, of another backup, or of a format of the future.
         """
         try:
             values = json.loads(text)
             newer = values["format"] > FORMAT
             manifest = None if newer else cls(**values)
-        except (ValueError, TypeError, KeyError) as error:
+            if manifest:
+                _check_types(manifest)
+        except (ValueError, TypeError, KeyError, RecursionError) as error:
             raise BackupError(
                 f"The manifest of {name} is damaged: restore another backup."
             ) from error
@@ -77,7 +82,45 @@ class Manifest:
                 f"The backup {name} has format {values['format']}, and this version of the site "
                 f"reads {FORMAT}: restore it with the version that made it, or a newer one."
             )
+        if manifest.name != name:  # its files would be looked for, or deleted, under that name
+            raise BackupError(
+                f"The manifest of {name} belongs to {manifest.name!r}: give the folder its own "
+                "name again, or restore another backup."
+            )
         return manifest
+
+
+def _check_types(made: Manifest) -> None:
+    """Make sure that each value is what its attribute says.
+
+    Raises:
+        TypeError: one is not.
+        ValueError: one is text, but no time.
+        KeyError: one is missing.
+    """
+    _require(list, [made.migrations, made.search_indexes, *made.search_indexes])
+    _require(dict, [made.rows, made.extensions, made.files])
+    text = [made.name, made.made_at, made.site, made.release, made.django, made.files["sha256"]]
+    _require(str, text, made.migrations, *made.search_indexes)
+    _require(str, made.rows, made.extensions, made.extensions.values())
+    numbers = [made.format, made.server, made.pg_dump, made.uploads, made.files["size"]]
+    _require(int, numbers, made.rows.values())
+    _require(bool, [made.has_uploads, made.encrypted])
+    if any(len(index) != 2 for index in made.search_indexes):  # noqa: PLR2004
+        raise ValueError("no schema and name")
+    if datetime.fromisoformat(made.made_at).tzinfo is None:
+        raise ValueError("no time zone")
+
+
+def _require(kind: type, *groups: Iterable[Any]) -> None:
+    """Make sure that all values are of exactly this type: a bool is not a number.
+
+    Raises:
+        TypeError: one is not.
+    """
+    for value in chain(*groups):
+        if type(value) is not kind:
+            raise TypeError(f"not {kind.__name__}: {value!r}")
 
 
 @dataclass(frozen=True)
@@ -96,9 +139,17 @@ class Entry:
         """Return the entry on a line.
 
         Raises:
-            BackupError: there is none.
+            BackupError: there is none, or its path leads elsewhere.
         """
         try:
-            return cls(**json.loads(line))
-        except (ValueError, TypeError) as error:
+            entry = cls(**json.loads(line))
+            _require(str, [entry.path, entry.sha256])
+            _require(int, [entry.size])
+        except (ValueError, TypeError, RecursionError) as error:
             raise BackupError("A list of files is damaged: restore another backup.") from error
+        if "\0" in entry.path or not {"", ".", ".."}.isdisjoint(entry.path.split("/")):
+            raise BackupError(
+                f"The path {entry.path!r} leads out of the backup, which must be forged: restore "
+                "another one."
+            )
+        return entry

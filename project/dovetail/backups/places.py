@@ -47,7 +47,7 @@ class Folder:
     """A folder, which may be on a mounted file system of another machine."""
 
     def __init__(self, path: Path) -> None:
-        self.path = path
+        self.path = Path(os.path.normpath(path))
 
     def __str__(self) -> str:
         return str(self.path)
@@ -78,16 +78,25 @@ class Folder:
             yield file
 
     def remove(self, name: str) -> None:
-        folder = self._inside(name)
+        folder = self._inside(_checked(name))
         (folder / manifest.NAME).unlink(missing_ok=True)
         with suppress(FileNotFoundError):
             shutil.rmtree(folder)
 
     def _inside(self, path: str) -> Path:
-        target = self.path / path
-        if not Path(os.path.normpath(target)).is_relative_to(os.path.normpath(self.path)):
+        """Return the whole path of a file or of a backup, which stays in the backup's folder."""
+        name, target = path.partition("/")[0], self.path / path
+        inside = Path(os.path.normpath(target)).is_relative_to(self.path / name)
+        if name in {"", ".", ".."} or not inside:
             raise BackupError(f"The path {path!r} leads out of the backup, which must be forged.")
         return target
+
+
+def _checked(name: str) -> str:
+    """Return the name of a backup that is to be deleted: nothing else in the place is."""
+    if not NAME.fullmatch(name):
+        raise BackupError(f"{name!r} is no name of a backup: nothing was deleted.")
+    return name
 
 
 def _sync(folder: Path) -> None:
@@ -132,7 +141,7 @@ class Bucket:
             yield body
 
     def remove(self, name: str) -> None:
-        self._storage.remove(f"{self._prefix}{name}/{manifest.NAME}")
+        self._storage.remove(f"{self._prefix}{_checked(name)}/{manifest.NAME}")
         for key in self._storage.keys(f"{self._prefix}{name}/"):
             self._storage.remove(key)
 

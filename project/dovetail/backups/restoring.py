@@ -104,11 +104,12 @@ def restore(place: Place, name: str, options: Options, report: Report) -> Manife
             target.check(connection, made, replace=options.replace)
             programs.pg_restore(made.pg_dump)  # an error comes before any work
             _fetch_database(place, made, keys, folder)
+            listing = _listing(made, folder)  # what cannot be read replaces no upload
             if options.with_uploads and made.has_uploads:
                 count = _restore_uploads(place, made, keys, folder, replace=options.replace)
                 report(f"Restored {count} uploads; their checksums are those of the backup.")
             with connection.transaction():
-                _restore_database(connection, made, folder, options, report)
+                _restore_database(connection, made, folder, options, report, listing=listing)
     except OSError as error:
         raise explain(error, "The backup could not be restored") from error
     except psycopg.Error as error:
@@ -143,6 +144,11 @@ def _fetch_database(place: Place, made: Manifest, keys: list[Any], folder: Path)
                     pieces.read(place, made.name, entry, content, keys)
 
 
+def _listing(made: Manifest, folder: Path) -> str:
+    """Return what pg_restore says is in the dump."""
+    return programs.run([programs.pg_restore(made.pg_dump), "--list", str(folder / "database")])
+
+
 def _restore_uploads(
     place: Place, made: Manifest, keys: list[Any], folder: Path, *, replace: bool
 ) -> int:
@@ -158,8 +164,12 @@ def _restore_uploads(
             elif entry.path.startswith(manifest.UPLOAD):
                 stored.append(entry)
         listed.seek(0)
-        for entry, line in zip(stored, listed, strict=True):  # in the same order
-            upload = Entry.of(line)
+        wanted = [Entry.of(line) for line in listed]
+        if len(wanted) != len(stored):
+            raise BackupError(
+                f"The uploads of {made.name} are others than its list says: restore another backup."
+            )
+        for entry, upload in zip(stored, wanted, strict=True):  # in the same order
             name = upload.path.removeprefix(manifest.UPLOAD)
             if uploads.same(name, upload.sha256):
                 count += 1
@@ -181,17 +191,20 @@ def _restore_database(
     folder: Path,
     options: Options,
     report: Report,
+    *,
+    listing: str,
 ) -> None:
     program = programs.pg_restore(made.pg_dump)
     if options.replace:
         connection.execute(target.EMPTY.encode())
-    dump = folder / "database"
-    listing = programs.run([program, "--list", str(dump)])
     chosen, missing = target.choose(listing, connection, made)
     if missing:
         report(f"Left out extensions that this server does not have: {', '.join(missing)}.")
-    script.restore(connection, program, dump, chosen, folder)
+    script.restore(connection, program, folder / "database", chosen, folder)
+    tables = {name for (name,) in connection.execute(database.TABLES)}
     for table, rows in made.rows.items():
+        if table not in tables:  # also what is no name: it would be run as SQL
+            raise BackupError(f"The table {table} is not in the dump: nothing was restored.")
         if (found := database.count(connection, table)) != rows:
             raise BackupError(
                 f"The table {table} has {found} rows instead of {rows}: nothing was restored."

@@ -7,7 +7,7 @@ not in the image, where it would be a way to run other programs.
 
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
@@ -21,6 +21,10 @@ END_OF_ROWS = b"\\.\n"
 # That of a transaction for large objects, of which there is one already.
 LEFT_OUT = (b"BEGIN;\n", b"COMMIT;\n")
 GUARDS = (b"\\restrict ", b"\\unrestrict ")  # that only psql understands
+# What each section begins with, up to its first object.
+HEADER = (b"\n", b"--", b"SET ", b"SELECT pg_catalog.set_config(", *GUARDS)
+# What pg_restore sets there, and the first server that has it: an older one refuses the name.
+NEWER = {b"SET transaction_timeout = 0;\n": 170_000}
 
 
 def restore(
@@ -50,10 +54,11 @@ def restore(
             str(dump),
         ]
         with _output(command) as lines:
+            known = understood(lines, connection.info.server_version)
             if section == "data":
-                _load(connection, lines)
+                _load(connection, known)
             else:
-                _execute(connection, _without_guards(lines.read()))
+                _execute(connection, _without_guards(b"".join(known)))
 
 
 @contextmanager
@@ -75,7 +80,21 @@ def _output(command: list[str]) -> Iterator[IO[bytes]]:
             raise programs.failed(command[0], errors.read().decode(errors="replace"))
 
 
-def _load(connection: psycopg.Connection, lines: IO[bytes]) -> None:
+def understood(lines: Iterable[bytes], server: int) -> Iterator[bytes]:
+    """Yield the lines of a section, but the settings in its header that the server does not have.
+
+    Args:
+        lines: of the section.
+        server: the version of the server, such as 150018.
+    """
+    is_header = True
+    for line in lines:
+        is_header = is_header and line.startswith(HEADER)
+        if not (is_header and server < NEWER.get(line, 0)):
+            yield line
+
+
+def _load(connection: psycopg.Connection, lines: Iterator[bytes]) -> None:
     """Run the section that has rows: COPY with its rows, and statements of a line each."""
     statements: list[bytes] = []
     for line in lines:
@@ -88,7 +107,7 @@ def _load(connection: psycopg.Connection, lines: IO[bytes]) -> None:
     _execute(connection, b"".join(statements))
 
 
-def _copy(connection: psycopg.Connection, statement: bytes, lines: IO[bytes]) -> None:
+def _copy(connection: psycopg.Connection, statement: bytes, lines: Iterator[bytes]) -> None:
     with connection.cursor() as cursor, cursor.copy(statement) as rows:
         for line in lines:
             if line == END_OF_ROWS:

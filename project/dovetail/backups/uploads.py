@@ -1,7 +1,7 @@
 """The uploads of the site, in its default storage: on the disk, or in S3."""
 
 from collections.abc import Iterator
-from typing import IO
+from typing import IO, Any
 
 from django.core.files.base import File
 from django.core.files.storage import default_storage
@@ -10,7 +10,7 @@ from dovetail.backups.errors import BackupError
 from dovetail.backups.manifest import UPLOAD, Entry
 from dovetail.backups.pieces import Writer
 from dovetail.backups.streams import CHUNK, Counted
-from dovetail.media.names import whole_name
+from dovetail.media.names import part_name, whole_name
 
 
 def names(folder: str = "") -> Iterator[str]:
@@ -52,6 +52,20 @@ def same(name: str, sha256: str) -> bool | None:
     return counted.sha256 == sha256
 
 
+def _replace(name: str, content: IO[bytes]) -> str:
+    """Store a file in place of another one, which is lost only when this one is there."""
+    storage: Any = default_storage
+    if hasattr(storage, "replace"):
+        storage.replace(name, File(content))
+        return name
+    # Storages that are not the kit's can only delete: what they cannot store at all shows before.
+    trial = storage.save(part_name(name), File(content))
+    storage.delete(trial)
+    content.seek(0)
+    storage.delete(name)
+    return str(storage.save(name, File(content)))
+
+
 def store(name: str, content: IO[bytes], sha256: str, *, replace: bool) -> None:
     """Store a file under its name, and read it again to be sure.
 
@@ -59,7 +73,7 @@ def store(name: str, content: IO[bytes], sha256: str, *, replace: bool) -> None:
         name: in the storage.
         content: of the file.
         sha256: of the content.
-        replace: whether another file of that name may be deleted.
+        replace: whether another file of that name may be replaced.
 
     Raises:
         BackupError: there is another file of that name, or the storage has changed it.
@@ -73,7 +87,8 @@ def store(name: str, content: IO[bytes], sha256: str, *, replace: bool) -> None:
                 f"The storage of uploads already has another file named {name}: empty it, or "
                 "replace what it has with --replace."
             )
-        default_storage.delete(name)
-    stored = default_storage.save(name, File(content))
+        stored = _replace(name, content)
+    else:
+        stored = default_storage.save(name, File(content))
     if stored != name or not same(name, sha256):
         raise BackupError(f"The storage of uploads did not keep {name} as it was: check its disk.")

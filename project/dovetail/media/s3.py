@@ -234,6 +234,10 @@ class S3Storage(BaseStorage):  # type: ignore[misc]
         with as_os_error("store", name):
             return cast("str", super()._save(name, content))
 
+    def replace(self, name: str, content: Any) -> None:
+        """Store a file under this name, in place of the one that has it, which stays until then."""
+        self._save(name, content)
+
     def delete(self, name: str) -> None:
         with as_os_error("delete", name):
             super().delete(name)

@@ -1,6 +1,9 @@
 """Restoring: all or nothing, and nothing twice."""
 
+import errno
+import hashlib
 import json
+import os
 from dataclasses import asdict
 from typing import Any
 
@@ -17,7 +20,7 @@ from pytest_django.fixtures import Settings
 
 from apps.articles.models import Article
 from dovetail.backups import pieces, places
-from dovetail.backups.manifest import Manifest
+from dovetail.backups.manifest import Entry, Manifest
 from dovetail.search import engine
 from dovetail.tasks import outbox
 from dovetail.tasks.failures import retry
@@ -52,6 +55,22 @@ def made(place: places.Folder) -> Manifest:
 def change_manifest(place: places.Folder, made: Manifest, **changes: Any) -> None:
     text = json.dumps(asdict(made) | changes)
     (place.path / made.name / "manifest.json").write_text(text)
+
+
+def change_files(place: places.Folder, made: Manifest, path: str) -> None:
+    """Have the checksums of a backup agree with a file that was changed."""
+    folder = place.path / made.name
+    lines = []
+    for line in (folder / "files.jsonl").read_bytes().splitlines():
+        entry = Entry.of(line)
+        if entry.path == path:
+            content = (folder / path).read_bytes()
+            entry = Entry(path, len(content), hashlib.sha256(content).hexdigest())
+        lines.append(entry.line())
+    listed = b"".join(lines)
+    (folder / "files.jsonl").write_bytes(listed)
+    files = {"size": len(listed), "sha256": hashlib.sha256(listed).hexdigest()}
+    change_manifest(place, made, files=files)
 
 
 @pytest.mark.usefixtures("made")
@@ -296,6 +315,82 @@ def test_other_file_of_the_same_name_is_not_replaced_silently(elsewhere: Elsewhe
         run("restore", replace=True)
         with default_storage.open(PICTURE) as file:
             assert file.read() == b"a picture"
+
+
+@pytest.mark.usefixtures("made")
+def test_upload_that_cannot_be_replaced_is_kept(
+    elsewhere: Elsewhere, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The storage is a real one, but for the error that a full disk gives while it writes."""
+    default_storage.delete(PICTURE)
+    default_storage.save(PICTURE, ContentFile(b"another"))
+
+    def full(*_: Any) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("django.core.files.storage.filesystem.FileSystemStorage._save", full)
+    with elsewhere(), pytest.raises(CommandError, match=r"No space left"):
+        run("restore", replace=True)
+
+    with default_storage.open(PICTURE) as file:
+        assert file.read() == b"another"
+
+
+def test_dump_that_cannot_be_read_replaces_no_upload(
+    place: places.Folder, made: Manifest, elsewhere: Elsewhere
+) -> None:
+    """As one that another program wrote: its checksums are right."""
+    default_storage.delete(PICTURE)
+    default_storage.save(PICTURE, ContentFile(b"another"))
+    (place.path / made.name / "database" / "toc.dat").write_bytes(b"x")
+    change_files(place, made, "database/toc.dat")
+
+    with elsewhere(), pytest.raises(CommandError, match=r"^pg_restore failed: "):
+        run("restore", replace=True)
+
+    with default_storage.open(PICTURE) as file:
+        assert file.read() == b"another"
+
+
+@pytest.mark.parametrize("table", ["public.gone", "(SELECT pg_sleep(9)) AS x"])
+def test_table_that_is_not_in_the_dump(
+    place: places.Folder, made: Manifest, elsewhere: Elsewhere, table: str
+) -> None:
+    change_manifest(place, made, rows=made.rows | {table: 1})
+
+    with elsewhere():
+        with pytest.raises(CommandError, match=r"^The table .* is not in the dump: nothing was"):
+            run("restore")
+        assert content_of_tables() == {}
+
+
+@pytest.mark.parametrize("path", ["uploads/a\0b", "uploads/../x", "uploads//etc/x"])
+def test_upload_that_leads_elsewhere_is_refused(
+    place: places.Folder, made: Manifest, elsewhere: Elsewhere, path: str
+) -> None:
+    listed = place.path / made.name / "uploads.jsonl"
+    entry = Entry.of(listed.read_bytes())
+    listed.write_bytes(Entry(path, entry.size, entry.sha256).line())
+    change_files(place, made, "uploads.jsonl")
+
+    with elsewhere():
+        with pytest.raises(CommandError, match=r"^The path .* leads out of the backup"):
+            run("restore")
+        assert content_of_tables() == {}
+    with pytest.raises(CommandError, match=r"^The path .* leads out of the backup"):
+        run("backup", verify="")
+
+
+@pytest.mark.parametrize("lines", [0, 2])
+def test_list_with_other_uploads_than_there_are(
+    place: places.Folder, made: Manifest, elsewhere: Elsewhere, lines: int
+) -> None:
+    listed = place.path / made.name / "uploads.jsonl"
+    listed.write_bytes(listed.read_bytes() * lines)
+    change_files(place, made, "uploads.jsonl")
+
+    with elsewhere(), pytest.raises(CommandError, match=r"are others than its list says"):
+        run("restore")
 
 
 def test_database_alone(place: places.Folder, elsewhere: Elsewhere) -> None:

@@ -28,7 +28,7 @@ def backup(at: datetime, site: str = "https://site.example") -> Manifest:
         has_uploads=False,
         uploads=0,
         encrypted=False,
-        files={},
+        files={"size": 0, "sha256": ""},
     )
 
 

@@ -1,5 +1,7 @@
 """Checking a backup: what is missing, changed or cut off is found, with and without the key."""
 
+import json
+import shutil
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -9,7 +11,7 @@ import pytest
 from django.core.management import CommandError
 from pytest_django.fixtures import Settings
 
-from dovetail.backups import encryption, manifest, pieces, places
+from dovetail.backups import encryption, manifest, pieces, places, retention
 from dovetail.backups.creating import remove_abandoned
 from dovetail.backups.errors import BackupError
 from dovetail.backups.manifest import Manifest
@@ -119,6 +121,56 @@ class TestManifest:
         remove_abandoned(made.place)
         assert made.folder.exists()
 
+    @pytest.mark.parametrize(
+        ("field", "value"),
+        [
+            ("server", "17"),
+            ("uploads", True),
+            ("encrypted", 1),
+            ("made_at", "yesterday"),
+            ("made_at", "2026-11-29T02:15:00"),
+            ("rows", []),
+            ("rows", {"public.x": "1"}),
+            ("migrations", "articles.0001_initial"),
+            ("search_indexes", [["public"]]),
+            ("extensions", {"pg_search": None}),
+            ("files", {}),
+            ("files", {"size": "1", "sha256": ""}),
+        ],
+    )
+    def test_value_of_another_kind_is_a_sentence(self, made: Made, field: str, value: Any) -> None:
+        text = json.dumps(vars(made.manifest) | {field: value})
+        (made.folder / "manifest.json").write_text(text)
+
+        with pytest.raises(CommandError, match=r"^The manifest of .* is damaged: restore another"):
+            run("backup", verify="")
+        assert "its manifest is damaged" in run("backup", list=True)
+
+    @pytest.mark.parametrize("name", ["", ".", "20200101T000000Z-0000"])
+    def test_that_of_another_backup_is_refused(
+        self, made: Made, settings: Settings, name: str
+    ) -> None:
+        """Kind: --verify reads another backup than the one it names, and pruning deletes it."""
+        settings.SITE_URL = made.manifest.site
+        settings.BACKUP_KEEP = {"daily": 1, "weekly": 0, "monthly": 0}
+        values = vars(made.manifest) | {"name": name, "made_at": "2020-01-01T00:00:00+00:00"}
+        copied = made.folder.with_name("20200202T000000Z-0000")
+        shutil.copytree(made.folder, copied)
+        (copied / "manifest.json").write_text(json.dumps(values))
+
+        with pytest.raises(
+            CommandError, match=rf"^The manifest of {copied.name} belongs to '{name}"
+        ):
+            run("backup", verify=copied.name)
+        assert retention.prune(made.place) == []
+        assert made.folder.exists()
+
+    @pytest.mark.parametrize("name", ["", ".", "..", "manual"])
+    def test_only_backups_are_deleted(self, made: Made, name: str) -> None:
+        with pytest.raises(BackupError, match=r"is no name of a backup: nothing was deleted"):
+            made.place.remove(name)
+        assert made.folder.exists()
+
     def test_newer_format_is_refused(self, made: Made) -> None:
         (made.folder / "manifest.json").write_text('{"format": 2}')
 
@@ -128,6 +180,8 @@ class TestManifest:
     def test_name_that_leads_elsewhere_is_refused(self, made: Made) -> None:
         with pytest.raises(CommandError, match=r"leads out of the backup"):
             run("backup", verify=f"{made.folder.name}/../../../etc")
+        with pytest.raises(CommandError, match=r"leads out of the backup"):
+            run("backup", verify=f"{made.folder.name}/../20200101T000000Z-0000")
 
 
 def test_unknown_name(settings: Settings) -> None:

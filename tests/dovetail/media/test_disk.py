@@ -32,6 +32,18 @@ def test_file_that_cannot_be_stored_leaves_nothing(storage: DiskStorage) -> None
     assert files(storage) == []
 
 
+def test_file_is_replaced_whole_or_not_at_all(storage: DiskStorage) -> None:
+    storage.save("a.txt", ContentFile(b"former"))
+
+    with pytest.raises(OSError, match="No space"):
+        storage.replace("a.txt", Broken(b"x"))
+
+    assert Path(storage.path("a.txt")).read_bytes() == b"former"
+    storage.replace("a.txt", ContentFile(b"newer"))
+    assert Path(storage.path("a.txt")).read_bytes() == b"newer"
+    assert files(storage) == ["a.txt"]
+
+
 def test_name_in_use_is_not_overwritten(storage: DiskStorage) -> None:
     """Also if two are saved at once, after both have found the name free."""
     gate = threading.Barrier(2)
