@@ -22,7 +22,9 @@ def sentences() -> Iterator[None]:
     Raises:
         CommandError: a backup failed, or was stopped.
     """
-    previous = {number: signal.signal(number, _stop) for number in SIGNALS}
+    # What is ignored stays so, such as the end of the terminal under nohup.
+    heard = [number for number in SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
+    previous = {number: signal.signal(number, _stop) for number in heard}
     try:
         yield
     except BackupError as error:

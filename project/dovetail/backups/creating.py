@@ -17,7 +17,6 @@ from dovetail.backups.manifest import Entry, Manifest
 from dovetail.backups.pieces import Writer
 from dovetail.backups.places import Place
 
-TIME = "%Y%m%dT%H%M%SZ"
 ABANDONED = timedelta(days=1)  # after which an incomplete backup is not being made any more
 Report = Callable[[str], None]
 
@@ -41,7 +40,7 @@ def create(place: Place, *, with_uploads: bool, report: Report) -> Manifest:
         place.names()  # an error of the place comes before any work
         with work.folder() as folder, database.connect() as connection:
             remove_abandoned(place)
-            name = f"{datetime.now(UTC).strftime(TIME)}-{secrets.token_hex(2)}"
+            name = f"{datetime.now(UTC).strftime(pieces.TIME)}-{secrets.token_hex(2)}"
             try:
                 with Writer(place, name, recipients, folder) as writer:
                     made = _fill(writer, connection, with_uploads=with_uploads, report=report)
@@ -52,6 +51,11 @@ def create(place: Place, *, with_uploads: bool, report: Report) -> Manifest:
                 raise
     except OSError as error:
         raise explain(error, "The backup could not be written") from error
+    except psycopg.errors.LockNotAvailable as error:
+        raise BackupError(
+            "Another process has held a table for a minute, as a migration does: make the backup "
+            f"when it has ended ({database.one_line(error)})."
+        ) from error
     except psycopg.Error as error:
         raise BackupError(f"The database failed: {database.one_line(error)}") from error
     return made
@@ -73,6 +77,7 @@ def _fill(
         copy_uploads()
         report(f"Copied {len(done)} uploads.")
         connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        connection.execute(f"SET LOCAL lock_timeout = {database.LOCK_WAIT}".encode())
         made_at = datetime.now(UTC)
         content = database.content(connection)
         dump = writer.work / "database"
@@ -126,7 +131,7 @@ def newest_migrations(applied: Iterable[tuple[str, str]]) -> list[str]:
 
 def remove_abandoned(place: Place) -> None:
     """Delete what processes that were killed have left of their backups, after a day."""
-    until = (datetime.now(UTC) - ABANDONED).strftime(TIME)
+    until = (datetime.now(UTC) - ABANDONED).strftime(pieces.TIME)
     for name in place.names():
         if name < until and not pieces.has_manifest(place, name):
             place.remove(name)

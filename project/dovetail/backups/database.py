@@ -2,7 +2,7 @@
 
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,9 @@ from dovetail.backups import programs
 from dovetail.backups.errors import BackupError
 
 LOCK = 0x6261636B  # "back"; of PostgreSQL's advisory locks in this database
-LOCK_WAIT = 60_000  # milliseconds that the dump waits for a table, as while a migration changes it
+LOCK_WAIT = (
+    60_000  # milliseconds that counting and dumping wait for a table that a migration changes
+)
 
 # Everything that is not PostgreSQL's own, and that no extension brings along.
 SCHEMAS = r"nspname <> 'information_schema' AND nspname !~ '^pg_'"
@@ -57,7 +59,7 @@ def connect() -> Iterator[psycopg.Connection]:
         connection = psycopg.connect(**parameters(), autocommit=True)  # type: ignore[arg-type]
     except psycopg.OperationalError as error:
         raise BackupError(f"The database is unavailable: {one_line(error)}") from error
-    with connection:
+    with closing(connection):
         for limit in ("statement_timeout", "idle_in_transaction_session_timeout"):
             connection.execute(sql.SQL("SET {} = 0").format(sql.Identifier(limit)))
         row = connection.execute("SELECT pg_try_advisory_lock(%s)", [LOCK]).fetchone()
@@ -71,6 +73,8 @@ def connect() -> Iterator[psycopg.Connection]:
         finally:
             # Before the connection is closed: the server notices that only after a while.
             with suppress(psycopg.Error):
+                if connection.info.transaction_status == pq.TransactionStatus.ACTIVE:
+                    connection.cancel()  # a signal came during a statement
                 connection.rollback()
                 connection.execute("SELECT pg_advisory_unlock(%s)", [LOCK])
 

@@ -7,6 +7,7 @@ from datetime import datetime
 from itertools import chain
 from typing import Any, Self
 
+from dovetail.backups.encryption import SUFFIX
 from dovetail.backups.errors import BackupError
 
 FORMAT = 1  # raised when an older restore could not read the backup
@@ -56,6 +57,10 @@ class Manifest:
     encrypted: bool
     files: dict[str, Any]
     format: int = field(default=FORMAT)
+
+    def plain_path(self, path: str) -> str:
+        """Return the path that a stored file has when it is decrypted."""
+        return path.removesuffix(SUFFIX) if self.encrypted else path
 
     def dump(self) -> bytes:
         return json.dumps(asdict(self), indent=1).encode() + b"\n"

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from pathlib import Path
 from typing import IO, Any, Self
@@ -12,6 +13,9 @@ from dovetail.backups.errors import BackupError
 from dovetail.backups.manifest import Entry, Manifest
 from dovetail.backups.places import Place
 from dovetail.backups.streams import Counted, Reader, copy
+
+TIME = "%Y%m%dT%H%M%SZ"  # with which the name of a backup begins
+AHEAD = timedelta(hours=1)  # that the clocks of machines may differ
 
 
 @dataclass
@@ -105,16 +109,56 @@ def complete(place: Place) -> list[Manifest]:
     return found
 
 
-def newest(place: Place) -> str:
-    """Return the name of the newest complete backup.
+def is_of_the_future(at: datetime) -> bool:
+    """Return whether a clock must have been wrong at a time: that of this machine, or another's."""
+    return at > datetime.now(UTC) + AHEAD
+
+
+def newest(place: Place, site: str = "") -> str:
+    """Return the name of the newest complete backup that is not dated in the future.
+
+    Args:
+        place: where it is.
+        site: the URL of the site whose backup is preferred, if the place has several.
 
     Raises:
         BackupError: there is none.
     """
-    for name in reversed(place.names()):
-        if has_manifest(place, name):
-            return name
-    raise BackupError(f"There is no complete backup in {place}.")
+    until = (datetime.now(UTC) + AHEAD).strftime(TIME)
+    found = [name for name in place.names() if has_manifest(place, name)]
+    dated = [name for name in reversed(found) if name < until]
+    if found and not dated:
+        raise BackupError(
+            f"All backups in {place} are dated in the future: check this machine's clock, or give "
+            "the name of one that `manage.py backup --list` shows."
+        )
+    if not dated:
+        raise BackupError(f"There is no complete backup in {place}.")
+    own = (name for name in dated if site and _site(place, name) in {site, None})
+    return next(own, dated[0])
+
+
+def newest_of_the_only_site(place: Place) -> str:
+    """Return the name of the newest complete backup, if all are of one site.
+
+    Raises:
+        BackupError: there is none, or the place has those of several sites.
+    """
+    newest_of = {made.site: made.name for made in complete(place)}
+    if len(newest_of) > 1:
+        choice = ", ".join(f"{name} of {site}" for site, name in sorted(newest_of.items()))
+        raise BackupError(
+            f"{place} has backups of several sites: give the name of one. The newest are {choice}."
+        )
+    return newest(place)
+
+
+def _site(place: Place, name: str) -> str | None:
+    """Return the URL of the site that a backup is of; None if its manifest is damaged."""
+    try:
+        return read_manifest(place, name).site
+    except BackupError:
+        return None
 
 
 @contextmanager

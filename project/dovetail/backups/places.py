@@ -1,7 +1,7 @@
 """Where backups are kept: a folder, or a bucket of S3.
 
-Both store files under paths such as `20261129T024500Z-4f9d/database/toc.dat`. Each site needs a
-place of its own.
+Both store files under paths such as `20261129T024500Z-4f9d/database/toc.dat`. Sites may share a
+place, since a manifest says whose the backup is; of an incomplete one, nothing does.
 """
 
 import os

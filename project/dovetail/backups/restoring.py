@@ -116,6 +116,7 @@ def restore(place: Place, name: str, options: Options, report: Report) -> Manife
         raise BackupError(
             f"The database refused the backup, and is as it was: {database.one_line(error)}"
         ) from error
+    _empty_caches(report)  # first, because they are wrong even if the rest fails
     _bring_up_to_date(report)
     return made
 
@@ -139,7 +140,7 @@ def _fetch_database(place: Place, made: Manifest, keys: list[Any], folder: Path)
     with pieces.entries(place, made, folder) as entries:
         for entry in entries:
             if entry.path.startswith(manifest.DATABASE):
-                file = dump / Path(entry.path.removesuffix(encryption.SUFFIX)).name
+                file = dump / Path(made.plain_path(entry.path)).name
                 with file.open("xb") as content:
                     pieces.read(place, made.name, entry, content, keys)
 
@@ -159,7 +160,7 @@ def _restore_uploads(
     ):
         stored = []
         for entry in entries:
-            if entry.path.removesuffix(encryption.SUFFIX) == manifest.UPLOADS:
+            if made.plain_path(entry.path) == manifest.UPLOADS:
                 pieces.read(place, made.name, entry, listed, keys)
             elif entry.path.startswith(manifest.UPLOAD):
                 stored.append(entry)
@@ -242,7 +243,7 @@ def _end_sessions(connection: psycopg.Connection, report: Report) -> None:
 
 
 def _bring_up_to_date(report: Report) -> None:
-    """Apply the migrations since the backup, build what is derived, and empty the caches."""
+    """Apply the migrations since the backup, and build what is derived."""
     try:
         executor = MigrationExecutor(site)
         due = executor.migration_plan(executor.loader.graph.leaf_nodes())
@@ -256,8 +257,11 @@ def _bring_up_to_date(report: Report) -> None:
     except (ImproperlyConfigured, CommandError, DatabaseError, Stopped) as error:
         raise BackupError(
             f"The backup is restored, but what follows failed ({database.one_line(error)}): run "
-            "`manage.py migrate` and `manage.py search_index --ensure`."
+            "`manage.py migrate`, `manage.py search_index --ensure` and ANALYZE in the database."
         ) from error
+
+
+def _empty_caches(report: Report) -> None:
     for alias in settings.CACHES:
         try:
             caches[alias].clear()

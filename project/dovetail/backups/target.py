@@ -11,6 +11,7 @@ from dovetail.backups.errors import BackupError
 from dovetail.backups.manifest import Manifest
 
 LEAVING = 2  # seconds that the server may take to end a connection
+FIRST_OID = 16384  # of what a user creates; lower ones are those of PostgreSQL itself
 DERIVED = "pg_search"  # `manage.py search_index --ensure` creates it, with its indexes, if it can
 
 RELATIONS = f"""
@@ -25,7 +26,40 @@ WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type 
 # All but what belongs to extensions, and the schemas that have one. CASCADE takes the rest along.
 EMPTY = f"""
 DO $empty$ DECLARE statements text[]; statement text; BEGIN
+  -- What may run at the drops of others comes first.
   statements := ARRAY(
+    SELECT format('DROP EVENT TRIGGER IF EXISTS %I CASCADE', evtname) FROM pg_event_trigger AS c
+    WHERE {OWN.format(catalog="pg_event_trigger", alias="c")}
+  ) || ARRAY(
+    SELECT format('DROP CAST IF EXISTS (%s AS %s) CASCADE', castsource::regtype,
+      casttarget::regtype)
+    FROM pg_cast AS c
+    WHERE c.oid >= {FIRST_OID} AND {OWN.format(catalog="pg_cast", alias="c")}
+  ) || ARRAY(
+    SELECT format('DROP OPERATOR CLASS IF EXISTS %I.%I USING %I CASCADE', nspname, opcname, amname)
+    FROM pg_opclass AS c JOIN pg_namespace AS n ON n.oid = c.opcnamespace
+    JOIN pg_am AS a ON a.oid = c.opcmethod
+    WHERE c.oid >= {FIRST_OID} AND {OWN.format(catalog="pg_opclass", alias="c")}
+  ) || ARRAY(
+    SELECT format('DROP OPERATOR FAMILY IF EXISTS %I.%I USING %I CASCADE', nspname, opfname, amname)
+    FROM pg_opfamily AS c JOIN pg_namespace AS n ON n.oid = c.opfnamespace
+    JOIN pg_am AS a ON a.oid = c.opfmethod
+    WHERE c.oid >= {FIRST_OID} AND {OWN.format(catalog="pg_opfamily", alias="c")}
+  ) || ARRAY(
+    SELECT format('DROP OPERATOR IF EXISTS %s CASCADE', c.oid::regoperator) FROM pg_operator AS c
+    WHERE c.oid >= {FIRST_OID} AND {OWN.format(catalog="pg_operator", alias="c")}
+  ) || ARRAY(
+    SELECT format('DROP CONVERSION IF EXISTS %I.%I CASCADE', nspname, conname)
+    FROM pg_conversion AS c JOIN pg_namespace AS n ON n.oid = c.connamespace
+    WHERE {SCHEMAS} AND {OWN.format(catalog="pg_conversion", alias="c")}
+  ) || ARRAY(
+    SELECT format('DROP SERVER IF EXISTS %I CASCADE', srvname) FROM pg_foreign_server AS c
+    WHERE {OWN.format(catalog="pg_foreign_server", alias="c")}
+  ) || ARRAY(
+    SELECT format('DROP FOREIGN DATA WRAPPER IF EXISTS %I CASCADE', fdwname)
+    FROM pg_foreign_data_wrapper AS c
+    WHERE {OWN.format(catalog="pg_foreign_data_wrapper", alias="c")}
+  ) || ARRAY(
     SELECT format('DROP SCHEMA IF EXISTS %I CASCADE', nspname) FROM pg_namespace AS n
     WHERE {SCHEMAS} AND nspname <> 'public'
       AND NOT EXISTS (SELECT FROM pg_extension WHERE extnamespace = n.oid)
@@ -54,6 +88,16 @@ DO $empty$ DECLARE statements text[]; statement text; BEGIN
     SELECT format('DROP TYPE IF EXISTS %I.%I CASCADE', nspname, typname)
     FROM pg_type AS c JOIN pg_namespace AS n ON n.oid = c.typnamespace
     WHERE typtype IN ('e', 'd', 'r') AND {SCHEMAS} AND {OWN.format(catalog="pg_type", alias="c")}
+  ) || ARRAY(
+    SELECT format('DROP COLLATION IF EXISTS %I.%I CASCADE', nspname, collname)
+    FROM pg_collation AS c JOIN pg_namespace AS n ON n.oid = c.collnamespace
+    WHERE {SCHEMAS} AND {OWN.format(catalog="pg_collation", alias="c")}
+  ) || ARRAY(
+    SELECT format('DROP LANGUAGE IF EXISTS %I CASCADE', lanname) FROM pg_language AS c
+    WHERE c.oid >= {FIRST_OID} AND {OWN.format(catalog="pg_language", alias="c")}
+  ) || ARRAY(
+    SELECT format('DROP ACCESS METHOD IF EXISTS %I CASCADE', amname) FROM pg_am AS c
+    WHERE c.oid >= {FIRST_OID} AND {OWN.format(catalog="pg_am", alias="c")}
   ) || ARRAY(SELECT format('SELECT lo_unlink(%s)', oid) FROM pg_largeobject_metadata);
   FOREACH statement IN ARRAY statements LOOP EXECUTE statement; END LOOP;
 END $empty$

@@ -27,5 +27,5 @@ def back_up() -> None:
     place = places.configured()
     made = create(place, with_uploads=settings.BACKUP_UPLOADS, report=logger.info)
     logger.info("Made the backup %s in %s", made.name, place)
-    for name in retention.prune(place):
+    for name in retention.prune(place, made.name, logger.warning):
         logger.info("Deleted the backup %s, as BACKUP_KEEP_… says", name)

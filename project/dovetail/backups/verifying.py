@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Any
 
 from dovetail.backups import manifest, pieces, programs
-from dovetail.backups.encryption import SUFFIX
 from dovetail.backups.errors import BackupError
 from dovetail.backups.manifest import Entry, Manifest
 from dovetail.backups.places import Place
@@ -30,7 +29,7 @@ def verify(place: Place, made: Manifest, keys: list[Any], work: Path) -> int:
     with pieces.entries(place, made, work) as entries:
         for entry in entries:
             plain = Counted()
-            contents = entry.path.removesuffix(SUFFIX)
+            contents = made.plain_path(entry.path)
             if readable and contents == f"{manifest.DATABASE}toc.dat":
                 list_dump(place, made, entry, keys, work)
             pieces.read(place, made.name, entry, plain, keys)

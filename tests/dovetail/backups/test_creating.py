@@ -5,6 +5,8 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
@@ -17,7 +19,7 @@ from django.db import connection
 from pytest_django.fixtures import Settings
 
 from apps.articles.models import Article
-from dovetail.backups import database, pieces, places
+from dovetail.backups import database, pieces, places, programs
 from dovetail.backups.errors import BackupError
 from dovetail.backups.tasks import back_up
 from tests.dovetail.backups.conftest import Elsewhere, program, run, upload
@@ -223,26 +225,69 @@ def test_abandoned_backups_go_after_a_day(place: places.Folder) -> None:
     assert "29990101T000000Z-abcd  incomplete" in run("backup", list=True)
 
 
+def test_locked_table_ends_a_backup(place: places.Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Kind: a backup that waits without limit, and has others wait for its own locks."""
+    monkeypatch.setattr(database, "LOCK_WAIT", 100)
+    with locked_table(), pytest.raises(CommandError, match=r"^Another process has held a table"):
+        run("backup")
+
+    assert place.names() == []
+
+
+@contextmanager
+def locked_table() -> Iterator[None]:
+    other = connection.copy()
+    other.ensure_connection()
+    try:
+        other.connection.execute("BEGIN; LOCK TABLE articles_article")
+        yield
+    finally:
+        other.close()
+
+
+def test_stopped_command_that_waits_for_a_table(place: places.Folder, tmp_path: Path) -> None:
+    waiting = (
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() "
+        "AND wait_event_type = 'Lock'"
+    )
+    with locked_table(), connection.cursor() as cursor:
+        process = started(place, tmp_path)
+        for _ in Eventually():
+            cursor.execute(waiting)
+            if cursor.fetchone() == (1,):
+                break
+        process.send_signal(signal.SIGTERM)
+        _, errors = process.communicate(timeout=60)
+        for _ in Eventually():
+            cursor.execute(waiting)
+            if cursor.fetchone() == (0,):
+                break
+
+    assert errors == "CommandError: Stopped by SIGTERM; nothing is left half-written.\n"
+    assert process.returncode == 1
+
+
+def test_end_of_the_terminal_is_ignored_under_nohup(place: places.Folder, tmp_path: Path) -> None:
+    script = f"touch {tmp_path}/begun; until [ -e {tmp_path}/go ]; do sleep 0.1; done"
+    program(tmp_path, "pg_dump", real(script))
+    process = started(place, tmp_path, "nohup", PG_BIN=str(tmp_path))
+    for _ in Eventually():
+        if (tmp_path / "begun").exists():
+            break
+    process.send_signal(signal.SIGHUP)
+    (tmp_path / "go").touch()
+    _, errors = process.communicate(timeout=60)
+
+    assert process.returncode == 0, errors
+    assert len(pieces.complete(place)) == 1
+
+
 def test_stopped_command_leaves_nothing(place: places.Folder, tmp_path: Path) -> None:
     """SIGTERM, as when a container is stopped: one sentence, status 1, and no program left."""
     upload()
     script = f"echo $$ >{tmp_path}/pid.new; mv {tmp_path}/pid.new {tmp_path}/pid; exec sleep 300"
     program(tmp_path, "pg_dump", real(script))
-    process = subprocess.Popen(
-        [sys.executable, "project/manage.py", "backup"],
-        cwd=project.BASE_DIR,
-        env=bare_environment()
-        | {
-            "DATABASE_URL": _url(),
-            "BACKUP_DIR": str(place.path),
-            "BACKUP_WORK_DIR": str(tmp_path / "work"),
-            "PG_BIN": str(tmp_path),
-            "DATA_DIR": str(tmp_path / "data"),
-        },
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    process = started(place, tmp_path, PG_BIN=str(tmp_path))
     for _ in Eventually():
         if (tmp_path / "pid").exists():
             break
@@ -256,6 +301,28 @@ def test_stopped_command_leaves_nothing(place: places.Folder, tmp_path: Path) ->
     pid = int((tmp_path / "pid").read_text())
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
+
+
+def started(
+    place: places.Folder, tmp_path: Path, *before: str, **environment: str
+) -> "subprocess.Popen[str]":
+    """Start the command in a process of its own."""
+    return subprocess.Popen(
+        [*before, sys.executable, "project/manage.py", "backup"],
+        cwd=project.BASE_DIR,
+        env=bare_environment()
+        | {
+            "DATABASE_URL": _url(),
+            "BACKUP_DIR": str(place.path),
+            "BACKUP_WORK_DIR": str(tmp_path / "work"),
+            "PG_BIN": str(Path(programs.find("pg_dump")).parent),
+            "DATA_DIR": str(tmp_path / "data"),
+        }
+        | environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
 
 
 def _url() -> str:

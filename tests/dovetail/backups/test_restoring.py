@@ -35,6 +35,7 @@ from tests.dovetail.backups.conftest import (
     upload,
 )
 from tests.dovetail.backups.faults import FAULTS
+from tests.dovetail.backups.test_retention import NOW, backup
 from tests.factories import make_article, make_member
 
 pytestmark = [
@@ -122,6 +123,19 @@ CREATE MATERIALIZED VIEW odd_view AS SELECT count(*) FROM "Odd ""schema".part;
 INSERT INTO "Odd ""schema"."Table FROM stdin;" (kind, body)
   VALUES ('it''s', E'\\.\nBEGIN;\nCOPY x FROM stdin;\n\\N\t'), ('one', NULL);
 SELECT lo_from_bytea(4711, 'large');
+CREATE COLLATION "Odd collation" FROM "C";
+CREATE OPERATOR === (LEFTARG = integer, RIGHTARG = integer, FUNCTION = int4eq);
+CREATE OPERATOR "Odd ""schema".!! (RIGHTARG = integer, FUNCTION = int4abs);
+CREATE OPERATOR FAMILY odd_family USING hash;
+CREATE OPERATOR CLASS odd_class FOR TYPE integer USING hash
+  AS OPERATOR 1 =, FUNCTION 1 hashint4(integer);
+CREATE CONVERSION odd_conversion FOR 'LATIN1' TO 'UTF8' FROM iso8859_1_to_utf8;
+CREATE CAST (point AS text) WITH INOUT AS ASSIGNMENT;
+CREATE ACCESS METHOD odd_method TYPE INDEX HANDLER bthandler;
+CREATE FOREIGN DATA WRAPPER odd_wrapper;
+CREATE SERVER odd_server FOREIGN DATA WRAPPER odd_wrapper;
+CREATE FUNCTION notice() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN END $$;
+CREATE EVENT TRIGGER odd_event ON ddl_command_end EXECUTE FUNCTION notice();
 """
 
 
@@ -301,6 +315,43 @@ def test_caches_are_emptied(elsewhere: Elsewhere) -> None:
     with elsewhere():
         run("restore")
     assert cache.get("of-the-former-site") is None
+
+
+@pytest.mark.usefixtures("made")
+def test_what_is_left_to_do_is_named_if_the_rest_fails(
+    elsewhere: Elsewhere, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The caches are empty all the same: they are of the former site."""
+    cache.set("of-the-former-site", 1)
+
+    def fail(*_: Any, **__: Any) -> None:
+        raise CommandError("no index")
+
+    monkeypatch.setattr("dovetail.backups.restoring.call_command", fail)
+    with (
+        elsewhere(),
+        pytest.raises(
+            CommandError, match=r"is restored, but .*`manage.py search_index --ensure` and ANALYZE"
+        ),
+    ):
+        run("restore")
+
+    assert cache.get("of-the-former-site") is None
+
+
+@pytest.mark.usefixtures("made")
+def test_name_is_needed_if_the_place_has_backups_of_several_sites(
+    place: places.Folder, made: Manifest, elsewhere: Elsewhere
+) -> None:
+    other = backup(NOW, "https://staging.example")
+    pieces.put_manifest(place, other)
+
+    with elsewhere():
+        with pytest.raises(CommandError, match=r"several sites: give the name of one\.") as error:
+            run("restore")
+        assert f"{made.name} of {made.site}" in str(error.value)
+        assert f"{other.name} of https://staging.example" in str(error.value)
+        assert "can be restored here" in run("restore", made.name, check_only=True)
 
 
 @pytest.mark.usefixtures("made")

@@ -55,7 +55,8 @@ def made(request: pytest.FixtureRequest, place: places.Folder, tmp_path: Path) -
     with Writer(place, name, recipients, tmp_path) as writer:
         writer.put("database/1.dat.gz", BytesIO(b"rows" * 50_000))
         upload = writer.put("uploads/covers/one.png", BytesIO(b"a picture"))
-        writer.put(manifest.UPLOADS, BytesIO(upload.line()))
+        secret = writer.put("uploads/files/letter.age", BytesIO(b"encrypted by someone"))
+        writer.put(manifest.UPLOADS, BytesIO(upload.line() + secret.line()))
         values = vars(backup(NOW)) | {"files": writer.finish(), "encrypted": bool(recipients)}
         whole = Manifest(**values)
     pieces.put_manifest(place, whole)
@@ -63,7 +64,7 @@ def made(request: pytest.FixtureRequest, place: places.Folder, tmp_path: Path) -
 
 
 def test_whole_backup_is_in_order(made: Made, tmp_path: Path) -> None:
-    assert made.verify(tmp_path) == 3
+    assert made.verify(tmp_path) == 4
 
 
 @pytest.mark.parametrize("fault", FAULTS)
@@ -162,7 +163,7 @@ class TestManifest:
             CommandError, match=rf"^The manifest of {copied.name} belongs to '{name}"
         ):
             run("backup", verify=copied.name)
-        assert retention.prune(made.place) == []
+        assert retention.prune(made.place, "", lambda _: None) == []
         assert made.folder.exists()
 
     @pytest.mark.parametrize("name", ["", ".", "..", "manual"])

@@ -73,6 +73,13 @@ def test_file_of_another_name_is_not_overwritten(s3: S3Storage, stored: str) -> 
     assert s3.save(NAME, ContentFile(b"other")) != stored
 
 
+def test_file_is_replaced_under_its_name(s3: S3Storage, stored: str) -> None:
+    s3.replace(stored, ContentFile(b"newer"))
+
+    with s3.open(stored) as file:
+        assert file.read() == b"newer"
+
+
 def test_only_an_unchanged_link_is_served(
     s3: S3Storage, stored: str, s3_server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:

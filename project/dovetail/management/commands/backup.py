@@ -57,8 +57,11 @@ class Command(BaseCommand):
         with_uploads = settings.BACKUP_UPLOADS and not options["without_uploads"]
         made = create(place, with_uploads=with_uploads, report=self.stdout.write)
         self.stdout.write(self.style.SUCCESS(f"Made the backup {made.name} in {place}."))
-        for name in retention.prune(place) if options["prune"] else ():
+        for name in retention.prune(place, made.name, self.warn) if options["prune"] else ():
             self.stdout.write(f"Deleted the backup {name}.")
+
+    def warn(self, text: str) -> None:
+        self.stderr.write(self.style.WARNING(text))
 
     def list(self, place: Place) -> None:
         complete = {made.name: made for made in pieces.complete(place)}
@@ -68,7 +71,7 @@ class Command(BaseCommand):
             self.stdout.write(f"{name}  {_described(made) if made else fault}")
 
     def verify(self, place: Place, name: str, identity: Path | None) -> None:
-        made = pieces.read_manifest(place, name or pieces.newest(place))
+        made = pieces.read_manifest(place, name or pieces.newest(place, settings.SITE_URL))
         keys = encryption.identities(identity) if identity and made.encrypted else []
         with work.folder() as folder:
             count = verifying.verify(place, made, keys, folder)

@@ -48,6 +48,6 @@ class Command(BaseCommand):
         with sentences():
             source = options["source"]
             place = places.Folder(source) if source else places.configured()
-            name = options["name"] or pieces.newest(place)
+            name = options["name"] or pieces.newest_of_the_only_site(place)
             made = do(place, name, wanted, self.stdout.write)
         self.stdout.write(self.style.SUCCESS(f"The backup {made.name} of {made.site} {done}."))
