@@ -8,6 +8,7 @@ class DovetailConfig(AppConfig):
 
     def ready(self) -> None:
         from dovetail import checks, service_checks, storable  # noqa: PLC0415 - needs the models
+        from dovetail.backups import checks as backup_checks  # noqa: PLC0415 - as above
         from dovetail.cable import revocation  # noqa: PLC0415 - needs the models
         from dovetail.media import (  # noqa: PLC0415 - needs the models
             access,
@@ -21,6 +22,8 @@ class DovetailConfig(AppConfig):
         service_checks.register()
         register(access.check_indexes)
         register(media_checks.check_s3, deploy=True)
+        register(backup_checks.check_recipients)
+        register(backup_checks.check_folder, deploy=True)
         revocation.connect()
         storable.connect()
         cleanup.connect()

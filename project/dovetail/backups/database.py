@@ -133,7 +133,7 @@ def dump(program: str, connection: psycopg.Connection, folder: Path, jobs: int) 
     Args:
         program: pg_dump.
         connection: in a transaction whose snapshot can be exported.
-        folder: to be created.
+        folder: to be created, in the work folder.
         jobs: how many tables to dump at once, each with a connection.
 
     Raises:
@@ -141,7 +141,7 @@ def dump(program: str, connection: psycopg.Connection, folder: Path, jobs: int) 
     """
     row = connection.execute("SELECT pg_export_snapshot()").fetchone()
     assert row is not None  # noqa: S101 - a function returns a row
-    with client_environment() as environment:
+    with client_environment(folder.parent) as environment:
         programs.run(
             [
                 program,
@@ -154,7 +154,7 @@ def dump(program: str, connection: psycopg.Connection, folder: Path, jobs: int) 
 
 
 @contextmanager
-def client_environment() -> Iterator[dict[str, str]]:
+def client_environment(folder: Path) -> Iterator[dict[str, str]]:
     """Yield variables with which a program of libpq finds the database as the service "backup".
 
     The password is in a variable, and the rest in a file that only this user may read: other users
@@ -162,7 +162,8 @@ def client_environment() -> Iterator[dict[str, str]]:
     """
     given = parameters()
     password = given.pop("password", "")
-    with tempfile.NamedTemporaryFile("w", encoding="utf-8", prefix="backup-") as file:
+    # In the work folder, which the next backup deletes if this process is killed.
+    with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=folder) as file:
         lines = [f"{name}={value}" for name, value in given.items() if value]
         file.write("\n".join(["[backup]", *lines, ""]))
         file.flush()

@@ -6,6 +6,7 @@ place, since a manifest says whose the backup is; of an incomplete one, nothing 
 
 import os
 import re
+import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
@@ -53,6 +54,11 @@ class Folder:
         return str(self.path)
 
     def names(self) -> list[str]:
+        if (self.path / manifest.NAME).exists():
+            raise BackupError(
+                f"{self.path} is a backup itself: give the folder that it is in, "
+                f"{self.path.parent}, and its name."
+            )
         if not self.path.is_dir():  # as when a volume is not mounted: do not write in its place
             raise BackupError(f"There is no folder {self.path}: create it, or mount it.")
         return sorted(e.name for e in self.path.iterdir() if NAME.fullmatch(e.name) and e.is_dir())
@@ -61,7 +67,7 @@ class Folder:
         target = self._inside(path)
         for folder in reversed(target.relative_to(self.path).parents[:-1]):
             (self.path / folder).mkdir(mode=0o700, exist_ok=True)
-        part = target.with_name(f"{target.name}.part")
+        part = target.with_name(f"{secrets.token_hex(8)}.part")  # the name may be as long as can be
         try:
             with open(part, "xb", opener=private_opener) as file:
                 copy(content, file)
@@ -133,6 +139,13 @@ class Bucket:
         return sorted(name for key in found if NAME.fullmatch(name := key[start:].rstrip("/")))
 
     def put(self, path: str, content: IO[bytes]) -> None:
+        try:
+            path.encode()
+        except UnicodeEncodeError as error:
+            raise BackupError(
+                f"S3 cannot store {path!r}, whose name is not UTF-8: rename the file, or make the "
+                "backup in a folder."
+            ) from error
         self._storage.put(self._prefix + path, content)
 
     @contextmanager

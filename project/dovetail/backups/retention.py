@@ -12,7 +12,9 @@ from dovetail.backups.places import Place
 PERIODS = {"daily": "%Y-%m-%d", "weekly": "%G-%V", "monthly": "%Y-%m"}
 
 
-def surplus(backups: Sequence[Manifest], keep: Mapping[str, int]) -> list[Manifest]:
+def surplus(
+    backups: Sequence[Manifest], keep: Mapping[str, int], just_made: str = ""
+) -> list[Manifest]:
     """Return those of complete backups that are not kept, oldest first.
 
     The newest one is always kept. If all numbers are 0, all are.
@@ -20,11 +22,14 @@ def surplus(backups: Sequence[Manifest], keep: Mapping[str, int]) -> list[Manife
     Args:
         backups: all of one site and of one kind, with or without uploads.
         keep: the number of days, weeks and months, by the names in `PERIODS`.
+        just_made: the name of one that is kept, and the newest of those of the same second.
     """
     if not any(keep.values()):
         return []
-    newest_first = sorted(backups, key=_time, reverse=True)
-    kept = {backup.name for backup in newest_first[:1]}
+    newest_first = sorted(
+        backups, key=lambda each: (_time(each), each.name == just_made, each.name), reverse=True
+    )
+    kept = {just_made, *(backup.name for backup in newest_first[:1])}
     for period, pattern in PERIODS.items():
         last: dict[str, str] = {}
         for backup in newest_first:
@@ -59,8 +64,10 @@ def prune(place: Place, just_made: str, warn: Callable[[str], None]) -> list[str
         else:
             dated.append(backup)
     groups = [[each for each in dated if each.has_uploads is has] for has in (True, False)]
-    unwanted = [each for group in groups for each in surplus(group, settings.BACKUP_KEEP)]
-    names = sorted(backup.name for backup in unwanted if backup.name != just_made)
+    unwanted = [
+        each for group in groups for each in surplus(group, settings.BACKUP_KEEP, just_made)
+    ]
+    names = sorted(backup.name for backup in unwanted)
     for name in names:
         place.remove(name)
     return names

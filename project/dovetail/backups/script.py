@@ -17,6 +17,8 @@ import psycopg
 from dovetail.backups import programs
 from dovetail.backups.errors import BackupError
 
+PIECE = b"SELECT pg_catalog.lowrite("  # a statement for some bytes of a large object
+BATCH = 1024 * 1024  # bytes of statements that are sent at once
 END_OF_ROWS = b"\\.\n"
 # That of a transaction for large objects, of which there is one already.
 LEFT_OUT = (b"BEGIN;\n", b"COMMIT;\n")
@@ -97,13 +99,20 @@ def understood(lines: Iterable[bytes], server: int) -> Iterator[bytes]:
 def _load(connection: psycopg.Connection, lines: Iterator[bytes]) -> None:
     """Run the section that has rows: COPY with its rows, and statements of a line each."""
     statements: list[bytes] = []
+    size = 0
     for line in lines:
         if line.startswith(b"COPY ") and line.endswith(b" FROM stdin;\n"):
             _execute(connection, b"".join(statements))
             statements.clear()
+            size = 0
             _copy(connection, line, lines)
         elif line not in LEFT_OUT and not _is_guard(line):
             statements.append(line)
+            size += len(line)
+            if size > BATCH and line.startswith(PIECE) and line.endswith(b");\n"):
+                _execute(connection, b"".join(statements))
+                statements.clear()
+                size = 0
     _execute(connection, b"".join(statements))
 
 

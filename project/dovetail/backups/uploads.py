@@ -49,6 +49,11 @@ def same(name: str, sha256: str) -> bool | None:
                 pass
     except FileNotFoundError:
         return None
+    except UnicodeEncodeError as error:
+        raise BackupError(
+            f"The storage of uploads cannot have {name!r}, whose name is not UTF-8: restore it "
+            "into a folder."
+        ) from error
     return counted.sha256 == sha256
 
 

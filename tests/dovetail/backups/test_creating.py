@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import pytest
 from django.conf import settings as project
@@ -19,7 +19,7 @@ from django.db import connection
 from pytest_django.fixtures import Settings
 
 from apps.articles.models import Article
-from dovetail.backups import database, pieces, places, programs
+from dovetail.backups import database, pieces, places, programs, work
 from dovetail.backups.errors import BackupError
 from dovetail.backups.tasks import back_up
 from tests.dovetail.backups.conftest import Elsewhere, program, run, upload
@@ -345,6 +345,50 @@ def test_task_without_a_place_fails(settings: Settings) -> None:
 
     with pytest.raises(BackupError, match=r"^There is no place for backups: set BACKUP_DIR"):
         back_up.delay()
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"prune": True, "list": True},
+        {"prune": True, "verify": ""},
+        {"without_uploads": True, "list": True},
+        {"identity": Path("site.key")},
+        {"identity": Path("site.key"), "list": True},
+    ],
+)
+def test_option_that_would_be_ignored_is_refused(
+    place: places.Folder, options: dict[str, Any]
+) -> None:
+    with pytest.raises(CommandError, match=r"^--(prune|identity) "):
+        run("backup", **options)
+
+    assert place.names() == []
+
+
+def test_folder_of_a_backup_is_told_from_that_of_all(place: places.Folder) -> None:
+    run("backup")
+    (name,) = place.names()
+
+    with pytest.raises(CommandError, match=rf"{name} is a backup itself: give the folder that it"):
+        run("backup", to=place.path / name, verify="")
+    with pytest.raises(CommandError, match=r"and its name\.$"):
+        run("restore", source=place.path / name)
+
+
+def test_killed_process_leaves_nothing_for_long(settings: Settings, tmp_path: Path) -> None:
+    """Kind: dumps that are not encrypted, and passwords beside them."""
+    program(tmp_path, "pg_dump", real(f'echo "$PGSERVICEFILE" >{tmp_path}/seen'))
+    settings.PG_BIN = str(tmp_path)
+    left = settings.BACKUP_WORK_DIR / "backup-left"
+    left.mkdir(parents=True)
+    (left / "toc.dat").touch()
+
+    with work.folder() as in_use:
+        run("backup")
+        assert list(settings.BACKUP_WORK_DIR.iterdir()) == [in_use]
+
+    assert Path((tmp_path / "seen").read_text().strip()).is_relative_to(settings.BACKUP_WORK_DIR)
 
 
 def test_limits_of_workers_do_not_end_a_backup() -> None:

@@ -3,7 +3,7 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 
 from dovetail.backups import encryption, pieces, places, retention, verifying, work
 from dovetail.backups.command import sentences
@@ -44,6 +44,13 @@ class Command(BaseCommand):
         )
 
     def handle(self, **options: Any) -> None:
+        is_made = not options["list"] and options["verify"] is None
+        if options["identity"] and options["verify"] is None:
+            raise CommandError("--identity only belongs to --verify: give both, or none.")
+        if not is_made and (options["prune"] or options["without_uploads"]):
+            raise CommandError(
+                "--prune and --without-uploads are for a new backup: leave out --list and --verify."
+            )
         with sentences():
             place = places.Folder(options["to"]) if options["to"] else places.configured()
             if options["list"]:
