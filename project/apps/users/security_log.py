@@ -155,6 +155,4 @@ def connect() -> None:
         (mfa.authenticator_reset, _on_account(Kind.CODES_CREATED)),
         (mfa.authentication_failed, _on_factor(Kind.FACTOR_FAILED)),
     ]:
-        signal.connect(
-            handler, weak=False, dispatch_uid="security_log"
-        )
+        signal.connect(handler, weak=False, dispatch_uid="security_log")

@@ -94,7 +94,7 @@ ALTERS = re.compile(
 RENAMES = re.compile(rf"{ALTERS.pattern}\s+RENAME\s+TO\s+{NAME}", re.IGNORECASE)
 DROPS = re.compile(
     r"DROP\s+(?:TABLE|INDEX)\s+(?:CONCURRENTLY\s+)?(?:IF\s+EXISTS\s+)?"
-    rf"{NAME}\s*(?:CASCADE|RESTRICT)?\s*;?$",
+    rf"{NAME}(?:\s+(?:CASCADE|RESTRICT))?\s*;?$",
     re.IGNORECASE,
 )
 HEAD = """\
