@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import IO, Any
 
@@ -19,7 +20,7 @@ from django.db import connection
 from pytest_django.fixtures import Settings
 
 from apps.articles.models import Article
-from dovetail.backups import database, pieces, places, programs, work
+from dovetail.backups import creating, database, pieces, places, programs, work
 from dovetail.backups.errors import BackupError
 from dovetail.backups.tasks import back_up
 from tests.dovetail.backups.conftest import Elsewhere, program, run, upload
@@ -400,3 +401,15 @@ def test_limits_of_workers_do_not_end_a_backup() -> None:
             snapshot.execute("SELECT pg_sleep(0.1)")
     finally:
         connection.settings_dict["OPTIONS"] = {}
+
+
+def test_backups_of_one_second_are_in_order() -> None:
+    """Kind: the newest of several is that of a moment ago, and not any of its second."""
+    second = datetime(2026, 11, 29, 2, 15, 7, tzinfo=UTC)
+    moments = [second.replace(microsecond=micro) for micro in (0, 20, 999_999)]
+    moments.append(second + timedelta(seconds=1))
+
+    names = [creating.name_for(moment) for moment in moments]
+
+    assert names == sorted(set(names))
+    assert all(places.NAME.fullmatch(name) for name in names)

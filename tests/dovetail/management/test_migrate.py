@@ -89,7 +89,8 @@ def client(*statements: str) -> Iterator["psycopg.Connection[Any]"]:
 def process(*arguments: str, **databases: dict[str, str]) -> Iterator["subprocess.Popen[str]"]:
     """Yield a process that migrates the test's database, or another one, as `manage.py` does."""
     script = f"""
-        import sys, django
+        import signal, sys, django
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # as a terminal starts it
         from django.conf import settings
         settings.INSTALLED_APPS = [*settings.INSTALLED_APPS, "tests.dovetail.database.rooms"]
         settings.DATABASE_LIMITS = {django_settings.DATABASE_LIMITS!r}
@@ -102,7 +103,9 @@ def process(*arguments: str, **databases: dict[str, str]) -> Iterator["subproces
     with subprocess.Popen(
         [sys.executable, "-c", textwrap.dedent(script), *arguments],
         cwd=ROOT,
-        env=os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])},
+        # What is said while it waits must be seen without PYTHONUNBUFFERED, too.
+        env={name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+        | {"PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -82,7 +82,7 @@ class Command(migrate.Command):
                 if pause is None:
                     self._explain(error)
                     raise
-                self.stdout.write(
+                self._say(
                     f"\n{self._subject} got no lock in time; trying again in {pause} s. "
                     "Transactions that have used the table hold it."
                 )
@@ -169,9 +169,12 @@ class Command(migrate.Command):
         return f". Give the role CREATE on the schema: GRANT CREATE ON SCHEMA {schema} TO {role}."
 
     def _say_that_it_waits(self) -> None:
-        self.stdout.write(
-            "Another migrate is running on this database; waiting until it has ended."
-        )
+        self._say("Another migrate is running on this database; waiting until it has ended.")
+
+    def _say(self, text: str) -> None:
+        """Write a line that is seen now, and not when the wait is over."""
+        self.stdout.write(text)
+        self.stdout.flush()
 
 
 def _bare(name: str) -> str:
