@@ -13,6 +13,8 @@ WEB_STOP_SECONDS = 30
 LOGGING = test.LOGGING | {
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "json"}}
 }
+# The tests send more from one address than people do.
+RATE_LIMITS = test.RATE_LIMITS | {"writes": 1_000_000}
 MIDDLEWARE = [name for name in test.MIDDLEWARE if "zeal" not in name]
 HOSTS_ON_ANY_PORT = [*test.HOSTS_ON_ANY_PORT, "127.0.0.1"]
 
