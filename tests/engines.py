@@ -37,17 +37,17 @@ def use_engine(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Ite
                 if name not in created:
                     _create_database(origin, name)
                     created.add(name)
-                _connect_to(f"{origin}_{name}")
+                connect_to(f"{origin}_{name}")
             yield
         finally:
             settings.SEARCH_ENGINE = previous
-            _connect_to(origin)
+            connect_to(origin)
 
     yield use
     with django_db_blocker.unblock():
-        _connect_to(origin)
+        connect_to(origin)
         for name in created:
-            _execute_on_server(f'DROP DATABASE IF EXISTS "{origin}_{name}" WITH (FORCE)')
+            execute_on_server(f'DROP DATABASE IF EXISTS "{origin}_{name}" WITH (FORCE)')
 
 
 @pytest.fixture(scope="class", params=ENGINES)
@@ -71,9 +71,9 @@ def on_postgres(use_engine: Use) -> Iterator[None]:
 
 def _create_database(origin: str, name: str) -> None:
     connection.close()
-    _execute_on_server(f'DROP DATABASE IF EXISTS "{origin}_{name}" WITH (FORCE)')
-    _execute_on_server(f'CREATE DATABASE "{origin}_{name}" TEMPLATE "{origin}"')
-    _connect_to(f"{origin}_{name}")
+    execute_on_server(f'DROP DATABASE IF EXISTS "{origin}_{name}" WITH (FORCE)')
+    execute_on_server(f'CREATE DATABASE "{origin}_{name}" TEMPLATE "{origin}"')
+    connect_to(f"{origin}_{name}")
     with connection.cursor() as cursor:
         cursor.execute("SELECT 1 FROM pg_available_extensions WHERE name = 'pg_search'")
         if name == "paradedb" and not cursor.fetchone():
@@ -86,13 +86,13 @@ def _create_database(origin: str, name: str) -> None:
     call_command("search_index", "--ensure", stdout=StringIO())
 
 
-def _connect_to(name: str) -> None:
+def connect_to(name: str) -> None:
     connection.close()
     connection.settings_dict["NAME"] = name
     engine.clear_cache()
 
 
-def _execute_on_server(statement: str) -> None:
+def execute_on_server(statement: str) -> None:
     creation: Any = connection.creation
     with creation._nodb_cursor() as cursor:  # noqa: SLF001
         cursor.execute(statement)

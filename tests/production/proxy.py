@@ -121,17 +121,25 @@ class Proxy:
         lines = [request, *(f"{name}: {value}" for name, value in fields), "", ""]
         answers, to_server = await asyncio.open_connection("127.0.0.1", self.upstream)
         to_server.write("\r\n".join(lines).encode("latin-1"))
-        pipes = [
-            asyncio.ensure_future(_pipe(reader, to_server)),
-            asyncio.ensure_future(_pipe(answers, writer)),
-        ]
-        try:
-            await asyncio.wait(pipes, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for pipe in pipes:
-                pipe.cancel()
-            await asyncio.gather(*pipes, return_exceptions=True)
-            to_server.close()
+        await connect((reader, writer), (answers, to_server))
+
+
+Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
+
+async def connect(client: Connection, server: Connection) -> None:
+    """Pass on what each of two connections receives until one ends, then close the server's."""
+    pipes = [
+        asyncio.ensure_future(_pipe(client[0], server[1])),
+        asyncio.ensure_future(_pipe(server[0], client[1])),
+    ]
+    try:
+        await asyncio.wait(pipes, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for pipe in pipes:
+            pipe.cancel()
+        await asyncio.gather(*pipes, return_exceptions=True)
+        server[1].close()
 
 
 async def _pipe(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:

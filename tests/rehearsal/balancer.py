@@ -8,7 +8,8 @@ import asyncio
 import contextlib
 import threading
 
-CHUNK = 64 * 1024  # bytes
+from tests.production.proxy import connect
+
 PERIOD = 0.25  # seconds between probes
 PROBE_TIMEOUT = 5  # seconds
 PROBE = b"GET /readyz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
@@ -98,17 +99,7 @@ class Balancer:
             head = self._with_headers(head)
         answers, server = await self._connect()
         server.write(head)
-        pipes = [
-            asyncio.ensure_future(_pipe(reader, server)),
-            asyncio.ensure_future(_pipe(answers, writer)),
-        ]
-        try:
-            await asyncio.wait(pipes, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for pipe in pipes:
-                pipe.cancel()
-            await asyncio.gather(*pipes, return_exceptions=True)
-            server.close()
+        await connect((reader, writer), (answers, server))
 
     async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         ready = [port for port, is_ready in self._ready.items() if is_ready]
@@ -127,9 +118,3 @@ class Balancer:
         kept = [line for line in lines if line.partition(":")[0].lower() not in replaced]
         own = [f"{name}: {value}" for name, value in self._headers.items()]
         return "\r\n".join([first, *kept, *own, "", ""]).encode("latin-1")
-
-
-async def _pipe(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
-    while chunk := await source.read(CHUNK):
-        target.write(chunk)
-        await target.drain()

@@ -32,7 +32,7 @@ class Manifest:
         pg_dump: the major version of the program that wrote the dump.
         migrations: those applied that no other applied one of their app follows: "app.0001_name".
         rows: the number of rows of each table, by its quoted name.
-        search_indexes: schema and name of each of ParadeDB's indexes, which are built anew.
+        search_indexes: schema and name of each of ParadeDB's indexes, which are rebuilt.
         extensions: the schema of each extension.
         has_uploads: whether it contains the uploads.
         uploads: how many of them.

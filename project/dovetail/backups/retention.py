@@ -46,7 +46,7 @@ def prune(place: Place, just_made: str, warn: Callable[[str], None]) -> list[str
     """Delete the complete backups of this site that are not kept, and return their names.
 
     Backups without uploads take the place of no backup that has them. Those that are dated in the
-    future, as by a clock that was wrong, are neither counted nor deleted: nobody knows their age.
+    future, as by a clock that was wrong, are neither counted nor deleted: their age is unknown.
 
     Args:
         place: where they are.

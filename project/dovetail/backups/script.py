@@ -1,4 +1,4 @@
-"""Runs what pg_restore makes of a dump, in a transaction of ours.
+"""Runs what pg_restore makes of a dump, in our own transaction.
 
 Own code because pg_restore's own transaction cannot also delete what was there before, compare the
 numbers of rows and hold back the outbox: all of that, or nothing, is to happen. psql could, but is

@@ -149,7 +149,7 @@ def check_code(made: Manifest) -> None:
 def choose(listing: str, connection: psycopg.Connection, made: Manifest) -> tuple[str, list[str]]:
     """Return what of a dump to restore into a database, and the extensions left out of it.
 
-    Left out are ParadeDB and its indexes, which are built anew, extensions and schemas that are
+    Left out are ParadeDB and its indexes, which are rebuilt, extensions and schemas that are
     there already, and extensions that the server does not have. If a table needs one of these, the
     restoration fails at that.
 

@@ -84,9 +84,9 @@ def only_one(alias: str, on_wait: Callable[[], object]) -> Iterator[None]:
 def _lock(connection: BaseDatabaseWrapper) -> bool:
     """Begin a transaction that has the lock, if no other one has it.
 
-    Neither who has it nor who waits for it may keep a snapshot: CREATE INDEX CONCURRENTLY waits for
-    all that are older. So this asks again instead of waiting in a statement, and between statements
-    only READ COMMITTED keeps none.
+    Neither the holder nor a waiting process may keep a snapshot: CREATE INDEX CONCURRENTLY waits
+    for all that are older. So this asks again instead of waiting in a statement, and between
+    statements only READ COMMITTED keeps none.
     """
     with connection.cursor() as cursor:
         cursor.execute("BEGIN ISOLATION LEVEL READ COMMITTED")

@@ -19,7 +19,7 @@ from pytest_django.fixtures import Settings
 from dovetail.backups import places, programs, uploads
 from dovetail.backups.database import TABLES
 from dovetail.backups.errors import BackupError
-from dovetail.search import engine
+from tests.engines import connect_to, execute_on_server
 
 Elsewhere = Callable[[], AbstractContextManager[None]]
 PICTURE = "covers/0123456789abcdef0123456789abcdef.png"
@@ -61,7 +61,7 @@ def elsewhere() -> Iterator[Elsewhere]:
     def use() -> Iterator[None]:
         if not names:
             names.append(f"restored_{secrets.token_hex(4)}")
-            on_server(f'CREATE DATABASE "{names[0]}" TEMPLATE template0')
+            execute_on_server(f'CREATE DATABASE "{names[0]}" TEMPLATE template0')
         connect_to(names[0])
         try:
             yield
@@ -70,19 +70,7 @@ def elsewhere() -> Iterator[Elsewhere]:
 
     yield use
     for name in names:
-        on_server(f'DROP DATABASE "{name}" WITH (FORCE)')
-
-
-def connect_to(name: str) -> None:
-    connection.close()
-    connection.settings_dict["NAME"] = name
-    engine.clear_cache()
-
-
-def on_server(statement: str) -> None:
-    creation: Any = connection.creation
-    with creation._nodb_cursor() as cursor:  # noqa: SLF001
-        cursor.execute(statement)
+        execute_on_server(f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
 def run(command: str, *arguments: Any, **options: Any) -> str:
